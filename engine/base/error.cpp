@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pumice/error.h"
+
+#include <fmt/format.h>
+
+namespace pumice {
+
+Error::Error(std::string_view where, std::string_view message, std::source_location location)
+    : where_(where), text_(fmt::format("[{}] {}", where, message)), location_(location) {}
+
+const char* Error::what() const noexcept {
+    return text_.c_str();
+}
+
+const char* Error::what_without_backtrace() const noexcept {
+    return text_.c_str();
+}
+
+const std::string& Error::where() const noexcept {
+    return where_;
+}
+
+const std::source_location& Error::location() const noexcept {
+    return location_;
+}
+
+OutOfMemoryError::OutOfMemoryError(std::string_view where,
+                                   std::uint64_t asked_bytes,
+                                   std::uint64_t free_bytes,
+                                   std::uint64_t largest_hole_bytes,
+                                   std::source_location location)
+    : Error(where,
+            fmt::format("out of device memory: asked for {} bytes; {} bytes are free, the largest "
+                        "hole has {} bytes",
+                        asked_bytes,
+                        free_bytes,
+                        largest_hole_bytes),
+            location),
+      asked_bytes_(asked_bytes),
+      free_bytes_(free_bytes),
+      largest_hole_bytes_(largest_hole_bytes) {}
+
+std::uint64_t OutOfMemoryError::asked_bytes() const noexcept {
+    return asked_bytes_;
+}
+
+std::uint64_t OutOfMemoryError::free_bytes() const noexcept {
+    return free_bytes_;
+}
+
+std::uint64_t OutOfMemoryError::largest_hole_bytes() const noexcept {
+    return largest_hole_bytes_;
+}
+
+}  // namespace pumice

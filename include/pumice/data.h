@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pumice::data {
+
+/// A CSV file with a header line, as text. Quoted fields, CRLF and a byte-order mark are understood
+/// (RFC 4180).
+class CsvTable {
+public:
+    /// @throws FileError for a file that cannot be read, has no header, an unclosed quote, or a row
+    ///         of another length than the header (row named, the header is row 1)
+    explicit CsvTable(std::string path);
+
+    const std::string& path() const noexcept { return path_; }
+    const std::vector<std::string>& column_names() const noexcept { return names_; }
+    std::int64_t row_count() const noexcept { return static_cast<std::int64_t>(rows_.size()); }
+    bool has_column(const std::string& name) const noexcept;
+
+    /// @throws FileError for an unknown column, listing those there are
+    std::vector<std::string> text_column(const std::string& name) const;
+    /// Numbers; an empty field, NA, NaN or null is NaN (missing).
+    /// @throws FileError naming row and column of a field that is no number
+    std::vector<double> number_column(const std::string& name) const;
+
+private:
+    std::size_t index_of(const std::string& name) const;
+
+    std::string path_;
+    std::vector<std::string> names_;
+    std::vector<std::vector<std::string>> rows_;
+};
+
+/// Continues a time column: by calendar months or years where the dates step so, by days or
+/// seconds else, by number for numeric columns.
+class TimeAxis {
+public:
+    /// Dates as YYYY-MM, YYYY-MM-DD or YYYY-MM-DD[T ]hh:mm[:ss]; or numbers; at least two.
+    /// @throws FileError naming the row that cannot be read or breaks the step
+    TimeAxis(const std::string& path, std::vector<std::string> labels);
+
+    /// Labels of the `count` steps after the last, in the column's own format.
+    std::vector<std::string> next(std::int64_t count) const;
+    /// Steps a year or a week that the sampling suggests: 12 for months, 4 for quarters, 7 for days,
+    /// 24 for hours, else 1.
+    std::int64_t season_length() const noexcept;
+
+private:
+    enum class Unit : std::uint8_t { kMonths, kSeconds, kNumber };
+    enum class Format : std::uint8_t { kMonth, kDay, kMinute, kSecond, kNumber };
+
+    Unit unit_ = Unit::kNumber;
+    Format format_ = Format::kNumber;
+    char separator_ = ' ';
+    std::int64_t last_ = 0;  ///< months or seconds since 1970
+    std::int64_t day_of_month_ = 1;
+    std::int64_t step_ = 1;
+    double last_number_ = 0.0;
+    double number_step_ = 1.0;
+};
+
+}  // namespace pumice::data

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+
+namespace pumice {
+
+/// Most dimensions a tensor can have.
+inline constexpr std::int64_t kMaxDims = 8;
+
+/// Up to eight integers stored in place: shapes, strides, lists of dimensions.
+class Dims {
+public:
+    constexpr Dims() noexcept = default;
+
+    /// @throws ShapeError for more than eight values
+    // NOLINTNEXTLINE(google-explicit-constructor): `{2, 3}` is meant to convert
+    constexpr Dims(std::initializer_list<std::int64_t> values)
+        : Dims(std::span(values.begin(), values.size())) {}
+
+    /// @throws ShapeError for more than eight values
+    // NOLINTNEXTLINE(google-explicit-constructor): spans and vectors are meant to convert
+    constexpr Dims(std::span<const std::int64_t> values) {
+        if (values.size() > kMaxDims) {
+            throw_too_many(values.size());
+        }
+        for (const std::int64_t value : values) {
+            values_[count_++] = value;
+        }
+    }
+
+    /// `count` times `value`.
+    static constexpr Dims filled(std::int64_t count, std::int64_t value) {
+        Dims dims;
+        for (std::int64_t i = 0; i < count; ++i) {
+            dims.push_back(value);
+        }
+        return dims;
+    }
+
+    constexpr std::int64_t count() const noexcept { return static_cast<std::int64_t>(count_); }
+    constexpr std::size_t size() const noexcept { return count_; }
+    constexpr bool empty() const noexcept { return count_ == 0; }
+    constexpr std::int64_t operator[](std::int64_t i) const noexcept {
+        return values_[static_cast<std::size_t>(i)];
+    }
+    constexpr std::int64_t& operator[](std::int64_t i) noexcept {
+        return values_[static_cast<std::size_t>(i)];
+    }
+    constexpr std::int64_t back() const noexcept { return values_[count_ - 1U]; }
+    constexpr const std::int64_t* begin() const noexcept { return values_.data(); }
+    constexpr const std::int64_t* end() const noexcept { return values_.data() + count_; }
+    constexpr const std::int64_t* data() const noexcept { return values_.data(); }
+
+    constexpr void push_back(std::int64_t value) {
+        if (count_ == kMaxDims) {
+            throw_too_many(kMaxDims + 1);
+        }
+        values_[count_++] = value;
+    }
+    constexpr void pop_back() noexcept { --count_; }
+    constexpr void insert(std::int64_t at, std::int64_t value) {
+        push_back(value);
+        for (std::int64_t i = count() - 1; i > at; --i) {
+            (*this)[i] = (*this)[i - 1];
+        }
+        (*this)[at] = value;
+    }
+    constexpr void erase(std::int64_t at) noexcept {
+        for (std::int64_t i = at; i + 1 < count(); ++i) {
+            (*this)[i] = (*this)[i + 1];
+        }
+        --count_;
+    }
+
+    friend constexpr bool operator==(const Dims& a, const Dims& b) noexcept {
+        if (a.count_ != b.count_) {
+            return false;
+        }
+        for (std::size_t i = 0; i < a.count_; ++i) {
+            if (a.values_[i] != b.values_[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+private:
+    [[noreturn]] static void throw_too_many(std::size_t count);
+    std::array<std::int64_t, kMaxDims> values_{};
+    std::uint32_t count_ = 0;
+};
+
+/// Product of the values: the element count of a shape (1 for zero dimensions).
+constexpr std::int64_t numel(const Dims& sizes) noexcept {
+    std::int64_t product = 1;
+    for (const std::int64_t value : sizes) {
+        product *= value;
+    }
+    return product;
+}
+
+/// "[2, 3]".
+std::string to_string(const Dims& dims);
+
+}  // namespace pumice

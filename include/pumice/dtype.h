@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace pumice {
+
+/// Element types on the device. The values are part of the shader interface
+/// (shaders/include/dtype.glsl). The index dtype is kInt32; see docs/decisions.md.
+enum class DType : std::uint8_t {
+    kFloat32 = 0,
+    kFloat16 = 1,
+    kBFloat16 = 2,
+    kInt32 = 3,
+    kInt8 = 4,
+    kUInt8 = 5,
+    kBool = 6,
+};
+
+inline constexpr DType kFloat32 = DType::kFloat32;
+inline constexpr DType kFloat16 = DType::kFloat16;
+inline constexpr DType kBFloat16 = DType::kBFloat16;
+inline constexpr DType kInt32 = DType::kInt32;
+inline constexpr DType kInt8 = DType::kInt8;
+inline constexpr DType kUInt8 = DType::kUInt8;
+inline constexpr DType kBool = DType::kBool;
+
+/// Bytes of one element: 4, 2 or 1.
+constexpr std::int64_t itemsize(DType dtype) noexcept {
+    switch (dtype) {
+        case DType::kFloat32:
+        case DType::kInt32: return 4;
+        case DType::kFloat16:
+        case DType::kBFloat16: return 2;
+        default: return 1;
+    }
+}
+
+constexpr bool is_floating_point(DType dtype) noexcept {
+    return dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+}
+
+/// True for the integer dtypes; `include_bool` says whether kBool counts.
+constexpr bool is_integral(DType dtype, bool include_bool) noexcept {
+    return !is_floating_point(dtype) && (include_bool || dtype != DType::kBool);
+}
+
+/// Name as PyTorch prints it without the prefix: "float32", "bfloat16", "bool".
+std::string_view to_string(DType dtype) noexcept;
+
+/// Common dtype of two tensors of equal dimensionality class, by PyTorch's lattice without int64
+/// and float64: bool < uint8, int8 < int32 < float16, bfloat16 < float32; uint8 with int8 gives
+/// int32 (PyTorch: int16), float16 with bfloat16 gives float32.
+DType promote_types(DType a, DType b) noexcept;
+
+}  // namespace pumice

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <source_location>
+#include <string>
+#include <string_view>
+
+namespace pumice {
+
+/// Root of every exception that Pumice throws.
+///
+/// `what()` reads `[where] message`, where `where` is the operator, file or subsystem that refused.
+/// A call that throws leaves tensors, tape and memory as they were before it.
+class Error : public std::exception {
+public:
+    Error(std::string_view where,
+          std::string_view message,
+          std::source_location location = std::source_location::current());
+
+    const char* what() const noexcept override;
+    /// Same text as `what()`: Pumice errors carry no backtrace. (LibTorch's name.)
+    const char* what_without_backtrace() const noexcept;
+    /// Operator, file or subsystem that refused.
+    const std::string& where() const noexcept;
+    /// Place in Pumice's source that threw.
+    const std::source_location& location() const noexcept;
+
+private:
+    std::string where_;
+    std::string text_;
+    std::source_location location_;
+};
+
+/// Shapes, dimensions or strides that do not fit.
+class ShapeError : public Error {
+public:
+    using Error::Error;
+};
+
+/// Dtypes that do not fit, or a value that its dtype cannot hold.
+class DTypeError : public Error {
+public:
+    using Error::Error;
+};
+
+/// An attribute, option or input text outside its range.
+class ArgumentError : public Error {
+public:
+    using Error::Error;
+};
+
+/// Misuse of the tape, of inference mode or of capture.
+class GradModeError : public Error {
+public:
+    using Error::Error;
+};
+
+/// A valid request that this build or device cannot serve; the text names the missing feature.
+class UnsupportedError : public Error {
+public:
+    using Error::Error;
+};
+
+/// A file that cannot be read or written, or whose content is malformed; `where()` is its path.
+class FileError : public Error {
+public:
+    using Error::Error;
+};
+
+/// Device memory ran out. Sizes are in bytes.
+class OutOfMemoryError : public Error {
+public:
+    OutOfMemoryError(std::string_view where,
+                     std::uint64_t asked_bytes,
+                     std::uint64_t free_bytes,
+                     std::uint64_t largest_hole_bytes,
+                     std::source_location location = std::source_location::current());
+
+    std::uint64_t asked_bytes() const noexcept;
+    std::uint64_t free_bytes() const noexcept;
+    std::uint64_t largest_hole_bytes() const noexcept;
+
+private:
+    std::uint64_t asked_bytes_;
+    std::uint64_t free_bytes_;
+    std::uint64_t largest_hole_bytes_;
+};
+
+/// No usable device, or a driver call that failed; the text has the VkResult's name.
+class DeviceError : public Error {
+public:
+    using Error::Error;
+};
+
+/// A defect of Pumice itself.
+class InternalError : public Error {
+public:
+    using Error::Error;
+};
+
+}  // namespace pumice

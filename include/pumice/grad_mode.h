@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+namespace pumice {
+
+/// The whole state of the grad-mode layer on one thread. `inference` implies that both others are
+/// off. Source: the project's grad-mode rules, G1 and G2.
+struct AutogradState {
+    bool grad = true;
+    bool inference = false;
+    bool fw_grad = true;
+
+    friend bool operator==(const AutogradState&, const AutogradState&) = default;
+};
+
+/// The three modes that users see.
+enum class GradModeKind : std::uint8_t { kGrad, kNoGrad, kInference };
+
+/// This thread's state. Takes no lock, never allocates.
+AutogradState autograd_state() noexcept;
+
+GradModeKind current_grad_mode() noexcept;
+bool is_grad_enabled() noexcept;
+bool is_inference_mode_enabled() noexcept;
+
+/// Sets grad mode until changed or until the innermost guard or lambda form restores it.
+/// @throws GradModeError (E1) if `enabled` while inference mode is on; nothing changes then
+void set_grad_enabled(bool enabled);
+
+/// LibTorch's spelling of the query and the setter.
+struct GradMode {
+    static bool is_enabled() noexcept { return is_grad_enabled(); }
+    static void set_enabled(bool enabled) { set_grad_enabled(enabled); }
+};
+
+namespace detail {
+
+/// Keeps the state found at construction and writes it back verbatim. A guard that is destroyed
+/// out of order reports to the grad-mode error handler and leaves the state alone.
+class StateGuard {
+public:
+    StateGuard(const StateGuard&) = delete;
+    StateGuard& operator=(const StateGuard&) = delete;
+    StateGuard(StateGuard&&) = delete;
+    StateGuard& operator=(StateGuard&&) = delete;
+    static void* operator new(std::size_t) = delete;
+    static void* operator new[](std::size_t) = delete;
+
+protected:
+    StateGuard() noexcept;
+    ~StateGuard();
+
+private:
+    StateGuard* outer_;
+    AutogradState previous_;
+    bool previous_persistent_;
+};
+
+}  // namespace detail
+
+/// Sets grad mode for its lifetime.
+class AutoGradMode : private detail::StateGuard {
+public:
+    /// @throws GradModeError (E1) if `enabled` while inference mode is on
+    [[nodiscard]] explicit AutoGradMode(bool enabled) { set_grad_enabled(enabled); }
+};
+
+/// Turns recording off for its lifetime: outputs are normal tensors without history.
+class NoGradGuard : private detail::StateGuard {
+public:
+    [[nodiscard]] NoGradGuard() { set_grad_enabled(false); }
+};
+
+/// Turns inference mode on (or, with false, sanctions the one exit from it) for its lifetime.
+/// In it, outputs are inference tensors: no history, no version, transient memory.
+class InferenceMode : private detail::StateGuard {
+public:
+    [[nodiscard]] explicit InferenceMode(bool enabled = true) noexcept;
+
+    static bool is_enabled() noexcept { return is_inference_mode_enabled(); }
+};
+
+/// For lazily made long-lived buffers: inference off, grad off, storage persistent (G64).
+class PersistentAllocGuard : private detail::StateGuard {
+public:
+    [[nodiscard]] PersistentAllocGuard() noexcept;
+};
+
+/// Called once for a guard destroyed out of order or on another flow; default: a line on stderr.
+using GradModeErrorHandler = void (*)(const char* message) noexcept;
+GradModeErrorHandler set_grad_mode_error_handler(GradModeErrorHandler handler) noexcept;
+
+/// Runs `fn` once without recording and forwards its result.
+template <class F>
+decltype(auto) no_grad(F&& fn) {
+    const NoGradGuard guard;
+    return std::invoke(std::forward<F>(fn));
+}
+
+/// Runs `fn` once with recording on. @throws GradModeError (E1) in inference mode; `fn` is not run
+template <class F>
+decltype(auto) enable_grad(F&& fn) {
+    const AutoGradMode guard(true);
+    return std::invoke(std::forward<F>(fn));
+}
+
+/// Runs `fn` once with recording on or off. @throws GradModeError (E1) as enable_grad
+template <class F>
+decltype(auto) grad_mode(bool enabled, F&& fn) {
+    const AutoGradMode guard(enabled);
+    return std::invoke(std::forward<F>(fn));
+}
+
+/// Runs `fn` once in inference mode (or, with false, outside of it) and forwards its result.
+template <class F>
+decltype(auto) inference_mode(bool enabled, F&& fn) {
+    const InferenceMode guard(enabled);
+    return std::invoke(std::forward<F>(fn));
+}
+
+template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, bool>)
+decltype(auto) inference_mode(F&& fn) {
+    return inference_mode(true, std::forward<F>(fn));
+}
+
+/// Wraps a callable so that each call runs without recording.
+template <class F>
+auto with_no_grad(F fn) {
+    return [fn = std::move(fn)](auto&&... args) mutable -> decltype(auto) {
+        const NoGradGuard guard;
+        return std::invoke(fn, std::forward<decltype(args)>(args)...);
+    };
+}
+
+/// Wraps a callable so that each call runs with recording on. Calls throw E1 in inference mode.
+template <class F>
+auto with_grad(F fn) {
+    return [fn = std::move(fn)](auto&&... args) mutable -> decltype(auto) {
+        const AutoGradMode guard(true);
+        return std::invoke(fn, std::forward<decltype(args)>(args)...);
+    };
+}
+
+/// Wraps a callable so that each call enters inference mode, or leaves it when `enabled` is false.
+template <class F>
+auto with_inference_mode(F fn, bool enabled = true) {
+    return [fn = std::move(fn), enabled](auto&&... args) mutable -> decltype(auto) {
+        const InferenceMode guard(enabled);
+        return std::invoke(fn, std::forward<decltype(args)>(args)...);
+    };
+}
+
+}  // namespace pumice

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pumice/nn/module.h"
+#include "pumice/tensor.h"
+
+namespace pumice::io {
+
+/// One tensor of a safetensors file.
+struct SafetensorsEntry {
+    std::string name;
+    HostDType dtype = HostDType::kF32;
+    Dims sizes;
+    std::uint64_t begin_bytes = 0;  ///< from the start of the data section
+    std::uint64_t end_bytes = 0;
+};
+
+/// A memory-mapped safetensors file: the header is checked whole when it is opened, values are read
+/// when asked for. Source: the safetensors format, version 0.3.
+class SafetensorsFile {
+public:
+    /// @throws FileError for a file that cannot be read, is truncated or malformed: a header that
+    ///         reaches over the file, offsets that overlap, leave holes or lie outside, an unknown
+    ///         dtype, a byte count that does not fit dtype and shape, a duplicate name
+    explicit SafetensorsFile(const std::string& path);
+    ~SafetensorsFile();
+    SafetensorsFile(const SafetensorsFile&) = delete;
+    SafetensorsFile& operator=(const SafetensorsFile&) = delete;
+    SafetensorsFile(SafetensorsFile&& other) noexcept;
+    SafetensorsFile& operator=(SafetensorsFile&& other) noexcept;
+
+    /// In order of their place in the file.
+    const std::vector<SafetensorsEntry>& entries() const noexcept;
+    /// The header's `__metadata__`.
+    const std::map<std::string, std::string>& metadata() const noexcept;
+
+    /// Copies one tensor to the device. float64 becomes float32, int64 int32.
+    /// @throws ArgumentError for an unknown name; DTypeError naming the element that int32 cannot
+    ///         hold
+    Tensor load(const std::string& name) const;
+    /// All tensors.
+    nn::StateDict load_all() const;
+
+private:
+    struct Mapping;
+    std::unique_ptr<Mapping> mapping_;
+};
+
+/// All tensors of a safetensors file. @throws as SafetensorsFile
+nn::StateDict load_safetensors(const std::string& path);
+
+/// Writes the tensors in order; the file appears whole or not at all.
+/// @throws FileError if it cannot be written; ArgumentError for an empty or duplicate name
+void save_safetensors(const std::string& path,
+                      const nn::StateDict& tensors,
+                      const std::map<std::string, std::string>& metadata = {});
+
+/// Writes bytes to a file that appears whole or not at all (a sibling is written and renamed).
+/// @throws FileError
+void write_file(const std::string& path, const std::string& bytes);
+
+/// The whole file. @throws FileError
+std::string read_file(const std::string& path);
+
+}  // namespace pumice::io

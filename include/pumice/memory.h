@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace pumice {
+
+/// Counters of the device's memory and queue. Bytes are device bytes, rounded to the device's
+/// alignment; counts run from the start of the process.
+struct MemoryStats {
+    std::uint64_t live_bytes = 0;             ///< held by live tensors, both policies
+    std::uint64_t peak_bytes = 0;             ///< highest `live_bytes` since `reset_peak_memory_stats`
+    std::uint64_t transient_live_bytes = 0;   ///< held by transient (inference) tensors
+    std::uint64_t transient_peak_bytes = 0;   ///< highest of it since `reset_peak_memory_stats`
+    std::uint64_t reserved_bytes = 0;         ///< taken from the driver, staging included
+    std::uint64_t lower_bound_bytes = 0;      ///< of the newest finished `MemoryTrace`, else 0
+    std::uint64_t driver_allocation_count = 0;
+    std::uint64_t allocation_count = 0;       ///< tensors' storages placed
+    std::uint64_t dispatch_count = 0;
+    std::uint64_t barrier_count = 0;
+    std::uint64_t submit_count = 0;
+
+    /// `transient_peak_bytes / lower_bound_bytes`, or 0 without a traced bound.
+    double ratio() const noexcept;
+};
+
+/// Reads all counters. Thread-safe; all zero before the first tensor.
+MemoryStats memory_stats();
+
+/// Starts both peaks anew from what is live.
+void reset_peak_memory_stats();
+
+/// Gives cached blocks that hold no tensor back to the driver. Waits for the device.
+/// @throws DeviceError if the device is lost
+void empty_cache();
+
+/// Records, while it lives, which kernel reads and writes which storage, and derives the least
+/// memory that any placement needs: at each kernel, the bytes of the storages that were allocated
+/// in the trace and are needed there (from the kernel that writes one to the last that reads it,
+/// or to the host's last read). One trace at a time, over all threads.
+class MemoryTrace {
+public:
+    /// @throws ArgumentError if another trace is open
+    MemoryTrace();
+    ~MemoryTrace();
+    MemoryTrace(const MemoryTrace&) = delete;
+    MemoryTrace& operator=(const MemoryTrace&) = delete;
+    MemoryTrace(MemoryTrace&&) = delete;
+    MemoryTrace& operator=(MemoryTrace&&) = delete;
+
+    /// Ends recording; later calls do nothing.
+    void finish();
+    /// Lower bound in bytes of what was recorded so far.
+    std::uint64_t lower_bound_bytes() const;
+    /// Highest sum of the live bytes of storages allocated in the trace.
+    std::uint64_t peak_bytes() const;
+    /// Writes the events as JSON lines; `lower_bound TRACE` recomputes the bound from them.
+    /// @throws FileError if the file cannot be written
+    void dump(const std::string& path) const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace pumice
