@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vk/command_ring.h"
+
+#include <algorithm>
+
+#include "vk/check.h"
+
+namespace pumice::vk {
+namespace {
+
+constexpr std::uint32_t kSetsPerPool = 64;
+
+}  // namespace
+
+SetPool::SetPool(const DeviceHandles& handles, const VolkDeviceTable& table) noexcept
+    : handles_(handles), table_(table) {}
+
+SetPool::~SetPool() {
+    for (VkDescriptorPool pool : pools_) {
+        table_.vkDestroyDescriptorPool(handles_.device, pool, nullptr);
+    }
+}
+
+VkDescriptorSet SetPool::take(const BindingLayout& layout) {
+    std::vector<VkDescriptorSet>& sets = sets_[layout.binding_count];
+    std::size_t& used = used_[layout.binding_count];
+    if (used == sets.size()) {
+        grow(layout);
+    }
+    return sets[used++];
+}
+
+void SetPool::grow(const BindingLayout& layout) {
+    const VkDescriptorPoolSize counts{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+                                      kSetsPerPool * std::max(layout.binding_count, 1U)};
+    VkDescriptorPoolCreateInfo info{};
+    info.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO;
+    info.maxSets = kSetsPerPool;
+    info.poolSizeCount = 1;
+    info.pPoolSizes = &counts;
+    pools_.reserve(pools_.size() + 1);
+    VkDescriptorPool pool = VK_NULL_HANDLE;
+    PUMICE_VK_CHECK(table_.vkCreateDescriptorPool(handles_.device, &info, nullptr, &pool),
+                    "vkCreateDescriptorPool");
+    pools_.push_back(pool);
+
+    std::array<VkDescriptorSetLayout, kSetsPerPool> layouts{};
+    layouts.fill(layout.set);
+    std::array<VkDescriptorSet, kSetsPerPool> made{};
+    VkDescriptorSetAllocateInfo allocation{};
+    allocation.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO;
+    allocation.descriptorPool = pool;
+    allocation.descriptorSetCount = kSetsPerPool;
+    allocation.pSetLayouts = layouts.data();
+    PUMICE_VK_CHECK(table_.vkAllocateDescriptorSets(handles_.device, &allocation, made.data()),
+                    "vkAllocateDescriptorSets");
+    std::vector<VkDescriptorSet>& sets = sets_[layout.binding_count];
+    sets.insert(sets.end(), made.begin(), made.end());
+}
+
+CommandSlot::CommandSlot(const DeviceHandles& its_handles, const VolkDeviceTable& its_table)
+    : handles(its_handles), table(its_table), sets(its_handles, its_table) {
+    VkCommandPoolCreateInfo info{};
+    info.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO;
+    info.flags = VK_COMMAND_POOL_CREATE_TRANSIENT_BIT;
+    info.queueFamilyIndex = handles.queue_family;
+    PUMICE_VK_CHECK(table.vkCreateCommandPool(handles.device, &info, nullptr, &pool),
+                    "vkCreateCommandPool");
+    VkCommandBufferAllocateInfo allocation{};
+    allocation.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO;
+    allocation.commandPool = pool;
+    allocation.level = VK_COMMAND_BUFFER_LEVEL_PRIMARY;
+    allocation.commandBufferCount = 1;
+    const VkResult result = table.vkAllocateCommandBuffers(handles.device, &allocation, &buffer);
+    if (result < 0) {
+        table.vkDestroyCommandPool(handles.device, pool, nullptr);
+        throw_result(result, "vkAllocateCommandBuffers");
+    }
+}
+
+CommandSlot::~CommandSlot() {
+    table.vkDestroyCommandPool(handles.device, pool, nullptr);
+}
+
+CommandSlot& CommandRing::take(Timeline& timeline) {
+    if (!slots_.empty() && slots_[next_]->value <= timeline.known()) {
+        return *slots_[next_];
+    }
+    if (!slots_.empty()) {
+        PUMICE_VK_CHECK(timeline.query(), "vkGetSemaphoreCounterValue");
+        if (slots_[next_]->value <= timeline.known()) {
+            return *slots_[next_];
+        }
+    }
+    if (slots_.size() < kMaxSlots) {
+        // Inserted before the oldest, so that the ring stays in the order of submits.
+        const auto at = slots_.begin() + static_cast<std::ptrdiff_t>(next_);
+        return **slots_.insert(at, std::make_unique<CommandSlot>(handles_, table_));
+    }
+    PUMICE_VK_CHECK(timeline.wait(slots_[next_]->value), "vkWaitSemaphores");
+    return *slots_[next_];
+}
+
+CommandSlot& CommandRing::begin_next(Timeline& timeline) {
+    CommandSlot& slot = take(timeline);
+    PUMICE_VK_CHECK(table_.vkResetCommandPool(handles_.device, slot.pool, 0),
+                    "vkResetCommandPool");
+    slot.sets.reset();
+    VkCommandBufferBeginInfo info{};
+    info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
+    info.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
+    PUMICE_VK_CHECK(table_.vkBeginCommandBuffer(slot.buffer, &info), "vkBeginCommandBuffer");
+    next_ = (next_ + 1) % slots_.size();
+    return slot;
+}
+
+}  // namespace pumice::vk

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vk/device.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "pumice/error.h"
+#include "vk/buffer_store.h"
+#include "vk/check.h"
+#include "vk/features.h"
+#include "vk/instance.h"
+#include "vk/pipelines.h"
+#include "vk/queue.h"
+
+namespace pumice::vk {
+namespace {
+
+VkDevice create_logical(const PhysicalDevice& physical) {
+    FeatureChain available(physical.api_version);
+    vkGetPhysicalDeviceFeatures2(physical.handle, available.head());
+    FeatureChain enabled(physical.api_version);
+    enabled.enable_from(available);
+
+    std::vector<const char*> extensions;
+    if (physical.capabilities.has_push_descriptors) {
+        extensions.push_back(VK_KHR_PUSH_DESCRIPTOR_EXTENSION_NAME);
+    }
+    if (physical.has_memory_budget) {
+        extensions.push_back(VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
+    }
+    const float priority = 1.0F;
+    VkDeviceQueueCreateInfo queue{};
+    queue.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO;
+    queue.queueFamilyIndex = physical.queue_family;
+    queue.queueCount = 1;
+    queue.pQueuePriorities = &priority;
+    VkDeviceCreateInfo info{};
+    info.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO;
+    info.pNext = enabled.head();
+    info.queueCreateInfoCount = 1;
+    info.pQueueCreateInfos = &queue;
+    info.enabledExtensionCount = static_cast<std::uint32_t>(extensions.size());
+    info.ppEnabledExtensionNames = extensions.data();
+    VkDevice device = VK_NULL_HANDLE;
+    PUMICE_VK_CHECK(vkCreateDevice(physical.handle, &info, nullptr, &device), "vkCreateDevice");
+    return device;
+}
+
+}  // namespace
+
+/// Members die in reverse order: the queue first, the logical device last.
+struct Device::State {
+    explicit State(const PhysicalDevice& chosen) : physical(chosen), info(chosen.info) {
+        handles.physical = chosen.handle;
+        handles.queue_family = chosen.queue_family;
+        handles.has_debug_utils = Instance::get().has_debug_utils();
+        handles.device = create_logical(chosen);
+        volkLoadDeviceTable(&table, handles.device);
+        table.vkGetDeviceQueue(handles.device, handles.queue_family, 0, &handles.queue);
+        info.is_chosen = true;
+    }
+
+    ~State() {
+        queue.reset();
+        pipelines.reset();
+        buffers.reset();
+        table.vkDestroyDevice(handles.device, nullptr);
+    }
+
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+
+    const PhysicalDevice& physical;
+    DeviceInfo info;
+    DeviceHandles handles;
+    VolkDeviceTable table{};
+    std::optional<BufferStore> buffers;
+    std::optional<PipelineCache> pipelines;
+    std::optional<Queue> queue;
+    std::atomic<bool> is_shut_down{false};
+};
+
+Device::Device() : state_(std::make_unique<State>(Instance::get().chosen())) {
+    state_->buffers.emplace(state_->physical, state_->handles, state_->table);
+    state_->pipelines.emplace(state_->physical, state_->handles, state_->table);
+    state_->queue.emplace(*this);
+}
+
+Device::~Device() = default;
+
+const Capabilities& Device::capabilities() const noexcept {
+    return state_->physical.capabilities;
+}
+
+const DeviceInfo& Device::info() const noexcept {
+    return state_->info;
+}
+
+Queue& Device::queue() noexcept {
+    return *state_->queue;
+}
+
+PipelineCache& Device::pipelines() noexcept {
+    return *state_->pipelines;
+}
+
+VolkDeviceTable& Device::table() noexcept {
+    return state_->table;
+}
+
+const DeviceHandles& Device::handles() const noexcept {
+    return state_->handles;
+}
+
+Buffer Device::create_buffer(std::uint64_t size_bytes, MemoryKind kind) {
+    collect_garbage();
+    try {
+        return state_->buffers->create(size_bytes, kind);
+    } catch (const OutOfMemoryError&) {
+        if (!state_->buffers->has_retired()) {
+            throw;
+        }
+    }
+    // What was destroyed may only be waiting for the queue.
+    state_->queue->wait(state_->queue->flush());
+    collect_garbage();
+    return state_->buffers->create(size_bytes, kind);
+}
+
+void Device::destroy_buffer(const Buffer& buffer) noexcept {
+    if (state_->is_shut_down) {
+        return;  // the process ends, and takes the memory with it
+    }
+    state_->buffers->retire(buffer, state_->queue->next_value());
+    collect_garbage();
+}
+
+void Device::collect_garbage() noexcept {
+    if (!state_->is_shut_down && state_->buffers->has_retired()) {
+        state_->buffers->collect(state_->queue->completed_or_known());
+    }
+}
+
+std::uint64_t Device::free_bytes() const {
+    return state_->buffers->free_bytes();
+}
+
+void Device::set_name(const Buffer& buffer, std::string_view name) {
+    state_->buffers->set_name(buffer, name);
+}
+
+void Device::shut_down() noexcept {
+    if (!state_->is_shut_down.exchange(true)) {
+        state_->queue->shut_down();
+        state_->pipelines->save();
+    }
+}
+
+// Note [End of the process]: the process's device is never destroyed, because tensors may be static
+// and die after main, after the statics of this library, or after those of the driver. What must
+// not happen is that a driver's threads run while its statics die. So a handler, registered after
+// the driver and its layers were loaded and therefore run before they are torn down, waits for the
+// device and turns every later call into an error or, in destructors, into nothing.
+namespace {
+
+std::atomic<Device*> made_device{nullptr};
+std::mutex making;
+
+}  // namespace
+
+Device& device() {
+    if (Device* made = made_device.load(std::memory_order_acquire); made != nullptr) {
+        return *made;
+    }
+    const std::lock_guard lock(making);
+    if (Device* made = made_device.load(std::memory_order_acquire); made != nullptr) {
+        return *made;
+    }
+    auto made = std::make_unique<Device>();
+    if (std::atexit([] { made_device.load()->shut_down(); }) != 0) {
+        throw DeviceError("vulkan", "std::atexit refused a handler");
+    }
+    made_device.store(made.get(), std::memory_order_release);
+    return *made.release();
+}
+
+Device* device_if_made() noexcept {
+    return made_device.load(std::memory_order_acquire);
+}
+
+}  // namespace pumice::vk

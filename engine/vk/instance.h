@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "pumice/device.h"
+#include "vk/capabilities.h"
+#include "vk/vulkan.h"
+
+namespace pumice::vk {
+
+/// One device as found, before anything is made on it.
+struct PhysicalDevice {
+    VkPhysicalDevice handle = VK_NULL_HANDLE;
+    std::uint32_t api_version = 0;
+    std::uint32_t queue_family = 0;
+    std::uint64_t max_buffer_bytes = 0;
+    bool has_memory_budget = false;
+    VkPhysicalDeviceProperties properties{};
+    Capabilities capabilities;
+    DeviceInfo info;
+};
+
+/// The process's Vulkan instance and the devices behind it. Made on first use, never destroyed:
+/// tensors may be static and die after main.
+class Instance {
+public:
+    /// @throws DeviceError without a loader, or when it makes no instance
+    static const Instance& get();
+
+    VkInstance handle() const noexcept { return handle_; }
+    /// All devices of all drivers, usable or not; may be empty.
+    const std::vector<PhysicalDevice>& devices() const noexcept { return devices_; }
+    /// Whether VK_EXT_debug_utils is on: under a validation layer or RenderDoc.
+    bool has_debug_utils() const noexcept { return has_debug_utils_; }
+    /// What `PUMICE_DEVICE`, read now, chooses. @throws DeviceError
+    const PhysicalDevice& chosen() const;
+
+private:
+    Instance();
+    void create();
+
+    VkInstance handle_ = VK_NULL_HANDLE;
+    VkDebugUtilsMessengerEXT messenger_ = VK_NULL_HANDLE;
+    bool has_debug_utils_ = false;
+    std::vector<PhysicalDevice> devices_;
+};
+
+/// Reads everything that Pumice wants to know about one device. (physical_device.cpp)
+PhysicalDevice describe_device(VkPhysicalDevice handle, std::uint32_t index);
+
+}  // namespace pumice::vk

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vk/queue.h"
+
+#include <mutex>
+#include <string>
+
+#include "base/invariant.h"
+#include "pumice/error.h"
+#include "vk/check.h"
+#include "vk/device.h"
+#include "vk/recorder.h"
+
+namespace pumice::vk {
+
+struct Queue::State {
+    explicit State(Device& its_device)
+        : device(its_device), caps(its_device.capabilities()), recorder(its_device) {}
+
+    void check_range(const Binding& range) const;
+    void check(const Dispatch& dispatch, const KernelInfo& info) const;
+    [[noreturn]] void refuse_groups(const Dispatch& dispatch, const KernelInfo& info) const;
+
+    Device& device;
+    const Capabilities caps;
+    std::mutex mutex;  ///< guards recorder
+    Recorder recorder;
+};
+
+void Queue::State::check_range(const Binding& range) const {
+    PUMICE_INVARIANT(range.buffer != nullptr && range.buffer->handle != 0);
+    PUMICE_INVARIANT(range.size_bytes > 0 && range.size_bytes % 4 == 0);
+    PUMICE_INVARIANT(range.offset_bytes % 4 == 0);
+    PUMICE_INVARIANT(range.offset_bytes <= range.buffer->size_bytes &&
+                     range.size_bytes <= range.buffer->size_bytes - range.offset_bytes);
+}
+
+void Queue::State::refuse_groups(const Dispatch& dispatch, const KernelInfo& info) const {
+    std::string text = "too many workgroups; got";
+    for (const std::uint32_t count : dispatch.groups) {
+        text += " " + std::to_string(count);
+    }
+    text += ", wanted at most";
+    for (const std::uint32_t count : caps.max_group_count) {
+        text += " " + std::to_string(count);
+    }
+    throw InternalError(info.name, text);
+}
+
+void Queue::State::check(const Dispatch& dispatch, const KernelInfo& info) const {
+    PUMICE_INVARIANT(dispatch.bindings.size() == info.binding_count);
+    PUMICE_INVARIANT(dispatch.push.size() == info.push_size_bytes);
+    for (const Binding& binding : dispatch.bindings) {
+        check_range(binding);
+        // The alignment is a power of two.
+        PUMICE_INVARIANT((binding.offset_bytes & (caps.storage_alignment_bytes - 1)) == 0);
+        PUMICE_INVARIANT(binding.size_bytes <= caps.max_storage_range_bytes);
+    }
+    for (std::size_t i = 0; i < 3; ++i) {
+        if (dispatch.groups[i] > caps.max_group_count[i]) [[unlikely]] {
+            refuse_groups(dispatch, info);
+        }
+    }
+}
+
+Queue::Queue(Device& device) : state_(std::make_unique<State>(device)) {}
+
+Queue::~Queue() = default;
+
+void Queue::dispatch(const Dispatch& dispatch) {
+    const KernelInfo& info = kernel_info(dispatch.kernel);
+    state_->check(dispatch, info);
+    const std::lock_guard lock(state_->mutex);
+    state_->recorder.dispatch(dispatch, info);
+}
+
+void Queue::copy(const Binding& source, const Binding& target) {
+    state_->check_range(source);
+    state_->check_range(target);
+    PUMICE_INVARIANT(source.size_bytes == target.size_bytes);
+    PUMICE_INVARIANT(source.buffer->id != target.buffer->id ||
+                     source.offset_bytes + source.size_bytes <= target.offset_bytes ||
+                     target.offset_bytes + target.size_bytes <= source.offset_bytes);
+    const std::lock_guard lock(state_->mutex);
+    state_->recorder.copy(source, target);
+}
+
+void Queue::fill(const Binding& target, std::uint32_t word) {
+    state_->check_range(target);
+    const std::lock_guard lock(state_->mutex);
+    state_->recorder.fill(target, word);
+}
+
+std::uint64_t Queue::release_to_host(const Binding& source) {
+    state_->check_range(source);
+    const std::lock_guard lock(state_->mutex);
+    return state_->recorder.release_to_host();
+}
+
+bool Queue::is_idle(const Binding& range) {
+    state_->check_range(range);
+    const std::lock_guard lock(state_->mutex);
+    state_->recorder.check_alive();
+    return state_->recorder.is_idle(range);
+}
+
+std::uint64_t Queue::flush() {
+    const std::lock_guard lock(state_->mutex);
+    state_->recorder.check_alive();
+    return state_->recorder.submit();
+}
+
+void Queue::wait(std::uint64_t value) {
+    Recorder& recorder = state_->recorder;
+    {
+        const std::lock_guard lock(state_->mutex);
+        recorder.check_alive();
+        if (value > recorder.submitted()) {
+            recorder.submit();
+        }
+        PUMICE_INVARIANT(value <= recorder.submitted());
+    }
+    // Without the lock: others go on recording.
+    const VkResult result = recorder.timeline().wait(value);
+    const std::lock_guard lock(state_->mutex);
+    if (result < 0) {
+        recorder.fail(result, "vkWaitSemaphores");
+    }
+    recorder.check_alive();
+    recorder.learn_waited(value);
+}
+
+std::uint64_t Queue::completed() {
+    const std::lock_guard lock(state_->mutex);
+    Recorder& recorder = state_->recorder;
+    recorder.check_alive();
+    if (const VkResult result = recorder.timeline().query(); result < 0) {
+        recorder.fail(result, "vkGetSemaphoreCounterValue");
+    }
+    return recorder.timeline().known();
+}
+
+std::uint64_t Queue::completed_or_known() noexcept {
+    const std::lock_guard lock(state_->mutex);
+    if (!state_->recorder.is_lost()) {
+        state_->recorder.timeline().query();
+    }
+    return state_->recorder.timeline().known();
+}
+
+std::uint64_t Queue::next_value() noexcept {
+    const std::lock_guard lock(state_->mutex);
+    return state_->recorder.next_value();
+}
+
+QueueCounters Queue::counters() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->recorder.counters();
+}
+
+Hazard Queue::last_hazard() const noexcept {
+    return state_->recorder.last_hazard();
+}
+
+void Queue::shut_down() noexcept {
+    const std::lock_guard lock(state_->mutex);
+    state_->recorder.mark_lost("the process is ending; tensors cannot be used any more");
+    state_->device.table().vkDeviceWaitIdle(state_->device.handles().device);
+}
+
+}  // namespace pumice::vk

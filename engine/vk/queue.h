@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "vk/buffer.h"
+#include "vk/hazards.h"
+#include "vk/kernels.h"
+
+namespace pumice::vk {
+
+class Device;
+
+/// A byte range of a buffer as one kernel sees it. The offset is a multiple of the device's
+/// storage alignment and the size a multiple of 4.
+struct Binding {
+    const Buffer* buffer = nullptr;
+    std::uint64_t offset_bytes = 0;
+    std::uint64_t size_bytes = 0;
+};
+
+/// One kernel call. Whether a binding is read or written comes from the kernel's reflection.
+struct Dispatch {
+    KernelId kernel{};
+    std::span<const std::uint32_t> spec;  ///< value of specialization constant i at index i
+    std::span<const Binding> bindings;
+    std::span<const std::byte> push;
+    std::array<std::uint32_t, 3> groups{1, 1, 1};
+    std::uint64_t work = 0;  ///< estimated arithmetic or memory operations, bounds a submit
+    std::string_view label;  ///< operator name, static lifetime
+};
+
+/// Counters of one queue since its creation.
+struct QueueCounters {
+    std::uint64_t dispatches = 0;
+    std::uint64_t barriers = 0;
+    std::uint64_t submits = 0;
+};
+
+/// The device's one queue: program order in, hazards found, command buffers out.
+///
+/// Every public function takes the queue's lock for its own duration, so that lock order is program
+/// order. Commands are collected and submitted when enough estimated work is there, on `flush`, or
+/// when somebody waits. See Note [Hazards] in queue.cpp.
+class Queue {
+public:
+    explicit Queue(Device& device);
+    ~Queue();
+    Queue(const Queue&) = delete;
+    Queue& operator=(const Queue&) = delete;
+
+    /// @throws DeviceError if the pipeline cannot be made or the device is lost
+    void dispatch(const Dispatch& dispatch);
+    /// Copies `source` to `target` (same size, multiples of 4) on the device.
+    void copy(const Binding& source, const Binding& target);
+    /// Writes the 32-bit word over the range.
+    void fill(const Binding& target, std::uint32_t word);
+    /// Makes all device writes to the range visible to the host once the returned timeline value
+    /// is reached, and submits. Reading without waiting for it is a race.
+    std::uint64_t release_to_host(const Binding& source);
+    /// True if no submitted or collected command still touches the range.
+    bool is_idle(const Binding& range);
+
+    /// Submits what was collected; returns the timeline value that marks its end.
+    std::uint64_t flush();
+    /// Blocks until the timeline has reached the value. @throws DeviceError if the device is lost
+    void wait(std::uint64_t value);
+    /// Timeline value known to have been reached; asks the driver. @throws DeviceError if lost
+    std::uint64_t completed();
+    /// The same for destructors: on a lost device, the last value that was seen.
+    std::uint64_t completed_or_known() noexcept;
+    /// Timeline value that will mark the end of everything recorded so far (not yet submitted).
+    std::uint64_t next_value() noexcept;
+
+    QueueCounters counters() const;
+    /// Why the last barrier was recorded. Without the lock: for the seam, which the recorder calls.
+    Hazard last_hazard() const noexcept;
+    /// Waits for the device, then makes every later call throw. See Device::shut_down.
+    void shut_down() noexcept;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace pumice::vk

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "vk/hazards.h"
+
+namespace pumice::vk {
+
+class Device;
+
+/// Replaces entries of the device's table (design.md, section 6): for measurements and tests only.
+/// One device at a time, and no other thread may use it while a replacement is put in or taken out.
+
+/// Calls that null execution has swallowed since it was installed.
+struct NullCounts {
+    std::uint64_t dispatches = 0;
+    std::uint64_t barriers = 0;
+    std::uint64_t transfers = 0;
+    std::uint64_t descriptor_updates = 0;
+    std::uint64_t submits = 0;
+};
+
+/// Commands, submits and waits become counting no-ops, and the timeline reaches a submit's value at
+/// once: what is left is host cost. Buffers, pipelines and descriptor sets stay real.
+/// @throws DeviceError
+void install_null_execution(Device& device);
+NullCounts null_counts() noexcept;
+
+/// A driver entry that can be made to fail.
+enum class Entry : std::uint8_t {
+    kAllocateMemory,
+    kCreateBuffer,
+    kMapMemory,
+    kCreateComputePipelines,
+    kBeginCommandBuffer,
+    kQueueSubmit,
+    kWaitSemaphores,
+    kGetSemaphoreCounterValue,
+};
+
+/// What it returns then.
+enum class Fault : std::uint8_t { kOutOfDeviceMemory, kOutOfHostMemory, kDeviceLost };
+
+/// After `passed_calls` calls that go through, every call of the entry fails, until `restore`.
+/// The failing call does not reach the driver.
+void inject_fault(Device& device, Entry entry, Fault fault, std::uint32_t passed_calls = 0);
+
+/// Which barriers to leave out.
+struct BarrierFilter {
+    /// kNone drops barriers of every kind.
+    HazardKind kind = HazardKind::kNone;
+    bool only_across_submits = false;
+    /// Barriers that match but still pass before the first one is dropped.
+    std::uint32_t passed_count = 0;
+    std::uint32_t dropped_count = UINT32_MAX;  ///< how many to drop at most
+};
+
+/// Leaves out barriers between commands (never the one that releases memory to the host).
+void drop_barriers(Device& device, const BarrierFilter& filter);
+std::uint32_t dropped_barrier_count() noexcept;
+
+/// Takes everything out again. After null execution, values that were passed on paper are signalled
+/// to the real timeline.
+void restore(Device& device);
+
+}  // namespace pumice::vk

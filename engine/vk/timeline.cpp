@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vk/timeline.h"
+
+#include "vk/check.h"
+
+namespace pumice::vk {
+
+Timeline::Timeline(const DeviceHandles& handles, const VolkDeviceTable& table)
+    : handles_(handles), table_(table) {
+    VkSemaphoreTypeCreateInfo type{};
+    type.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO;
+    type.semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE;
+    VkSemaphoreCreateInfo info{};
+    info.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO;
+    info.pNext = &type;
+    PUMICE_VK_CHECK(table_.vkCreateSemaphore(handles_.device, &info, nullptr, &semaphore_),
+                    "vkCreateSemaphore");
+}
+
+Timeline::~Timeline() {
+    table_.vkDestroySemaphore(handles_.device, semaphore_, nullptr);
+}
+
+void Timeline::learn(std::uint64_t value) noexcept {
+    std::uint64_t known = known_.load(std::memory_order_relaxed);
+    while (known < value &&
+           !known_.compare_exchange_weak(known, value, std::memory_order_acq_rel)) {
+    }
+}
+
+VkResult Timeline::query() noexcept {
+    std::uint64_t value = 0;
+    const VkResult result =
+        table_.vkGetSemaphoreCounterValue(handles_.device, semaphore_, &value);
+    if (result == VK_SUCCESS) {
+        learn(value);
+    }
+    return result;
+}
+
+VkResult Timeline::wait(std::uint64_t value) noexcept {
+    VkSemaphoreWaitInfo info{};
+    info.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO;
+    info.semaphoreCount = 1;
+    info.pSemaphores = &semaphore_;
+    info.pValues = &value;
+    VkResult result = VK_TIMEOUT;
+    while (result == VK_TIMEOUT) {
+        result = table_.vkWaitSemaphores(handles_.device, &info, UINT64_MAX);
+    }
+    if (result == VK_SUCCESS) {
+        learn(value);
+    }
+    return result;
+}
+
+}  // namespace pumice::vk

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "vk/vulkan.h"
+
+namespace pumice::vk {
+
+/// The queue's timeline semaphore. Its value counts submits that have ended. Thread-safe.
+class Timeline {
+public:
+    Timeline(const DeviceHandles& handles, const VolkDeviceTable& table);
+    ~Timeline();
+    Timeline(const Timeline&) = delete;
+    Timeline& operator=(const Timeline&) = delete;
+
+    VkSemaphore handle() const noexcept { return semaphore_; }
+    /// Highest value seen so far, without asking the driver.
+    std::uint64_t known() const noexcept { return known_.load(std::memory_order_acquire); }
+    /// Asks the driver and updates `known`.
+    VkResult query() noexcept;
+    /// Blocks until the value is reached.
+    VkResult wait(std::uint64_t value) noexcept;
+
+private:
+    void learn(std::uint64_t value) noexcept;
+
+    const DeviceHandles& handles_;
+    const VolkDeviceTable& table_;
+    VkSemaphore semaphore_ = VK_NULL_HANDLE;
+    std::atomic<std::uint64_t> known_{0};
+};
+
+}  // namespace pumice::vk
