@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/arena.h"
+
+#include "pumice/error.h"
+
+#include "memory/driver_memory.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace pumice::memory {
+namespace {
+
+// A block of a request's own is rounded by 1/8 at most, so that its next tenant may be a bit
+// longer.
+std::uint64_t own_block_bytes(std::uint64_t size_bytes) {
+    constexpr std::uint64_t kLeastStepBytes = 64U << 10U;
+    const std::uint64_t step_bytes = std::max(kLeastStepBytes, std::bit_floor(size_bytes) / 8);
+    return (size_bytes + step_bytes - 1) & ~(step_bytes - 1);
+}
+
+}  // namespace
+
+Arena::Arena(vk::Device& device, const ArenaOptions& options)
+    : device_(device), options_(options), ranges_(options.granule_bytes) {}
+
+Arena::~Arena() {
+    for (const auto& block : blocks_) {
+        if (block != nullptr) {
+            destroy_buffer(device_, *block);
+        }
+    }
+}
+
+vk::Binding Arena::grow(std::uint64_t size_bytes) {
+    // Everything that may throw comes before the buffer exists, or the buffer would leak.
+    auto block = std::make_unique<vk::Buffer>();
+    blocks_.reserve(blocks_.size() + 1);
+    *block = create_block(size_bytes);
+    std::uint32_t number = 0;
+    try {
+        number = ranges_.add_block(block->size_bytes);
+    } catch (...) {
+        destroy_buffer(device_, *block);
+        throw;
+    }
+    reserved_bytes_ += block->size_bytes;
+    const vk::Binding whole{block.get(), 0, block->size_bytes & ~(options_.granule_bytes - 1)};
+    if (number == blocks_.size()) {
+        blocks_.push_back(std::move(block));
+    } else {
+        blocks_[number] = std::move(block);
+    }
+    return whole;
+}
+
+vk::Buffer Arena::create_block(std::uint64_t size_bytes) {
+    const std::uint64_t least_bytes = own_block_bytes(size_bytes);
+    const std::uint64_t usual_bytes = std::clamp(
+        std::bit_floor(reserved_bytes_), options_.first_block_bytes, options_.most_block_bytes);
+    if (usual_bytes > least_bytes) {
+        try {
+            return create_buffer(device_, usual_bytes, options_.kind);
+        } catch (const OutOfMemoryError&) {
+            // The request alone may still fit.
+        }
+    } else if (usual_bytes >= size_bytes) {
+        return create_buffer(device_, usual_bytes, options_.kind);
+    }
+    return create_buffer(device_, least_bytes, options_.kind);
+}
+
+void Arena::trim() noexcept {
+    ranges_.coalesce();
+    for (std::uint32_t number = 0; number < blocks_.size(); ++number) {
+        if (ranges_.is_block_idle(number)) {
+            ranges_.remove_block(number);
+            reserved_bytes_ -= blocks_[number]->size_bytes;
+            destroy_buffer(device_, *blocks_[number]);
+            blocks_[number].reset();
+        }
+    }
+}
+
+}  // namespace pumice::memory

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/environment.h"
+
+#include "pumice/error.h"
+
+#include "memory/scoped_environment.h"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <string>
+#include <string_view>
+
+using pumice::memory::environment_choice;
+using pumice::test::ScopedEnvironment;
+
+namespace {
+
+constexpr std::array<std::string_view, 2> kNames = {"dedicated", "poison"};
+constexpr const char* kVariable = "PUMICE_TEST_CHOICE";
+
+}  // namespace
+
+TEST_CASE("environment: unset and empty mean no choice") {
+    CHECK(environment_choice(kVariable, kNames).empty());
+    const ScopedEnvironment scope(kVariable, "");
+    CHECK(environment_choice(kVariable, kNames).empty());
+}
+
+TEST_CASE("environment: an allowed value is returned") {
+    const ScopedEnvironment scope(kVariable, "poison");
+    CHECK(environment_choice(kVariable, kNames) == "poison");
+}
+
+TEST_CASE("environment: an unknown value is refused with the allowed ones") {
+    const ScopedEnvironment scope(kVariable, "Poison");
+    CHECK_THROWS_WITH_AS(
+        environment_choice(kVariable, kNames),
+        "[PUMICE_TEST_CHOICE] must be unset or one of: dedicated, poison; got Poison",
+        pumice::ArgumentError);
+}
