@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatch/corridor.h"
+
+#include <atomic>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dispatch/execute.h"
+#include "dispatch/observer.h"
+#include "dispatch/state.h"
+#include "pumice/error.h"
+#include "vk/device.h"
+
+namespace pumice::dispatch {
+
+namespace {
+
+std::atomic<Observer*> the_tape{nullptr};
+
+// Calls prepare at once, and abandon unless commit came.
+class Recording {
+public:
+    Recording(const OpCall& call, const CallTraits& traits, const Decision& decision)
+        : observer_(decision.record ? tape() : nullptr) {
+        if (observer_ != nullptr) {
+            observer_->prepare(call, traits, decision);
+        }
+    }
+    Recording(const Recording&) = delete;
+    Recording& operator=(const Recording&) = delete;
+    Recording(Recording&&) = delete;
+    Recording& operator=(Recording&&) = delete;
+    ~Recording() {
+        if (observer_ != nullptr) {
+            observer_->abandon();
+        }
+    }
+
+    void commit(const OpCall& call,
+                const CallTraits& traits,
+                const Decision& decision,
+                std::span<const Tensor> outputs) noexcept {
+        if (observer_ != nullptr) {
+            std::exchange(observer_, nullptr)->commit(call, traits, decision, outputs);
+        }
+    }
+
+private:
+    Observer* observer_;
+};
+
+CallTraits traits_of(const OpDef& def, std::span<const Tensor> inputs, Form form) noexcept {
+    CallTraits traits;
+    traits.form = form;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        if (!inputs[i].defined()) {
+            continue;
+        }
+        const TensorImpl& impl = impl_of(inputs[i]);
+        const bool is_r = impl.tracks_grad();
+        traits.has_normal_operand = traits.has_normal_operand || !impl.is_inference;
+        traits.has_any_r = traits.has_any_r || is_r;
+        traits.has_differentiable_r =
+            traits.has_differentiable_r || (is_r && def.grad_of(i) == Grad::kFormula);
+    }
+    return traits;
+}
+
+void describe_target(CallTraits& traits, const Tensor& target) noexcept {
+    const TensorImpl& impl = impl_of(target);
+    traits.target_is_inference = impl.is_inference;
+    traits.target_requires_grad = impl.tracks_grad();
+    traits.has_any_r = traits.has_any_r || traits.target_requires_grad;
+    traits.target_is_leaf = impl.is_leaf();
+    traits.target_is_view = static_cast<bool>(impl.view);
+    if (impl.view) {
+        traits.target_creation = impl.view->creation;
+        traits.target_base_is_leaf = impl.view->base->is_leaf();
+    }
+}
+
+Decision decide_now(const OpDef& def, const CallTraits& traits) {
+    return decide(def.name, traits, thread_state.autograd, thread_state.is_persistent_forced);
+}
+
+IntrusivePtr<TensorImpl> new_impl(const OutputMeta& meta) {
+    IntrusivePtr impl(new TensorImpl);
+    impl->sizes = meta.sizes;
+    impl->strides = meta.strides;
+    impl->offset = meta.offset;
+    impl->numel = numel(meta.sizes);
+    impl->dtype = meta.dtype;
+    return impl;
+}
+
+Tensor to_handle(const IntrusivePtr<TensorImpl>& impl) noexcept {
+    return Tensor(IntrusivePtr<RefCounted>(impl.get()));
+}
+
+// G69: the storage of a dying inference operand that is read only where the output is written.
+IntrusivePtr<Storage> lent_storage(const OpCall& call, const OutputMeta& meta) noexcept {
+    for (std::size_t i = 0; i < call.inputs.size(); ++i) {
+        if ((call.def.lends >> i & 1U) == 0 || !call.inputs[i].defined()) {
+            continue;
+        }
+        const TensorImpl& impl = impl_of(call.inputs[i]);
+        if (impl.use_count() == 1 && impl.is_inference && impl.dtype == meta.dtype &&
+            impl.is_contiguous && impl.offset == 0 && impl.storage->use_count() == 1 &&
+            impl.storage->is_transient() && impl.sizes == meta.sizes) {
+            return impl.storage;
+        }
+    }
+    return {};
+}
+
+Tensor make_output(const OpCall& call, const OutputMeta& meta, const Decision& decision) {
+    IntrusivePtr<TensorImpl> impl = new_impl(meta);
+    impl->is_inference = decision.output_is_inference;
+    if (call.def.lends != 0 && decision.storage == memory::StorageClass::kTransient) {
+        impl->storage = lent_storage(call, meta);
+    }
+    if (!impl->storage) {
+        impl->storage =
+            make_storage(static_cast<std::uint64_t>(impl->numel * itemsize(meta.dtype)),
+                         decision.storage);
+    }
+    if (!impl->is_inference) {
+        impl->version = IntrusivePtr(new VersionCounter);
+    }
+    return to_handle(impl);
+}
+
+void check_target(const OpCall& call, const Tensor& target, const OutputMeta& meta, bool keeps_dtype) {
+    const TensorImpl& impl = impl_of(target);
+    if (impl.sizes != meta.sizes) {
+        throw ShapeError(call.def.name,
+                         fmt::format("the result has shape {}, which the written tensor {} does "
+                                     "not have",
+                                     to_string(meta.sizes),
+                                     describe(target)));
+    }
+    const bool fits = keeps_dtype ? (is_floating_point(impl.dtype) ||
+                                     (!is_floating_point(meta.dtype) &&
+                                      (impl.dtype != kBool || meta.dtype == kBool)))
+                                  : impl.dtype == meta.dtype;
+    if (!fits) {
+        throw DTypeError(call.def.name,
+                         fmt::format("the result has dtype {}, which can't be cast to the written "
+                                     "tensor's {}",
+                                     to_string(meta.dtype),
+                                     to_string(impl.dtype)));
+    }
+}
+
+void write_to(const OpDef& def,
+              Tensor& target,
+              std::span<Tensor> inputs,
+              AttrsRef attrs,
+              Form form) {
+    const OpCall call{def, inputs, attrs};
+    Inferred inferred;
+    def.infer(call, inferred);
+    check_target(call, target, inferred[0], form == Form::kInPlace);
+    CallTraits traits = traits_of(def, inputs, form);
+    describe_target(traits, target);
+    const Decision decision = decide_now(def, traits);
+    Recording recording(call, traits, decision);
+    const std::span<const Tensor> outputs(&target, 1);
+    execute(call, outputs);
+    if (decision.bumps_version) {
+        impl_of(target).version->bump();
+    }
+    recording.commit(call, traits, decision, outputs);
+}
+
+}  // namespace
+
+void set_tape(Observer* tape) noexcept {
+    the_tape.store(tape, std::memory_order_release);
+}
+
+Observer* tape() noexcept {
+    return the_tape.load(std::memory_order_acquire);
+}
+
+void call_many(const OpDef& def,
+               std::span<Tensor> inputs,
+               AttrsRef attrs,
+               std::span<Tensor> outputs) {
+    const OpCall call{def, inputs, attrs};
+    Inferred inferred;
+    def.infer(call, inferred);
+    const CallTraits traits = traits_of(def, inputs, Form::kFunctional);
+    const Decision decision = decide_now(def, traits);
+    Recording recording(call, traits, decision);
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+        outputs[i] = make_output(call, inferred[i], decision);
+    }
+    execute(call, outputs);
+    recording.commit(call, traits, decision, outputs);
+}
+
+Tensor call(const OpDef& def, std::span<Tensor> inputs, AttrsRef attrs) {
+    Tensor output;
+    call_many(def, inputs, attrs, std::span(&output, 1));
+    return output;
+}
+
+Tensor call_view(const OpDef& def, const Tensor& base, AttrsRef attrs) {
+    const std::span<const Tensor> inputs(&base, 1);
+    const OpCall call{def, inputs, attrs};
+    Inferred inferred;
+    def.infer(call, inferred);
+    CallTraits traits = traits_of(def, inputs, Form::kView);
+    describe_target(traits, base);
+    traits.is_multi_output_view = def.is_multi_output_view;
+    const Decision decision = decide_now(def, traits);
+    Recording recording(call, traits, decision);
+    const TensorImpl& base_impl = impl_of(base);
+    const IntrusivePtr<TensorImpl> impl = new_impl(inferred[0]);
+    impl->storage = base_impl.storage;
+    impl->is_inference = base_impl.is_inference;
+    impl->is_contiguous = strides_are_contiguous(impl->sizes, impl->strides);
+    if (decision.makes_view_record) {
+        impl->version = base_impl.version;
+        impl->view = IntrusivePtr(new ViewRecord(
+            base_impl.view ? base_impl.view->base
+                           : IntrusivePtr(static_cast<TensorImpl*>(base.impl())),
+            decision.creation));
+    }
+    const Tensor output = to_handle(impl);
+    recording.commit(call, traits, decision, std::span(&output, 1));
+    return output;
+}
+
+void call_in_place(const OpDef& def, std::span<Tensor> inputs, AttrsRef attrs) {
+    // A handle of its own: `inputs[0]` stays an operand, the same tensor is the target.
+    Tensor target = inputs[0];
+    write_to(def, target, inputs, attrs, Form::kInPlace);
+}
+
+void call_out(const OpDef& def, Tensor& out, std::span<Tensor> inputs, AttrsRef attrs) {
+    write_to(def, out, inputs, attrs, Form::kOut);
+}
+
+Tensor make_tensor(const Dims& sizes, DType dtype) {
+    for (const std::int64_t extent : sizes) {
+        if (extent < 0) {
+            throw ShapeError("make_tensor",
+                             fmt::format("extents must not be negative; got {}", to_string(sizes)));
+        }
+    }
+    static constexpr OpDef kFactory{.name = "factory"};
+    const Decision decision = decide_now(kFactory, CallTraits{});
+    const OpCall call{kFactory, {}, {}};
+    return make_output(call, contiguous_meta(sizes, dtype), decision);
+}
+
+Tensor alias(const Tensor& base, bool shares_version) {
+    const TensorImpl& from = impl_of(base);
+    const IntrusivePtr<TensorImpl> impl = new_impl(
+        {.sizes = from.sizes, .strides = from.strides, .offset = from.offset, .dtype = from.dtype});
+    impl->storage = from.storage;
+    impl->is_inference = from.is_inference;
+    impl->is_contiguous = from.is_contiguous;
+    if (!from.is_inference) {
+        impl->version = shares_version ? from.version : IntrusivePtr(new VersionCounter);
+    }
+    return to_handle(impl);
+}
+
+}  // namespace pumice::dispatch

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+
+#include "dispatch/op_def.h"
+
+namespace pumice::dispatch {
+
+/// The life of one operator call (design.md, section 3): infer, decide, prepare, allocate, select,
+/// record, commit. A call that throws has allocated and recorded nothing that can be seen.
+///
+/// `inputs` are the public function's own handles: one that was moved in and is the last of an
+/// inference tensor may lend its memory to the output (G69).
+
+/// One functional output.
+Tensor call(const OpDef& def, std::span<Tensor> inputs, AttrsRef attrs = {});
+
+/// Several functional outputs; `outputs` are undefined handles, as many as infer gives.
+void call_many(const OpDef& def,
+               std::span<Tensor> inputs,
+               AttrsRef attrs,
+               std::span<Tensor> outputs);
+
+/// A view of `base`.
+Tensor call_view(const OpDef& def, const Tensor& base, AttrsRef attrs = {});
+
+/// Writes the result into `inputs[0]`, whose shape infer must give; its dtype is kept and must be
+/// castable from the result's.
+void call_in_place(const OpDef& def, std::span<Tensor> inputs, AttrsRef attrs = {});
+
+/// Writes the result into `out`, whose shape and dtype infer must give.
+void call_out(const OpDef& def, Tensor& out, std::span<Tensor> inputs, AttrsRef attrs = {});
+
+/// A new tensor of the thread's kind and storage class, values unset: what factories start from.
+/// @throws OutOfMemoryError
+Tensor make_tensor(const Dims& sizes, DType dtype);
+
+/// A tensor on another's storage; view record as decided. For autograd's own bookkeeping
+/// (detach, data, saved outputs), which no operator records.
+Tensor alias(const Tensor& base, bool shares_version);
+
+/// The tight range of a tensor's elements, aligned as the device binds it.
+struct BoundRange {
+    vk::Binding binding;
+    std::int64_t offset_elements = 0;  ///< from the bound start to the first element
+};
+
+BoundRange bind(const Tensor& tensor);
+
+/// Elements between the bound start of a tensor and its first element; pure, for push constants.
+inline std::uint32_t bound_offset(const Tensor& tensor, const vk::Capabilities& caps) noexcept {
+    const TensorImpl& impl = impl_of(tensor);
+    const auto item = static_cast<std::uint64_t>(itemsize(impl.dtype));
+    const std::uint64_t offset_bytes = static_cast<std::uint64_t>(impl.offset) * item;
+    return static_cast<std::uint32_t>((offset_bytes % caps.storage_alignment_bytes) / item);
+}
+
+}  // namespace pumice::dispatch

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatch/decide.h"
+
+#include "pumice/error.h"
+
+namespace pumice::dispatch {
+
+namespace {
+
+constexpr const char* kInplaceOnInference =
+    "Inplace update to inference tensor outside InferenceMode is not allowed. Work on a clone() "
+    "made outside of inference mode.";
+
+[[noreturn]] void throw_view_creation(std::string_view op, CreationMeta creation) {
+    switch (creation) {
+        case CreationMeta::kInferenceMode:
+            throw GradModeError(op,
+                                "A view was created in inference mode and is being modified "
+                                "inplace in normal mode.");
+        case CreationMeta::kNoGradMode:
+            throw GradModeError(op,
+                                "A view was created in no_grad mode and is being modified inplace "
+                                "with grad mode enabled.");
+        case CreationMeta::kMultiOutputNode:
+            throw GradModeError(op,
+                                "This view is the output of a function that returns multiple "
+                                "views and cannot be modified inplace with grad mode enabled.");
+        default:
+            throw GradModeError(op,
+                                "This view was created inside a custom Function and cannot be "
+                                "modified inplace with grad mode enabled.");
+    }
+}
+
+// G31: creation metadata, then a view of a leaf, then a leaf.
+void check_in_place_on_normal(std::string_view op, const CallTraits& traits) {
+    if (traits.target_is_view && traits.target_creation != CreationMeta::kDefault) {
+        throw_view_creation(op, traits.target_creation);
+    }
+    // A view never has requires_grad of its own: it is its base that is or is not a leaf.
+    const bool is_leaf = traits.target_is_view ? traits.target_base_is_leaf : traits.target_is_leaf;
+    if (!traits.target_requires_grad || !is_leaf) {
+        return;
+    }
+    if (traits.target_is_view) {
+        throw GradModeError(
+            op, "a view of a leaf Variable that requires grad is being used in an in-place operation.");
+    }
+    throw GradModeError(
+        op, "a leaf Variable that requires grad is being used in an in-place operation.");
+}
+
+void check_write(std::string_view op, const CallTraits& traits, const AutogradState& state) {
+    if (traits.form == Form::kOut && state.grad && traits.has_any_r) {
+        throw GradModeError(op,
+                            "functions with out=... arguments don't support automatic "
+                            "differentiation, but one of the arguments requires grad.");
+    }
+    if (traits.target_is_inference) {
+        if (!state.inference) {
+            throw GradModeError(op, kInplaceOnInference);
+        }
+        return;
+    }
+    if (traits.form == Form::kInPlace && state.grad &&
+        (traits.has_differentiable_r || traits.target_requires_grad)) {
+        check_in_place_on_normal(op, traits);
+    }
+}
+
+CreationMeta view_creation(const CallTraits& traits, const AutogradState& state) {
+    CreationMeta made = CreationMeta::kDefault;
+    if (state.inference) {
+        made = CreationMeta::kInferenceMode;
+    } else if (!state.grad) {
+        made = CreationMeta::kNoGradMode;
+    } else if (traits.is_multi_output_view) {
+        made = CreationMeta::kMultiOutputNode;
+    }
+    // G36: the view's own default keeps what it was made from; inference sticks.
+    const bool keeps = traits.target_is_view && (made == CreationMeta::kDefault ||
+                                                 traits.target_creation ==
+                                                     CreationMeta::kInferenceMode);
+    return keeps ? traits.target_creation : made;
+}
+
+}  // namespace
+
+Decision decide(std::string_view op,
+                const CallTraits& traits,
+                const AutogradState& state,
+                bool is_persistent_forced) {
+    Decision decision;
+    decision.record =
+        state.grad && traits.has_normal_operand && traits.has_differentiable_r;  // G26
+    switch (traits.form) {
+        case Form::kView:
+            decision.output_is_inference = traits.target_is_inference;  // G22
+            decision.record = decision.record && !traits.target_is_inference;
+            decision.makes_view_record = !traits.target_is_inference;
+            decision.creation = view_creation(traits, state);
+            break;
+        case Form::kInPlace:
+        case Form::kOut:
+            check_write(op, traits, state);
+            decision.output_is_inference = traits.target_is_inference;
+            decision.bumps_version = !traits.target_is_inference;  // G34
+            decision.record = decision.record && traits.form == Form::kInPlace;
+            break;
+        case Form::kFunctional:
+            decision.output_is_inference = state.inference;  // G21
+            if (state.inference && !is_persistent_forced) {
+                decision.storage = memory::StorageClass::kTransient;  // G65
+            }
+            break;
+    }
+    return decision;
+}
+
+}  // namespace pumice::dispatch

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dispatch/execute.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "dispatch/corridor.h"
+#include "memory/trace.h"
+#include "pumice/error.h"
+#include "vk/device.h"
+#include "vk/queue.h"
+
+namespace pumice::dispatch {
+
+namespace {
+
+constexpr std::uint64_t kWordBytes = 4;
+
+using Workspaces = InlineVector<IntrusivePtr<Storage>, 4>;
+
+std::uint64_t round_up(std::uint64_t value, std::uint64_t multiple) noexcept {
+    return (value + multiple - 1) / multiple * multiple;
+}
+
+BoundRange bind_in(const TensorImpl& impl, std::uint64_t alignment_bytes) noexcept {
+    const vk::Binding& all = impl.storage->allocation().range;
+    const auto item = static_cast<std::uint64_t>(itemsize(impl.dtype));
+    const std::int64_t hull =
+        impl.is_contiguous ? impl.numel : hull_elements(impl.sizes, impl.strides);
+    const std::uint64_t first = static_cast<std::uint64_t>(impl.offset) * item;
+    const std::uint64_t start = first / alignment_bytes * alignment_bytes;
+    const std::uint64_t end =
+        round_up(first + std::max<std::uint64_t>(static_cast<std::uint64_t>(hull) * item, 1),
+                 kWordBytes);
+    return {.binding = {.buffer = all.buffer,
+                        .offset_bytes = all.offset_bytes + start,
+                        .size_bytes = std::min(end, all.size_bytes) - start},
+            .offset_elements = static_cast<std::int64_t>((first - start) / item)};
+}
+
+const TensorImpl& tensor_of(Operand operand, const OpCall& call, std::span<const Tensor> outputs) {
+    return impl_of(operand.role == Operand::Role::kInput ? call.inputs[operand.index]
+                                                         : outputs[operand.index]);
+}
+
+std::uint64_t storage_id(Operand operand,
+                         const OpCall& call,
+                         std::span<const Tensor> outputs,
+                         const Workspaces& workspaces) {
+    return operand.role == Operand::Role::kWorkspace
+               ? workspaces[operand.index]->allocation().id
+               : tensor_of(operand, call, outputs).storage->allocation().id;
+}
+
+void trace(const Step& step,
+           const OpCall& call,
+           std::span<const Tensor> outputs,
+           const Workspaces& workspaces) {
+    InlineVector<std::uint64_t, 8> reads;
+    InlineVector<std::uint64_t, 8> writes;
+    const std::uint32_t written = vk::kernel_info(step.kernel).written_mask;
+    for (std::size_t i = 0; i < step.bindings.size(); ++i) {
+        const std::uint64_t id = storage_id(step.bindings[i], call, outputs, workspaces);
+        ((written >> i & 1U) != 0 ? writes : reads).push_back(id);
+    }
+    memory::trace_kernel(call.def.name, {reads.data(), reads.size()}, {writes.data(), writes.size()});
+}
+
+void check_range(const OpCall& call, const vk::Binding& binding, const vk::Capabilities& caps) {
+    if (binding.size_bytes > caps.max_storage_range_bytes) {
+        throw UnsupportedError(
+            call.def.name,
+            fmt::format("an operand spans {} bytes; this device binds at most {} bytes "
+                        "(maxStorageBufferRange)",
+                        binding.size_bytes,
+                        caps.max_storage_range_bytes));
+    }
+}
+
+void append(vk::Device& device,
+            const Step& step,
+            const OpCall& call,
+            std::span<const Tensor> outputs,
+            const Workspaces& workspaces) {
+    const vk::Capabilities& caps = device.capabilities();
+    InlineVector<vk::Binding, 8> bindings;
+    for (const Operand operand : step.bindings) {
+        if (operand.role == Operand::Role::kWorkspace) {
+            bindings.push_back(workspaces[operand.index]->allocation().range);
+        } else {
+            bindings.push_back(
+                bind_in(tensor_of(operand, call, outputs), caps.storage_alignment_bytes).binding);
+        }
+        check_range(call, bindings.back(), caps);
+    }
+    device.queue().dispatch({.kernel = step.kernel,
+                             .spec = {step.spec.data(), step.spec.size()},
+                             .bindings = {bindings.data(), bindings.size()},
+                             .push = {step.push.data(), step.push_bytes},
+                             .groups = step.groups,
+                             .work = step.work,
+                             .label = call.def.name});
+    if (memory::trace_is_open.load(std::memory_order_relaxed)) {
+        trace(step, call, outputs, workspaces);
+    }
+}
+
+}  // namespace
+
+BoundRange bind(const Tensor& tensor) {
+    return bind_in(impl_of(tensor), vk::device().capabilities().storage_alignment_bytes);
+}
+
+std::array<std::uint32_t, 3> fold_groups(std::uint64_t count, const vk::Capabilities& caps) {
+    const std::uint64_t width = std::min<std::uint64_t>(count, caps.max_group_count[0]);
+    const std::uint64_t height = width == 0 ? 0 : (count + width - 1) / width;
+    if (height > caps.max_group_count[1]) {
+        throw UnsupportedError(
+            "dispatch", fmt::format("{} workgroups do not fit this device's grid", count));
+    }
+    return {static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height), 1};
+}
+
+void execute(const OpCall& call, std::span<const Tensor> outputs) {
+    const bool is_empty = std::all_of(outputs.begin(), outputs.end(), [](const Tensor& output) {
+        return impl_of(output).numel == 0;
+    });
+    if (is_empty) {
+        return;
+    }
+    vk::Device& device = vk::device();
+    Program program;
+    call.def.select(call, outputs, device.capabilities(), program);
+    Workspaces workspaces;
+    for (const std::uint64_t bytes : program.workspace_bytes) {
+        workspaces.push_back(make_storage(bytes, memory::StorageClass::kTransient));
+    }
+    for (const Step& step : program.steps) {
+        append(device, step, call, outputs, workspaces);
+    }
+}
+
+}  // namespace pumice::dispatch

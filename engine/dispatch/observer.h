@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+
+#include "dispatch/decide.h"
+#include "dispatch/op_def.h"
+
+namespace pumice::dispatch {
+
+/// Somebody who follows operator calls: the tape, a capture.
+///
+/// For one call, `prepare` runs before anything is allocated or recorded and may throw; then either
+/// `commit` runs once, after the call's commands were appended, or `abandon`, when the call threw.
+class Observer {
+public:
+    Observer() = default;
+    Observer(const Observer&) = delete;
+    Observer& operator=(const Observer&) = delete;
+    Observer(Observer&&) = delete;
+    Observer& operator=(Observer&&) = delete;
+    virtual ~Observer() = default;
+
+    virtual void prepare(const OpCall& call, const CallTraits& traits, const Decision& decision) = 0;
+    virtual void commit(const OpCall& call,
+                        const CallTraits& traits,
+                        const Decision& decision,
+                        std::span<const Tensor> outputs) noexcept = 0;
+    virtual void abandon() noexcept = 0;
+};
+
+/// The observer of calls that record a node: the tape. Set once, when the first tensor that
+/// requires grad is made; null before, when nothing can record.
+void set_tape(Observer* tape) noexcept;
+Observer* tape() noexcept;
+
+}  // namespace pumice::dispatch

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include "base/inline_vector.h"
+#include "dispatch/program.h"
+#include "pumice/tensor.h"
+#include "tensor/tensor_impl.h"
+
+namespace pumice::dispatch {
+
+/// Whether a gradient flows to an input. There is no third case.
+enum class Grad : std::uint8_t { kNever, kFormula };
+
+struct InputDef {
+    std::string_view name;
+    Grad grad = Grad::kNever;
+};
+
+inline constexpr std::size_t kMaxInputs = 8;
+
+/// What the tape keeps for the backward formula, as bits over inputs and outputs.
+struct SavedSet {
+    std::uint32_t inputs = 0;
+    std::uint32_t outputs = 0;
+    /// For a saved input: the inputs whose gradients read it, as bits; 0 stands for all. `mul`
+    /// saves a only for the gradient of b.
+    std::array<std::uint8_t, kMaxInputs> input_is_for{};
+};
+
+/// Attributes of a call: a trivially copyable struct of the operator's own.
+struct AttrsRef {
+    const void* data = nullptr;
+    std::uint32_t size_bytes = 0;
+
+    AttrsRef() = default;
+    template <class A>
+        requires(!std::is_same_v<A, AttrsRef>)
+    // NOLINTNEXTLINE(google-explicit-constructor): any attribute struct is meant to convert
+    AttrsRef(const A& attrs) noexcept : data(&attrs), size_bytes(sizeof(A)) {
+        static_assert(std::is_trivially_copyable_v<A> && sizeof(A) <= 192);
+    }
+};
+
+struct OpDef;
+
+/// One call as infer, select and the observers see it.
+struct OpCall {
+    const OpDef& def;
+    std::span<const Tensor> inputs;  ///< an optional input may be undefined
+    AttrsRef attrs;
+
+    template <class A>
+    const A& attrs_as() const noexcept {
+        return *static_cast<const A*>(attrs.data);
+    }
+};
+
+/// Geometry of an output. For views, strides and offset (in elements) within the base's storage.
+struct OutputMeta {
+    Dims sizes;
+    Dims strides;
+    std::int64_t offset = 0;
+    DType dtype = kFloat32;
+};
+
+using Inferred = InlineVector<OutputMeta, 3>;
+
+/// A contiguous output.
+inline OutputMeta contiguous_meta(const Dims& sizes, DType dtype) noexcept {
+    return {.sizes = sizes, .strides = contiguous_strides(sizes), .offset = 0, .dtype = dtype};
+}
+
+/// What a backward formula sees of its forward call.
+class BackwardCall {
+public:
+    virtual ~BackwardCall() = default;
+    /// A saved input or output. @throws GradModeError (E9) if it was modified since
+    virtual Tensor input(std::size_t index) const = 0;
+    virtual Tensor output(std::size_t index) const = 0;
+    /// Shape and dtype of an input, saved or not.
+    virtual const Dims& input_sizes(std::size_t index) const = 0;
+    virtual DType input_dtype(std::size_t index) const = 0;
+    virtual std::size_t input_count() const = 0;
+    /// Gradient of an output; undefined where nothing flowed in (it counts as zeros).
+    virtual const Tensor& grad(std::size_t index = 0) const = 0;
+    /// Whether anybody wants the gradient of that input.
+    virtual bool needs(std::size_t index) const = 0;
+    /// Hands over the gradient of an input, of the input's shape and dtype.
+    virtual void set(std::size_t index, Tensor gradient) = 0;
+    virtual const void* attrs() const = 0;
+
+    template <class A>
+    const A& attrs_as() const noexcept {
+        return *static_cast<const A*>(attrs());
+    }
+};
+
+using InferFn = void (*)(const OpCall& call, Inferred& inferred);
+using SelectFn = void (*)(const OpCall& call,
+                          std::span<const Tensor> outputs,
+                          const vk::Capabilities& caps,
+                          Program& program);
+using BackwardFn = void (*)(BackwardCall& call);
+
+/// Everything the engine knows about one operator; written once, in its file in ops/.
+struct OpDef {
+    std::string_view name;
+    std::array<InputDef, kMaxInputs> inputs{};
+    bool is_variadic = false;      ///< any number of inputs, all described by inputs[0]
+    bool is_view = false;          ///< the output aliases inputs[0]; no select
+    bool is_multi_output_view = false;  ///< one of several views made by one call (split, chunk)
+    InferFn infer = nullptr;
+    SelectFn select = nullptr;
+    SavedSet saved{};
+    std::uint32_t lends = 0;       ///< inputs read only at the index that is written (G69)
+    BackwardFn backward = nullptr;
+
+    constexpr Grad grad_of(std::size_t index) const noexcept {
+        return inputs[is_variadic ? 0 : index].grad;
+    }
+};
+
+/// For static_assert beside each OpDef: a formula has its backward, a backward its formula; views
+/// run no kernel, everything else does.
+constexpr bool well_formed(const OpDef& def) noexcept {
+    bool has_formula = false;
+    for (const InputDef& input : def.inputs) {
+        has_formula = has_formula || input.grad == Grad::kFormula;
+    }
+    return !def.name.empty() && def.infer != nullptr && has_formula == (def.backward != nullptr) &&
+           (def.is_view == (def.select == nullptr));
+}
+
+}  // namespace pumice::dispatch

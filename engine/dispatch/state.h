@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "pumice/grad_mode.h"
+
+namespace pumice::dispatch {
+
+/// The thread's autograd state, with the innermost guard and the storage switch of G64.
+struct ThreadState {
+    AutogradState autograd;
+    bool is_persistent_forced = false;
+    detail::StateGuard* innermost = nullptr;
+};
+
+[[gnu::tls_model("initial-exec")]] extern thread_local constinit ThreadState thread_state;
+
+/// Engine-internal switch without the terminal check (G15, G43); restores on destruction.
+class UncheckedState {
+public:
+    explicit UncheckedState(const AutogradState& state) noexcept : previous_(thread_state.autograd) {
+        thread_state.autograd = state;
+    }
+    UncheckedState(const UncheckedState&) = delete;
+    UncheckedState& operator=(const UncheckedState&) = delete;
+    UncheckedState(UncheckedState&&) = delete;
+    UncheckedState& operator=(UncheckedState&&) = delete;
+    ~UncheckedState() { thread_state.autograd = previous_; }
+
+private:
+    AutogradState previous_;
+};
+
+}  // namespace pumice::dispatch

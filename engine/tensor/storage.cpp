@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tensor/storage.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pumice {
+
+Storage::~Storage() {
+    memory::allocator().free(allocation_);
+}
+
+void Storage::move_to(const memory::Allocation& allocation) noexcept {
+    memory::allocator().free(std::exchange(allocation_, allocation));
+}
+
+IntrusivePtr<Storage> make_storage(std::uint64_t size_bytes, memory::StorageClass storage_class) {
+    constexpr std::uint64_t kWordBytes = 4;
+    const memory::Allocation allocation =
+        memory::allocator().allocate(std::max(size_bytes, kWordBytes), storage_class);
+    return IntrusivePtr(new Storage(allocation, size_bytes));
+}
+
+}  // namespace pumice

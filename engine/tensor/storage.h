@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/pooled.h"
+#include "memory/allocator.h"
+#include "pumice/intrusive_ptr.h"
+
+namespace pumice {
+
+/// Owner of one placed range of device memory; views share it.
+class Storage final : public RefCounted, public Pooled<Storage> {
+public:
+    Storage(const memory::Allocation& allocation, std::uint64_t size_bytes) noexcept
+        : allocation_(allocation), size_bytes_(size_bytes) {}
+    Storage(const Storage&) = delete;
+    Storage& operator=(const Storage&) = delete;
+    Storage(Storage&&) = delete;
+    Storage& operator=(Storage&&) = delete;
+    ~Storage() override;
+
+    const memory::Allocation& allocation() const noexcept { return allocation_; }
+    /// Bytes that were asked for; the allocation is rounded up.
+    std::uint64_t size_bytes() const noexcept { return size_bytes_; }
+    bool is_transient() const noexcept {
+        return allocation_.storage_class == memory::StorageClass::kTransient;
+    }
+
+    /// Gives the range back and goes on with another, which already holds (or is recorded to
+    /// receive) the bytes. The caller keeps other threads away.
+    void move_to(const memory::Allocation& allocation) noexcept;
+
+private:
+    memory::Allocation allocation_;
+    std::uint64_t size_bytes_ = 0;
+};
+
+/// Places `size_bytes` (at least one word, so that every tensor can be bound).
+IntrusivePtr<Storage> make_storage(std::uint64_t size_bytes, memory::StorageClass storage_class);
+
+}  // namespace pumice
