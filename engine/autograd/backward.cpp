@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include "autograd/meta.h"
+#include "autograd/walk.h"
+#include "dispatch/state.h"
+#include "pumice/autograd.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+namespace pumice::autograd {
+
+namespace {
+
+void check_mode(std::string_view op) {
+    if (is_inference_mode_enabled()) {
+        throw GradModeError(op, "Cannot run backward inside inference_mode");
+    }
+}
+
+Tensor root_gradient(std::string_view op, const Tensor& root, const Tensor& given) {
+    if (given.defined()) {
+        if (given.sizes() != root.sizes()) {
+            throw ShapeError(op,
+                             fmt::format("the gradient has shape {}, the output {}",
+                                         to_string(given.sizes()),
+                                         describe(root)));
+        }
+        return to(given, root.dtype());
+    }
+    if (root.numel() != 1) {
+        throw ShapeError(op,
+                         fmt::format("grad can be implicitly created only for outputs with one "
+                                     "element; got {}",
+                                     describe(root)));
+    }
+    const dispatch::UncheckedState state({.grad = false, .inference = false, .fw_grad = false});
+    return ones(root.sizes(), root.dtype());
+}
+
+void add_roots(std::string_view op,
+               const std::vector<Tensor>& roots,
+               const std::vector<Tensor>& gradients,
+               WalkRequest& request) {
+    check_mode(op);
+    if (!gradients.empty() && gradients.size() != roots.size()) {
+        throw ArgumentError(op,
+                            fmt::format("got {} tensors but {} gradients",
+                                        roots.size(),
+                                        gradients.size()));
+    }
+    for (std::size_t i = 0; i < roots.size(); ++i) {
+        checked_impl(roots[i], "backward");
+        Edge edge = gradient_edge(roots[i]);
+        if (!edge.node) {
+            throw GradModeError(
+                op,
+                fmt::format("element {} of tensors does not require grad and does not have a "
+                            "grad_fn",
+                            i));
+        }
+        request.roots.push_back(std::move(edge));
+        request.root_gradients.push_back(
+            root_gradient(op, roots[i], gradients.empty() ? Tensor() : gradients[i]));
+    }
+}
+
+}  // namespace
+
+void backward(const std::vector<Tensor>& tensors,
+              const std::vector<Tensor>& grad_tensors,
+              bool retain_graph,
+              bool create_graph) {
+    WalkRequest request;
+    add_roots("backward", tensors, grad_tensors, request);
+    request.retain_graph = retain_graph || create_graph;
+    request.create_graph = create_graph;
+    walk(request);
+}
+
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs,
+                         const std::vector<Tensor>& inputs,
+                         const std::vector<Tensor>& grad_outputs,
+                         bool retain_graph,
+                         bool create_graph,
+                         bool allow_unused) {
+    if (inputs.empty()) {
+        throw ArgumentError("grad", "wants at least one input; got none");
+    }
+    WalkRequest request;
+    add_roots("grad", outputs, grad_outputs, request);
+    for (const Tensor& input : inputs) {
+        checked_impl(input, "grad");
+        Edge edge = gradient_edge(input);
+        if (!edge.node) {
+            throw GradModeError("grad", "One of the differentiated tensors does not require grad");
+        }
+        request.captures.push_back(std::move(edge));
+    }
+    request.retain_graph = retain_graph || create_graph;
+    request.create_graph = create_graph;
+    std::vector<Tensor> gradients = walk(request);
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+        if (!gradients[i].defined() && !allow_unused) {
+            throw GradModeError("grad",
+                                fmt::format("input {} was not used in the graph; pass "
+                                            "allow_unused=true if that is intended",
+                                            i));
+        }
+    }
+    return gradients;
+}
+
+}  // namespace pumice::autograd

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "autograd/copy_slices.h"
+
+#include "pumice/ops.h"
+#include "tensor/tensor_impl.h"
+
+namespace pumice::autograd {
+
+CopySlices::CopySlices(IntrusivePtr<OpNode> fn,
+                       const TensorImpl& base,
+                       const TensorImpl& view,
+                       Edge base_edge)
+    : Node(next_sequence(), fn->edges().size() + 1),
+      fn_(std::move(fn)),
+      base_sizes_(base.sizes),
+      base_strides_(base.strides),
+      view_sizes_(view.sizes),
+      view_strides_(view.strides),
+      view_offset_(view.offset - base.offset),
+      dtype_(base.dtype) {
+    set_edge(0, std::move(base_edge));
+    for (std::size_t i = 1; i < fn_->edges().size(); ++i) {
+        set_edge(i + 1, fn_->edges()[i]);
+    }
+}
+
+void CopySlices::apply(std::span<Tensor> gradients,
+                       const std::vector<bool>& wanted,
+                       std::span<Tensor> input_gradients) {
+    if (!gradients[0].defined()) {
+        return;
+    }
+    // A gradient laid out like the base, so that the view's geometry means the same in it.
+    const Tensor flat = zeros({hull_elements(base_sizes_, base_strides_)}, dtype_);
+    Tensor whole = as_strided(flat, base_sizes_, base_strides_, 0);
+    copy_(whole, gradients[0]);
+    Tensor region = as_strided(flat, view_sizes_, view_strides_, view_offset_);
+
+    std::vector<bool> fn_wanted(fn_->edges().size());
+    fn_wanted[0] = wanted[0];
+    for (std::size_t i = 1; i < fn_wanted.size(); ++i) {
+        fn_wanted[i] = wanted[i + 1];
+    }
+    std::vector<Tensor> fn_gradients(fn_wanted.size());
+    Tensor region_gradient = clone(region);
+    fn_->apply(std::span(&region_gradient, 1), fn_wanted, fn_gradients);
+
+    for (std::size_t i = 1; i < fn_gradients.size(); ++i) {
+        input_gradients[i + 1] = std::move(fn_gradients[i]);
+    }
+    if (wanted[0]) {
+        if (fn_gradients[0].defined()) {
+            copy_(region, fn_gradients[0]);
+        } else {
+            zero_(region);
+        }
+        input_gradients[0] = whole;
+    }
+}
+
+}  // namespace pumice::autograd

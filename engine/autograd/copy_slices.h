@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "autograd/op_node.h"
+
+namespace pumice::autograd {
+
+/// The history of a base after one of its views was written in place: the region's gradient goes
+/// through the written operator, the rest passes to what the base was before.
+///
+/// Edge 0 leads to the base's old history, edge i + 1 to edge i of the operator's node (edge 0 of
+/// it, the view's old value, is part of the base).
+class CopySlices final : public Node {
+public:
+    CopySlices(IntrusivePtr<OpNode> fn, const TensorImpl& base, const TensorImpl& view, Edge base_edge);
+
+    void apply(std::span<Tensor> gradients,
+               const std::vector<bool>& wanted,
+               std::span<Tensor> input_gradients) override;
+    void release_saved() noexcept override { fn_->release_saved(); }
+    std::string name() const override { return "CopySlices"; }
+    std::size_t output_count() const noexcept override { return 1; }
+
+private:
+    IntrusivePtr<OpNode> fn_;
+    Dims base_sizes_;
+    Dims base_strides_;
+    Dims view_sizes_;
+    Dims view_strides_;
+    std::int64_t view_offset_;  ///< elements from the base's first element
+    DType dtype_;
+};
+
+}  // namespace pumice::autograd

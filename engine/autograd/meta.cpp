@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "autograd/meta.h"
+
+#include "dispatch/state.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
+#include "tensor/debug_counters.h"
+
+namespace pumice::autograd {
+
+AutogradMeta::AutogradMeta() noexcept {
+    debug::count(debug::Counted::kAutogradMeta);
+}
+
+AutogradMeta::~AutogradMeta() {
+    if (accumulator_) {
+        accumulator_->forget_target();
+    }
+    if (retains_grad_ && grad_fn_) {
+        grad_fn_->remove_retainer(this);
+    }
+}
+
+Tensor AutogradMeta::grad() const {
+    const std::lock_guard lock(mutex_);
+    return grad_;
+}
+
+void AutogradMeta::set_grad(Tensor grad) {
+    const std::lock_guard lock(mutex_);
+    std::swap(grad_, grad);
+}
+
+void AutogradMeta::set_history(IntrusivePtr<Node> grad_fn, std::uint32_t output) noexcept {
+    if (retains_grad_ && grad_fn_) {
+        grad_fn_->remove_retainer(this);
+    }
+    grad_fn_ = std::move(grad_fn);
+    output_ = output;
+    if (retains_grad_ && grad_fn_) {
+        grad_fn_->add_retainer(output_, this);
+    }
+}
+
+void AutogradMeta::retain_grad() {
+    if (!retains_grad_ && grad_fn_) {
+        retains_grad_ = true;
+        grad_fn_->add_retainer(output_, this);
+    }
+}
+
+const IntrusivePtr<Accumulator>& AutogradMeta::accumulator() {
+    const std::lock_guard lock(mutex_);
+    if (!accumulator_) {
+        accumulator_ = IntrusivePtr(new Accumulator(this));
+    }
+    return accumulator_;
+}
+
+Accumulator::Accumulator(AutogradMeta* target)
+    : Node(0, 0), target_(target) {}
+
+void Accumulator::forget_target() noexcept {
+    const std::lock_guard lock(mutex_);
+    target_ = nullptr;
+}
+
+void Accumulator::apply(std::span<Tensor> gradients,
+                        const std::vector<bool>& /*wanted*/,
+                        std::span<Tensor> /*input_gradients*/) {
+    const std::lock_guard lock(mutex_);
+    if (target_ == nullptr || !gradients[0].defined()) {
+        return;
+    }
+    Tensor incoming = std::move(gradients[0]);
+    Tensor existing = target_->grad();
+    if (!existing.defined()) {
+        // A gradient that somebody else holds, or that is expanded, must not be written later
+        // through `grad`; and `grad` is always normal (G45).
+        const bool is_ours = incoming.use_count() == 1 && incoming.is_contiguous() &&
+                             impl_of(incoming).storage->use_count() == 1;
+        const bool takes = is_ours || is_grad_enabled();
+        target_->set_grad(takes && !incoming.is_inference() ? incoming : clone(incoming));
+        return;
+    }
+    if (is_grad_enabled() || existing.is_inference()) {
+        target_->set_grad(add(std::move(existing), std::move(incoming)));
+    } else {
+        add_(existing, std::move(incoming));
+    }
+}
+
+AutogradMeta& meta_of(TensorImpl& impl) {
+    if (!impl.autograd) {
+        impl.autograd = std::make_unique<AutogradMeta>();
+    }
+    return static_cast<AutogradMeta&>(*impl.autograd);
+}
+
+AutogradMeta* find_meta(const TensorImpl& impl) noexcept {
+    return static_cast<AutogradMeta*>(impl.autograd.get());
+}
+
+namespace {
+
+[[noreturn]] void throw_indirect(CreationMeta creation) {
+    const char* mode = creation == CreationMeta::kInferenceMode ? "inference mode" : "no_grad mode";
+    const bool is_mode = creation == CreationMeta::kInferenceMode ||
+                         creation == CreationMeta::kNoGradMode;
+    const std::string how =
+        is_mode ? std::string("A view was created in ") + mode
+                : std::string("A view that is one of several outputs of its function");
+    throw GradModeError("grad_fn",
+                        how + " and its base or another view of its base has been modified "
+                              "inplace with grad mode enabled.");
+}
+
+// G35: the base was written since the view's history was computed.
+void rebuild_if_stale(const Tensor& tensor) {
+    TensorImpl& impl = impl_of(tensor);
+    if (!impl.view || impl.view->attr_version == impl.version->value()) {
+        return;
+    }
+    if (!impl.tracks_grad()) {
+        return;
+    }
+    if (impl.view->creation != CreationMeta::kDefault) {
+        throw_indirect(impl.view->creation);
+    }
+    const Tensor base(IntrusivePtr<RefCounted>(impl.view->base.get()));
+    const dispatch::UncheckedState state({.grad = true, .inference = false, .fw_grad = true});
+    const Tensor fresh = as_strided(base, impl.sizes, impl.strides, impl.offset);
+    const AutogradMeta* history = find_meta(impl_of(fresh));
+    if (history != nullptr && history->grad_fn()) {
+        meta_of(impl).set_history(history->grad_fn(), history->output());
+        impl.has_grad_fn = true;
+        impl.requires_grad = true;
+    }
+    impl.view->attr_version = impl.version->value();
+}
+
+}  // namespace
+
+IntrusivePtr<Node> grad_fn_of(const Tensor& tensor) {
+    rebuild_if_stale(tensor);
+    const AutogradMeta* meta = find_meta(impl_of(tensor));
+    return meta != nullptr ? meta->grad_fn() : IntrusivePtr<Node>();
+}
+
+Edge gradient_edge(const Tensor& tensor) {
+    if (!tensor.defined()) {
+        return {};
+    }
+    TensorImpl& impl = impl_of(tensor);
+    if (!impl.tracks_grad()) {
+        return {};
+    }
+    rebuild_if_stale(tensor);
+    if (impl.has_grad_fn) {
+        const AutogradMeta& meta = meta_of(impl);
+        return {meta.grad_fn(), meta.output()};
+    }
+    if (!impl.requires_grad) {
+        return {};  // G38: R through its base only, made without history
+    }
+    return {IntrusivePtr<Node>(meta_of(impl).accumulator().get()), 0};
+}
+
+}  // namespace pumice::autograd

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <mutex>
+
+#include "autograd/node.h"
+#include "base/pooled.h"
+#include "tensor/tensor_impl.h"
+
+namespace pumice::autograd {
+
+class Accumulator;
+
+/// The tape's data on one tensor: its gradient, and where its own gradient goes.
+class AutogradMeta final : public AutogradSlot, public Pooled<AutogradMeta> {
+public:
+    AutogradMeta() noexcept;
+    AutogradMeta(const AutogradMeta&) = delete;
+    AutogradMeta& operator=(const AutogradMeta&) = delete;
+    AutogradMeta(AutogradMeta&&) = delete;
+    AutogradMeta& operator=(AutogradMeta&&) = delete;
+    ~AutogradMeta() override;
+
+    Tensor grad() const;
+    void set_grad(Tensor grad);
+
+    const IntrusivePtr<Node>& grad_fn() const noexcept { return grad_fn_; }
+    std::uint32_t output() const noexcept { return output_; }
+    void set_history(IntrusivePtr<Node> grad_fn, std::uint32_t output) noexcept;
+    void retain_grad();
+
+    /// The leaf's accumulator, made on first use.
+    const IntrusivePtr<Accumulator>& accumulator();
+
+private:
+    mutable std::mutex mutex_;
+    Tensor grad_;
+    IntrusivePtr<Node> grad_fn_;
+    IntrusivePtr<Accumulator> accumulator_;
+    std::uint32_t output_ = 0;
+    bool retains_grad_ = false;
+};
+
+/// Ends of the walk: adds gradients to a leaf's `grad`. Lives as long as the leaf or a graph that
+/// leads to it; once the leaf is gone nobody can see its gradient, and it is dropped.
+class Accumulator final : public Node, public Pooled<Accumulator> {
+public:
+    explicit Accumulator(AutogradMeta* target);
+
+    void apply(std::span<Tensor> gradients,
+               const std::vector<bool>& wanted,
+               std::span<Tensor> input_gradients) override;
+    std::string name() const override { return "AccumulateGrad"; }
+    std::size_t output_count() const noexcept override { return 1; }
+    void forget_target() noexcept;
+
+private:
+    std::mutex mutex_;
+    AutogradMeta* target_;
+};
+
+/// The tensor's meta, made if absent.
+AutogradMeta& meta_of(TensorImpl& impl);
+/// The tensor's meta or null.
+AutogradMeta* find_meta(const TensorImpl& impl) noexcept;
+
+/// Where the gradient of this tensor goes; nowhere if it tracks none of its own. Rebuilds the
+/// history of a stale view. @throws GradModeError (E6, E8, indirect forms)
+Edge gradient_edge(const Tensor& tensor);
+
+/// The tensor's grad_fn after G35's rebuild, or null.
+IntrusivePtr<Node> grad_fn_of(const Tensor& tensor);
+
+}  // namespace pumice::autograd

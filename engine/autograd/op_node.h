@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+
+#include "autograd/node.h"
+#include "base/pooled.h"
+#include "dispatch/op_def.h"
+
+namespace pumice::autograd {
+
+/// A tensor kept for a backward formula, with the version it had (G41).
+struct SavedTensor {
+    Tensor tensor;
+    std::uint32_t version = 0;
+
+    /// @throws GradModeError (E9) if it was written since
+    const Tensor& unpack(std::string_view op) const;
+};
+
+/// The node of one recorded operator call.
+class OpNode final : public Node, public Pooled<OpNode> {
+public:
+    /// Copies attributes and input geometry, saves inputs.
+    /// @throws GradModeError (E3) for an inference tensor that the formula saves
+    OpNode(const dispatch::OpCall& call, bool is_in_place);
+
+    void apply(std::span<Tensor> gradients,
+               const std::vector<bool>& wanted,
+               std::span<Tensor> input_gradients) override;
+    void release_saved() noexcept override;
+    std::string name() const override;
+    std::size_t output_count() const noexcept override { return output_count_; }
+
+    /// Saves the outputs that the formula reads and remembers their count.
+    void save_outputs(std::span<const Tensor> outputs) noexcept;
+
+private:
+    friend class OpBackwardCall;
+    static constexpr std::size_t kInlineInputs = 3;
+
+    struct InputRecord {
+        Dims sizes;
+        DType dtype = kFloat32;
+        SavedTensor saved;
+    };
+
+    bool formula_reads(std::size_t input) const noexcept;
+
+    const dispatch::OpDef& def_;
+    FixedArray<InputRecord, kInlineInputs> inputs_;
+    std::array<SavedTensor, 3> saved_outputs_;
+    std::size_t output_count_ = 1;
+    bool is_released_ = false;
+    alignas(16) std::array<std::byte, 192> attrs_;
+};
+
+}  // namespace pumice::autograd

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "autograd/tape.h"
+
+#include "autograd/copy_slices.h"
+#include "autograd/meta.h"
+#include "autograd/op_node.h"
+
+namespace pumice::autograd {
+
+namespace {
+
+// The node between prepare and commit of the call that this thread is in. A plain pointer with one
+// owner count: no thread-exit hook on the hot path. No call nests between the two.
+[[gnu::tls_model("initial-exec")]] thread_local constinit OpNode* pending = nullptr;
+
+IntrusivePtr<OpNode> take_pending() noexcept {
+    IntrusivePtr node(pending);
+    pending->release();
+    pending = nullptr;
+    return node;
+}
+
+void attach(const Tensor& output, const IntrusivePtr<Node>& node, std::size_t index) noexcept {
+    TensorImpl& impl = impl_of(output);
+    meta_of(impl).set_history(node, static_cast<std::uint32_t>(index));
+    impl.requires_grad = true;
+    impl.has_grad_fn = true;
+}
+
+// An in-place write to a view becomes history of its base; the view's own follows from it, at the
+// next look (G35).
+void rebase_through_view(const Tensor& view, const IntrusivePtr<OpNode>& node) noexcept {
+    const TensorImpl& impl = impl_of(view);
+    const Tensor base(IntrusivePtr<RefCounted>(impl.view->base.get()));
+    TensorImpl& base_impl = impl_of(base);
+    const IntrusivePtr<Node> slices(
+        new CopySlices(node, base_impl, impl, gradient_edge(base)));
+    attach(base, slices, 0);
+}
+
+}  // namespace
+
+void Tape::prepare(const dispatch::OpCall& call,
+                   const dispatch::CallTraits& traits,
+                   const dispatch::Decision& /*decision*/) {
+    const bool is_in_place = traits.form == dispatch::Form::kInPlace;
+    IntrusivePtr node(new OpNode(call, is_in_place));
+    pending = node.get();
+    pending->retain();
+}
+
+void Tape::commit(const dispatch::OpCall& /*call*/,
+                  const dispatch::CallTraits& traits,
+                  const dispatch::Decision& /*decision*/,
+                  std::span<const Tensor> outputs) noexcept {
+    const IntrusivePtr<OpNode> node = take_pending();
+    node->save_outputs(outputs);
+    if (traits.form == dispatch::Form::kInPlace && traits.target_is_view) {
+        rebase_through_view(outputs[0], node);
+        return;
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+        if (outputs[i].is_floating_point()) {
+            attach(outputs[i], node, i);
+        }
+    }
+}
+
+void Tape::abandon() noexcept {
+    if (pending != nullptr) {
+        take_pending();
+    }
+}
+
+void start_tape() noexcept {
+    static Tape the_tape;
+    dispatch::set_tape(&the_tape);
+}
+
+}  // namespace pumice::autograd

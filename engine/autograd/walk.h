@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "autograd/node.h"
+
+namespace pumice::autograd {
+
+/// One backward walk.
+struct WalkRequest {
+    std::vector<Edge> roots;
+    std::vector<Tensor> root_gradients;
+    /// Gradients to hand back instead of accumulating into leaves; empty means all leaves.
+    std::vector<Edge> captures;
+    bool retain_graph = false;
+    bool create_graph = false;
+};
+
+/// Walks from the roots and returns the captured gradients, undefined where nothing arrived.
+/// @throws GradModeError (E9, second walk through a freed graph), and what formulas throw
+std::vector<Tensor> walk(const WalkRequest& request);
+
+}  // namespace pumice::autograd
