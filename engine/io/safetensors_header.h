@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pumice/io.h"
+
+namespace pumice::io {
+
+/// What the header of a safetensors file says.
+struct SafetensorsHeader {
+    std::vector<SafetensorsEntry> entries;  ///< ordered by their place in the data section
+    std::map<std::string, std::string> metadata;
+    std::uint64_t data_begin_bytes = 0;  ///< from the start of the file
+};
+
+/// Parses and checks the header against the file's length. Pure; `path` is for error texts.
+/// @throws FileError
+SafetensorsHeader parse_header(const std::string& path, std::string_view file);
+
+/// The header for entries whose offsets are set, padded to eight bytes, with its length in front.
+std::string write_header(const std::vector<SafetensorsEntry>& entries,
+                         const std::map<std::string, std::string>& metadata);
+
+}  // namespace pumice::io

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include <fmt/format.h>
+
+#include "pumice/error.h"
+#include "pumice/optim.h"
+
+namespace pumice::optim {
+
+Schedule::Schedule(Optimizer& optimizer, std::int64_t warmup_steps, std::int64_t total_steps)
+    : optimizer_(optimizer),
+      base_lr_(optimizer.lr()),
+      warmup_steps_(warmup_steps),
+      total_steps_(total_steps) {
+    if (warmup_steps < 0 || warmup_steps >= total_steps) {
+        throw ArgumentError("Schedule",
+                            fmt::format("wanted 0 <= warmup_steps < total_steps; got {} and {}",
+                                        warmup_steps,
+                                        total_steps));
+    }
+}
+
+double Schedule::lr() const {
+    if (step_ < warmup_steps_) {
+        return base_lr_ * static_cast<double>(step_ + 1) / static_cast<double>(warmup_steps_);
+    }
+    const double progress = static_cast<double>(step_ - warmup_steps_) /
+                            static_cast<double>(total_steps_ - warmup_steps_);
+    return base_lr_ * decay(std::min(progress, 1.0));
+}
+
+void Schedule::step() {
+    set_step(step_ + 1);
+}
+
+void Schedule::set_step(std::int64_t step) {
+    step_ = step;
+    optimizer_.set_lr(lr());
+}
+
+LinearSchedule::LinearSchedule(Optimizer& optimizer,
+                               std::int64_t warmup_steps,
+                               std::int64_t total_steps,
+                               double final_factor)
+    : Schedule(optimizer, warmup_steps, total_steps), final_factor_(final_factor) {
+    set_step(0);
+}
+
+double LinearSchedule::decay(double progress) const {
+    return 1.0 + (final_factor_ - 1.0) * progress;
+}
+
+CosineSchedule::CosineSchedule(Optimizer& optimizer,
+                               std::int64_t warmup_steps,
+                               std::int64_t total_steps,
+                               double final_factor)
+    : Schedule(optimizer, warmup_steps, total_steps), final_factor_(final_factor) {
+    set_step(0);
+}
+
+double CosineSchedule::decay(double progress) const {
+    return final_factor_ + (1.0 - final_factor_) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+}
+
+}  // namespace pumice::optim
