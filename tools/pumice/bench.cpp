@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "commands.h"
+#include "pumice/error.h"
+#include "pumice/pumice.h"
+#include "vk/device.h"
+#include "vk/seam.h"
+
+namespace pumice::command {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+    std::int64_t calls = 1000000;
+    bool as_json = false;
+};
+
+// Best of several rounds, in ns a call: the machine's noise only ever adds.
+double time_calls(std::int64_t calls, const std::function<void(std::int64_t)>& run) {
+    constexpr int kRounds = 5;
+    run(calls / 100 + 1);
+    double best = 1e30;
+    for (int round = 0; round < kRounds; ++round) {
+        const auto begin = std::chrono::steady_clock::now();
+        run(calls / kRounds);
+        const std::chrono::duration<double, std::nano> taken =
+            std::chrono::steady_clock::now() - begin;
+        best = std::min(best, taken.count() / static_cast<double>(calls / kRounds));
+    }
+    return best;
+}
+
+void add_calls(const Tensor& a, const Tensor& b, std::int64_t calls) {
+    for (std::int64_t i = 0; i < calls; ++i) {
+        const Tensor c = add(a, b);
+    }
+}
+
+void view_calls(const Tensor& a, std::int64_t calls) {
+    for (std::int64_t i = 0; i < calls; ++i) {
+        const Tensor c = a.view({2, 2});
+    }
+}
+
+// The same keys as tools/overhead_libtorch.cpp prints.
+Json measure(std::int64_t calls) {
+    const Tensor a = ones({4});
+    const Tensor b = ones({4});
+    Tensor r = ones({4});
+    r.set_requires_grad(true);
+    Json figures;
+    {
+        const InferenceMode guard;
+        const Tensor ia = ones({4});
+        const Tensor ib = ones({4});
+        figures["inference_add"] =
+            time_calls(calls, [&](std::int64_t count) { add_calls(ia, ib, count); });
+        figures["inference_view"] =
+            time_calls(calls, [&](std::int64_t count) { view_calls(ia, count); });
+    }
+    {
+        const NoGradGuard guard;
+        figures["no_grad_add"] =
+            time_calls(calls, [&](std::int64_t count) { add_calls(a, b, count); });
+        figures["no_grad_view"] =
+            time_calls(calls, [&](std::int64_t count) { view_calls(a, count); });
+    }
+    figures["grad_add"] = time_calls(calls, [&](std::int64_t count) { add_calls(a, b, count); });
+    figures["grad_recorded"] =
+        time_calls(calls, [&](std::int64_t count) { add_calls(r, b, count); });
+    figures["grad_view"] = time_calls(calls, [&](std::int64_t count) { view_calls(a, count); });
+    return figures;
+}
+
+// LibTorch in the same run, when its program was built (tools/setup --bench).
+Json libtorch_figures(std::int64_t calls) {
+    const std::filesystem::path program =
+        std::filesystem::canonical("/proc/self/exe").parent_path() / "overhead_libtorch";
+    if (!std::filesystem::exists(program)) {
+        return nullptr;
+    }
+    FILE* pipe = ::popen(fmt::format("'{}' {}", program.string(), calls).c_str(), "r");
+    std::string text;
+    std::array<char, 256> buffer{};
+    while (pipe != nullptr && std::fgets(buffer.data(), buffer.size(), pipe) != nullptr) {
+        text += buffer.data();
+    }
+    if (pipe == nullptr || ::pclose(pipe) != 0) {
+        throw UnsupportedError("bench", fmt::format("{} failed", program.string()));
+    }
+    return Json::parse(text);
+}
+
+void run_overhead(const Options& options) {
+    vk::Device& device = vk::device();
+    synchronize();
+    vk::install_null_execution(device);
+    const MemoryStats before = memory_stats();
+    const Json ours = measure(options.calls);
+    const MemoryStats after = memory_stats();
+    vk::restore(device);
+    const Json theirs = libtorch_figures(options.calls);
+    if (options.as_json) {
+        Json json = ours;
+        json["calls_a_column"] = options.calls;
+        json["dispatches"] = after.dispatch_count - before.dispatch_count;
+        json["submits"] = after.submit_count - before.submit_count;
+        json["barriers"] = after.barrier_count - before.barrier_count;
+        json["driver_allocations"] =
+            after.driver_allocation_count - before.driver_allocation_count;
+        json["libtorch"] = theirs;
+        fmt::print("{}\n", json.dump(2));
+        return;
+    }
+    fmt::print("ns a call, {} calls a column, 4 floats, null execution\n", options.calls);
+    for (const auto& [name, value] : ours.items()) {
+        fmt::print("{:<16} {:>8.1f}{}\n",
+                   name,
+                   value.get<double>(),
+                   theirs.is_null() ? ""
+                                    : fmt::format("   LibTorch {:>8.1f}", theirs[name].get<double>()));
+    }
+    fmt::print("dispatches {}, submits {}, barriers {}, driver allocations {}\n",
+               after.dispatch_count - before.dispatch_count,
+               after.submit_count - before.submit_count,
+               after.barrier_count - before.barrier_count,
+               after.driver_allocation_count - before.driver_allocation_count);
+    if (theirs.is_null()) {
+        fmt::print("LibTorch: not built; run tools/setup --bench and build again\n");
+    }
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+    CLI::App* bench = app.add_subcommand("bench", "measurements");
+    bench->require_subcommand(1);
+    CLI::App* command =
+        bench->add_subcommand("overhead", "host cost of one operator, device calls as no-ops");
+    const auto options = std::make_shared<Options>();
+    command->add_option("--calls", options->calls, "calls a column")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_flag("--json", options->as_json);
+    command->callback([options] { run_overhead(*options); });
+}
+
+}  // namespace pumice::command

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace pumice::command {
+
+// Each adds one subcommand whose callback does the work and throws pumice::Error.
+void add_info(CLI::App& app);
+void add_forecast(CLI::App& app);
+void add_bench(CLI::App& app);
+
+}  // namespace pumice::command

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The `pumice` command. Exit codes: 0 done, 1 bad input, 2 no usable device, else CLI11's for usage.
+#include <cstdio>
+#include <exception>
+
+#include "commands.h"
+#include "pumice/error.h"
+
+int main(int argc, char** argv) {
+    CLI::App app("Pumice: a tensor engine on Vulkan compute.", "pumice");
+    app.require_subcommand(1);
+    pumice::command::add_info(app);
+    pumice::command::add_forecast(app);
+    pumice::command::add_bench(app);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error);
+    } catch (const pumice::DeviceError& error) {
+        std::fprintf(stderr, "pumice: %s\n", error.what());
+        return 2;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "pumice: %s\n", error.what());
+        return 1;
+    }
+    return 0;
+}
