@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# The pumice command, the lower-bound checker and the samples. Folders may be missing or empty.
+find_package(CLI11 REQUIRED)
+
+# The forecaster: a program a user would copy, shared by the command and the training sample.
+file(GLOB forecaster_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/samples/forecaster/*.cpp)
+add_library(forecaster STATIC ${forecaster_sources})
+target_include_directories(forecaster PUBLIC ${PROJECT_SOURCE_DIR}/samples)
+target_link_libraries(forecaster PUBLIC pumice PRIVATE pumice_options nlohmann_json::nlohmann_json)
+
+file(GLOB command_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/pumice/*.cpp)
+if(command_sources)
+    add_executable(pumice_command ${command_sources})
+    set_target_properties(pumice_command PROPERTIES OUTPUT_NAME pumice
+        INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR})
+    target_link_libraries(pumice_command PRIVATE forecaster pumice pumice_options pumice_private
+                                                 CLI11::CLI11 Threads::Threads)
+    target_compile_definitions(pumice_command PRIVATE
+        PUMICE_MODEL_DIR="${PROJECT_SOURCE_DIR}/samples/models/forecaster")
+    install(TARGETS pumice_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
+# Recomputes the lower bound from a trace alone: it must not link the engine that it checks.
+if(EXISTS ${PROJECT_SOURCE_DIR}/tools/lower_bound.cpp)
+    add_executable(lower_bound tools/lower_bound.cpp)
+    target_link_libraries(lower_bound PRIVATE pumice_options CLI11::CLI11
+                                              nlohmann_json::nlohmann_json)
+endif()
+
+file(GLOB sample_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/samples/*.cpp)
+foreach(source IN LISTS sample_sources)
+    cmake_path(GET source STEM name)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE forecaster pumice pumice_options CLI11::CLI11
+                                          nlohmann_json::nlohmann_json)
+endforeach()
+
+# LibTorch's side of `pumice bench overhead`, where Debian's libtorch-dev is installed.
+find_package(Torch QUIET)
+if(Torch_FOUND)
+    add_executable(overhead_libtorch tools/overhead_libtorch.cpp)
+    target_link_libraries(overhead_libtorch PRIVATE ${TORCH_LIBRARIES})
+endif()

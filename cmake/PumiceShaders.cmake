@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: Apache-2.0
+# shaders/ -> generated/vk/kernels.{h,cpp}. The cache may be shared by several build folders.
+set(PUMICE_SHADER_CACHE ${PROJECT_BINARY_DIR}/shader-cache
+    CACHE PATH "Folder of compiled shader modules, named by content")
+
+file(GLOB_RECURSE shader_files CONFIGURE_DEPENDS
+     ${PROJECT_SOURCE_DIR}/shaders/*.comp ${PROJECT_SOURCE_DIR}/shaders/*.glsl)
+set(PUMICE_KERNELS_H ${PROJECT_BINARY_DIR}/generated/vk/kernels.h)
+set(PUMICE_KERNELS_CPP ${PROJECT_BINARY_DIR}/generated/vk/kernels.cpp)
+add_custom_command(
+    OUTPUT ${PUMICE_KERNELS_H} ${PUMICE_KERNELS_CPP}
+    COMMAND ${Python3_EXECUTABLE} tools/build_shaders.py
+            --shaders shaders --out ${PROJECT_BINARY_DIR}/generated
+            --cache ${PUMICE_SHADER_CACHE}
+            --glslang ${PUMICE_GLSLANG} --spirv-val ${PUMICE_SPIRV_VAL}
+    DEPENDS ${shader_files} tools/build_shaders.py tools/kernel_source.py tools/spirv_reflect.py
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    COMMENT "Shaders"
+    VERBATIM)

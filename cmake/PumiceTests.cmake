@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# ctest runs the same processes as tools/test, which adds set-up and the sum at the end.
+file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*_test.cpp
+     ${PROJECT_SOURCE_DIR}/tests/support/*.cpp)
+list(FILTER test_sources EXCLUDE REGEX "/tests/install/")
+
+if(BUILD_TESTING AND test_sources AND EXISTS ${PROJECT_SOURCE_DIR}/tests/main.cpp)
+    find_package(doctest REQUIRED)
+    add_executable(pumice_tests ${test_sources} tests/main.cpp)
+    target_include_directories(pumice_tests PRIVATE tests)
+    target_compile_definitions(pumice_tests PRIVATE
+        PUMICE_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data"
+        PUMICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    target_link_libraries(pumice_tests PRIVATE pumice pumice_options pumice_private
+                                               doctest::doctest Threads::Threads)
+    foreach(driver lavapipe swiftshader)
+        add_test(NAME pumice_tests.${driver}
+                 COMMAND ${PROJECT_SOURCE_DIR}/tools/with-driver ${driver} --validate
+                         $<TARGET_FILE:pumice_tests>)
+    endforeach()
+endif()
+
+if(BUILD_TESTING)
+    add_test(NAME tools_python WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+             COMMAND ${Python3_EXECUTABLE} -m unittest discover -s tests/tools -p "*_test.py")
+    add_test(NAME check_layers WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+             COMMAND ${Python3_EXECUTABLE} tools/check_layers.py)
+    add_test(NAME install_consumer WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+             COMMAND tests/install/run ${PROJECT_BINARY_DIR})
+endif()

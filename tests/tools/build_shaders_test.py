@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs tools/build_shaders.py on small shader trees; needs glslangValidator and spirv-val."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAD = """#version 460
+#extension GL_GOOGLE_include_directive : require
+{extra}
+layout(local_size_x_id = 0) in;
+layout(constant_id = 1) const uint kOp = 3u;
+layout(constant_id = 4) const float kScale = 0.5;
+layout(binding = 0, std430) readonly buffer X {{ float x[]; }};
+layout(binding = 0, std430) readonly buffer X4 {{ vec4 x4[]; }};
+layout(binding = 1, std430) writeonly buffer Y {{ float y[]; }};
+layout(push_constant) uniform Push {{ uint row_count; uvec4 shape; float slopes[3]; }};
+"""
+MAIN = "void main() { y[gl_GlobalInvocationID.x] = x[row_count + kOp] * kScale; }\n"
+OPS = "//@enum UnaryOp\nconst uint kUnaryNeg = 0u;  // -x\nconst uint kUnaryExp = 5u;\n"
+
+
+class ShaderTree(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+        self.write("include/ops.glsl", OPS)
+
+    def write(self, name, text):
+        path = self.root / "shaders" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def write_kernel(self, extra="", main=MAIN, name="map/unary.comp"):
+        self.write(name, HEAD.format(extra=extra) + main)
+
+    def build(self, *arguments):
+        command = [sys.executable, str(ROOT / "tools/build_shaders.py"), "--shaders", "shaders"]
+        command += ["--out", "out", *arguments]
+        return subprocess.run(command, cwd=self.root, capture_output=True, text=True)
+
+    def generate(self):
+        result = self.build()
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return tuple((self.root / "out/vk" / f"kernels.{s}").read_text() for s in ("h", "cpp"))
+
+    def assert_refused(self, pattern):
+        result = self.build()
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertRegex(result.stderr, pattern)
+
+
+class Interface(ShaderTree):
+    def test_variants_are_the_cross_product_last_axis_fastest(self):
+        self.write_kernel("//@variant DTYPE = f32 bf16\n//@variant LAYOUT = row tile_4")
+        header, _ = self.generate()
+        ids = re.search(r"enum class KernelId[^{]*{([^}]*)}", header)[1].replace(",", "").split()
+        expected = ["kMapUnaryF32Row", "kMapUnaryF32Tile4", "kMapUnaryBf16Row"]
+        self.assertEqual(ids, [*expected, "kMapUnaryBf16Tile4", "kCount"])
+
+    def test_reflection(self):
+        self.write_kernel("//@requires fp16")
+        header, source = self.generate()
+        # 2 bindings, written 0b10, read 0b01 (aliased blocks are one), 44 push bytes, 5 ids, fp16
+        self.assertRegex(source, r'"map_unary", kCodeMapUnary.data\(\), \d+, 2, 2, 1, 44, 5, 1}')
+        for line in ("kLocalSize = 0;", "kOp = 1;  // uint, default 3", "kSizeBytes = 44;",
+                     "kScale = 4;  // float, default 0.5", "kRowCountOffset = 0;",
+                     "kShapeOffset = 16;", "kSlopesOffset = 32;"):  # fmt: skip
+            self.assertIn(line, header)
+
+    def test_defines_reach_the_shader(self):
+        guard = "#if defined(DTYPE_I8) == defined(DTYPE_F32)\n#error variant\n#endif"
+        self.write_kernel(f"//@variant DTYPE = f32 i8\n{guard}")
+        self.generate()
+
+    def test_features_of_a_variant(self):
+        self.write_kernel("//@variant A = x y\n//@variant B = p q\n//@requires int8 if A=y B=p|q")
+        _, source = self.generate()
+        rows = dict(re.findall(r'{"(map_unary_\w+)",.* (\d+)},', source))
+        self.assertEqual(rows["map_unary_x_p"], "0")
+        self.assertEqual(rows["map_unary_y_q"], "4")
+
+    def test_enum(self):
+        header, _ = self.generate()
+        expected = "enum class UnaryOp : std::uint32_t {\n    kNeg = 0,\n    kExp = 5,\n};"
+        self.assertIn(expected, header)
+
+    @unittest.skipUnless(shutil.which("c++"), "no C++ compiler")
+    def test_generated_code_compiles(self):
+        check = '#include "vk/kernels.h"\nusing namespace pumice::vk;\n'
+        for main in (None, MAIN):  # an empty tree, then one with a kernel
+            if main:
+                self.write_kernel()
+                check += "static_assert(push_size_bytes(KernelId::kMapUnary) == 44);\n"
+            self.generate()
+            (self.root / "check.cpp").write_text(check)
+            flags = ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fsyntax-only"]
+            for file in ("out/vk/kernels.cpp", "check.cpp"):
+                command = ["c++", *flags, "-Iout", file]
+                result = subprocess.run(command, cwd=self.root, capture_output=True, text=True)
+                self.assertEqual(result.returncode, 0, result.stderr)
+
+
+class Cache(ShaderTree):
+    def counting_compiler(self):
+        real = shutil.which("glslangValidator")
+        script = self.root / "glslang"
+        script.write_text(f'#!/bin/sh\necho "$@" >>"{self.root}/calls"\nexec {real} "$@"\n')
+        script.chmod(0o755)
+        return str(script)
+
+    def compiled(self, compiler):
+        calls = self.root / "calls"
+        calls.unlink(missing_ok=True)
+        result = self.build("--glslang", compiler)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return sorted(set(re.findall(r"map/(\w+)\.comp", calls.read_text())))
+
+    def test_only_what_changed_is_compiled(self):
+        compiler = self.counting_compiler()
+        self.write_kernel('#include "ops.glsl"', name="map/with.comp")
+        self.write_kernel(name="map/without.comp")
+        self.assertEqual(self.compiled(compiler), ["with", "without"])
+        outputs = [self.root / "out/vk" / name for name in ("kernels.h", "kernels.cpp")]
+        for output in outputs:
+            os.utime(output, (1, 1))
+        self.assertEqual(self.compiled(compiler), [])
+        self.assertEqual([o.stat().st_mtime for o in outputs], [1, 1])
+        self.write("include/ops.glsl", OPS + "// touched\n")
+        self.assertEqual(self.compiled(compiler), ["with"])
+
+
+class Refusals(ShaderTree):
+    def test_rules_of_a_kernel(self):
+        local_size = "layout(local_size_x_id = 0) in;"
+        cases = (
+            (MAIN.replace("row_count", "rowcount"), r"map/unary.comp:11: error: 'rowcount'"),
+            (f"layout(binding = 3) buffer Z {{ float z[]; }};\n{MAIN}", r"contiguous from 0; got \[0, 1, 3\]"),
+            (f"layout(binding = 2) uniform Z {{ float z; }};\n{MAIN}", "only storage buffers"),
+            (f"layout(set = 1, binding = 2) buffer Z {{ float z[]; }};\n{MAIN}", "only set 0"),
+            (f"layout(local_size_y = 4) in;\n{MAIN}", r"literal local_size_y"),
+            (f"layout(constant_id = 1) const int kTwice = 0;\n{MAIN}", "constant_id.*already used"),
+            ("void main() { y[0] = float(double(x[0])); }\n", "capability 10 belongs to no"),
+        )  # fmt: skip
+        for main, pattern in cases:
+            with self.subTest(pattern):
+                self.write_kernel(main=main)
+                self.assert_refused(pattern)
+        text = HEAD.format(extra="") + MAIN
+        self.write("map/unary.comp", text.replace(local_size, "layout(local_size_x = 64) in;"))
+        self.assert_refused(r"map/unary.comp:4: error: literal (local_size_x|workgroup size)")
+        self.write("map/unary.comp", text.replace("shape;", "shape[8];"))
+        self.assert_refused(r"push bytes; 128 allowed")
+
+    def test_capability_needs_its_requires_line(self):
+        extra = "#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require"
+        main = MAIN.replace("x[row_count + kOp]", "float(float16_t(x[0]))")
+        self.write_kernel(extra, main)
+        self.assert_refused("needs a line //@requires fp16")
+        self.write_kernel(f"//@requires fp16\n{extra}", main)
+        self.generate()
+
+    def test_lines_that_are_not_understood(self):
+        many = " ".join(f"v{i}" for i in range(25))
+        axes = "\n".join(f"//@variant A{i} = a b" for i in range(5))
+        for extra, pattern in (
+            ("//@variants A = a", r"map/unary.comp:3: error: not understood"),
+            ("//@requires fp8", "unknown feature fp8"),
+            ("//@requires fp16 if A=b", "no //@variant A above"),
+            ("//@variant A = a\n//@requires fp16 if A=b", "axis A has no value 'b'"),
+            ("//@variant A = a a", "a value of axis A appears twice"),
+            (f"//@variant A = {many}", "25 variants; 24 allowed"),
+            (axes, r"map/unary.comp:7: error: more than 4 axes"),
+            ('#include "missing.glsl"', r"map/unary.comp:3: error: missing.glsl not found"),
+        ):
+            with self.subTest(extra):
+                self.write_kernel(extra)
+                self.assert_refused(pattern)
+
+    def test_variants_share_one_push_struct(self):
+        self.write_kernel("//@variant A = a b", MAIN)
+        path = self.root / "shaders/map/unary.comp"
+        only_in_b = "\n#ifdef A_B\nuint n;\n#endif\nuvec4 shape"
+        path.write_text(path.read_text().replace("uvec4 shape", only_in_b))
+        self.assert_refused("push constants differ between map_unary_a and map_unary_b")
+
+    def test_enums(self):
+        for text, pattern in (
+            ("//@enum UnaryOp\nconst uint kOther = 0u;\n", r"ops.glsl:2: error: kOther must start"),
+            ("//@enum UnaryOp\n\nconst uint kUnaryA = 0u;\n", r"ops.glsl:1: .* has no constants"),
+            (OPS + "const uint kUnaryLog = 5u;\n", r"ops.glsl:4: .* appears twice"),
+        ):
+            with self.subTest(pattern):
+                self.write("include/ops.glsl", text)
+                self.assert_refused(pattern)
+
+    def test_place_of_a_file(self):
+        self.write_kernel(name="unary.comp")
+        self.assert_refused("shaders live at")
+
+
+if __name__ == "__main__":
+    unittest.main()

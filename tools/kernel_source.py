@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The text of vk/kernels.h and vk/kernels.cpp, from reflected kernels (see build_shaders.py)."""
+import re
+import struct
+
+HEADER = """\
+// SPDX-License-Identifier: Apache-2.0
+// Written by tools/build_shaders.py from shaders/; do not edit.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace pumice::vk {
+
+/// One compiled shader variant: <family>_<algorithm>[_<variant value>...].
+enum class KernelId : std::uint16_t {
+%(ids)s    kCount
+};
+
+/// What a device must have for a kernel: the bits of KernelInfo::features.
+enum class KernelFeature : std::uint32_t {
+%(features)s};
+
+/// A kernel as the host launches it. code is null and word_count 0 for a variant that the shader
+/// compiler of this build could not make.
+struct KernelInfo {
+    const char* name;
+    const std::uint32_t* code;
+    std::uint32_t word_count;
+    std::uint8_t binding_count;  ///< storage buffers of set 0, bindings 0 .. binding_count - 1
+    std::uint8_t written_mask;   ///< bit i: binding i is not readonly
+    std::uint8_t read_mask;      ///< bit i: binding i is not writeonly
+    std::uint8_t push_size_bytes;
+    std::uint8_t spec_count;  ///< highest specialization constant id + 1
+    std::uint32_t features;   ///< KernelFeature bits, or'ed
+};
+
+/// @throws nothing; id must be below KernelId::kCount.
+const KernelInfo& kernel_info(KernelId id) noexcept;
+
+inline constexpr std::array<std::uint8_t, %(count)d> kPushSizesBytes = {
+%(push_sizes)s};
+
+/// Bytes of the push constant block, for a static_assert beside the host's struct.
+constexpr std::size_t push_size_bytes(KernelId id) {
+    return kPushSizesBytes[static_cast<std::size_t>(id)];
+}
+
+// Specialization constant ids, one namespace a shader file.
+namespace spec {
+%(specs)s}  // namespace spec
+
+// Size and member offsets of the push constant blocks, one namespace a shader file.
+namespace push {
+%(pushes)s}  // namespace push
+
+// Constants shared with GLSL (//@enum in shaders/include).
+%(enums)s
+}  // namespace pumice::vk
+"""
+
+SOURCE = """\
+// SPDX-License-Identifier: Apache-2.0
+// Written by tools/build_shaders.py from shaders/; do not edit.
+#include "vk/kernels.h"
+
+namespace pumice::vk {
+namespace {
+
+%(codes)s
+constexpr std::array<KernelInfo, %(count)d> kKernels = {{
+%(rows)s}};
+
+}  // namespace
+
+const KernelInfo& kernel_info(KernelId id) noexcept {
+    return kKernels[static_cast<std::size_t>(id)];
+}
+
+}  // namespace pumice::vk
+"""
+
+
+def camel(name):
+    """tile_m, TILE_M, tileM and kTileM all give TileM."""
+    if re.match(r"k[A-Z]", name):
+        name = name[1:]
+    parts = [p for p in name.split("_") if p]
+    return "".join((p.capitalize() if p.isupper() else p[0].upper() + p[1:]) for p in parts)
+
+
+def _mask(reflection, attribute):
+    return sum(1 << i for i, b in reflection.bindings.items() if getattr(b, attribute))
+
+
+def _reflection(shader, kernel):
+    """A variant that was left out borrows from a sibling, so that static_asserts still hold."""
+    siblings = (k.reflection for k in shader.kernels if k.reflection)
+    return kernel.reflection or next(siblings, None)
+
+
+def _feature_bits(kernel, features):
+    return sum(1 << bit for bit, name in enumerate(features) if name in kernel.features)
+
+
+def _row(shader, kernel, features):
+    out = _reflection(shader, kernel)
+    bits = _feature_bits(kernel, features)
+    if out is None:
+        return f'    {{"{kernel.name}", nullptr, 0, 0, 0, 0, 0, 0, {bits}}},\n'
+    code = f"kCode{camel(kernel.name)}.data()" if kernel.spirv else "nullptr"
+    numbers = [len(kernel.spirv) // 4, len(out.bindings), _mask(out, "is_written")]
+    numbers += [_mask(out, "is_read"), out.push_size_bytes]
+    numbers += [max((s.spec_id + 1 for s in out.specs), default=0), bits]
+    return f'    {{"{kernel.name}", {code}, {", ".join(map(str, numbers))}}},\n'
+
+
+def _code(kernel):
+    words = struct.unpack(f"<{len(kernel.spirv) // 4}I", kernel.spirv)
+    lines = [f"constexpr std::array<std::uint32_t, {len(words)}> kCode{camel(kernel.name)} = {{"]
+    for at in range(0, len(words), 12):
+        lines.append("    " + ",".join(f"{w:#x}" for w in words[at : at + 12]) + ",")
+    return "\n".join(lines) + "\n};\n"
+
+
+def _spec_lines(shader):
+    """(name, id, comment) of every named spec constant in any variant of the file."""
+    found = {}
+    for kernel in shader.kernels:
+        if kernel.reflection is None:
+            continue
+        axes = zip(("kLocalSize", "kLocalSizeY", "kLocalSizeZ"), kernel.reflection.local_size_ids)
+        for name, spec_id in axes:
+            if spec_id is not None:
+                found.setdefault(name, (spec_id, "workgroup size"))
+        for spec in kernel.reflection.specs:
+            if spec.name:
+                found["k" + camel(spec.name)] = (
+                    spec.spec_id, f"{spec.type_name}, default {spec.default}",
+                )  # fmt: skip
+    return sorted(found.items(), key=lambda item: (item[1][0], item[0]))
+
+
+def _spec_namespace(shader):
+    lines = [f"namespace {shader.name} {{"]
+    for name, (spec_id, comment) in _spec_lines(shader):
+        lines.append(f"inline constexpr std::uint32_t {name} = {spec_id};  // {comment}")
+    return "\n".join(lines) + "\n}\n"
+
+
+def _push_namespace(shader):
+    out = _reflection(shader, shader.kernels[0])
+    lines = [f"namespace {shader.name} {{"]
+    size_bytes = out.push_size_bytes if out else 0
+    lines.append(f"inline constexpr std::size_t kSizeBytes = {size_bytes};")
+    for member in out.push_members if out else []:
+        name = f"k{camel(member.name)}Offset"
+        lines.append(f"inline constexpr std::size_t {name} = {member.offset_bytes};")
+    return "\n".join(lines) + "\n}\n"
+
+
+def _enum(enum):
+    members = "".join(f"    k{name} = {value},\n" for name, value in enum.members)
+    return f"enum class {enum.name} : std::uint32_t {{\n{members}}};\n"
+
+
+def write_interface(shaders, enums, features):
+    """The texts of (kernels.h, kernels.cpp)."""
+    pairs = [(shader, kernel) for shader in shaders for kernel in shader.kernels]
+    pushes = [getattr(_reflection(s, k), "push_size_bytes", 0) for s, k in pairs]
+    bits = enumerate(features)
+    header = HEADER % {
+        "ids": "".join(f"    k{camel(k.name)},\n" for _, k in pairs),
+        "features": "".join(f"    k{camel(name)} = 1U << {bit}U,\n" for bit, name in bits),
+        "count": len(pairs),
+        "push_sizes": "".join(f"    {size},\n" for size in pushes),
+        "specs": "".join(map(_spec_namespace, shaders)),
+        "pushes": "".join(map(_push_namespace, shaders)),
+        "enums": "\n".join(map(_enum, enums)),
+    }
+    source = SOURCE % {
+        "codes": "\n".join(_code(k) for _, k in pairs if k.spirv),
+        "count": len(pairs),
+        "rows": "".join(_row(s, k, features) for s, k in pairs),
+    }
+    return header, source
