@@ -18,12 +18,12 @@ struct Config {
     std::int64_t model_dim = 64;
     std::int64_t head_count = 4;
     std::int64_t head_dim = 16;
-    std::int64_t feed_forward_dim = 128;
+    std::int64_t feed_forward_dim = 256;
     std::int64_t hidden_dim = 96;  ///< of the residual blocks at both ends
-    std::int64_t block_count = 3;
-    std::int64_t context_length = 252;  ///< most values read, a multiple of patch_length
+    std::int64_t block_count = 2;
+    std::int64_t context_length = 192;  ///< most values read, a multiple of patch_length
     std::int64_t horizon_length = 60;   ///< most values forecast, a multiple of patch_length
-    double time_scale = 252.0;          ///< steps that count as 1 in the time feature
+    double time_scale = 192.0;          ///< steps that count as 1 in the time feature
     double rotary_base = 10000.0;
     std::vector<double> quantiles = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9};
 };
@@ -85,7 +85,7 @@ public:
 
 private:
     void initialise();
-    /// Patches of time, value and mask features: [B, N, 3P]; `token_mask` gets [B, 1, 1, N + 1].
+    /// Patches of time, value and mask features, context and future: [B, N, 3P].
     pumice::Tensor features(const pumice::Tensor& values,
                             const pumice::Tensor& observed,
                             std::int64_t patch_count) const;

@@ -45,7 +45,7 @@ std::int64_t draw_period(Draws& draws) {
         double probability;
     };
     constexpr std::array<Choice, 7> kChoices = {
-        {{12, .34}, {4, .14}, {7, .11}, {24, .08}, {6, .04}, {52, .05}, {30, .02}}};
+        {{12, .42}, {4, .20}, {7, .12}, {24, .05}, {6, .03}, {52, .02}, {30, .01}}};
     double x = draws.uniform();
     for (const Choice& choice : kChoices) {
         if (x < choice.probability) {
@@ -149,11 +149,11 @@ Series draw_autoregression(Draws& draws, std::int64_t length, double phi) {
     return values;
 }
 
-Series random_walk(Draws& draws, std::int64_t length, double drift) {
+Series random_walk(Draws& draws, std::int64_t length) {
     Series values;
     double x = 0.0;
     for (std::int64_t t = 0; t < length; ++t) {
-        x += draws.normal() + drift;
+        x += draws.normal();
         values.push_back(x);
     }
     return values;
@@ -217,7 +217,7 @@ Series draw_trend(Draws& draws, std::int64_t length) {
     }
     const bool walks = kind >= 0.88;
     const double slope = walks ? sign * draws.uniform() : sign;
-    Series values = walks ? random_walk(draws, length, 0.0)
+    Series values = walks ? random_walk(draws, length)
                           : Series(static_cast<std::size_t>(length), 0.0);
     const double scale = walks ? draws.log_uniform(0.03, 0.15) : 0.0;
     for (std::int64_t t = 0; t < length; ++t) {
@@ -289,6 +289,20 @@ Series draw_intermittent(Draws& draws, std::int64_t length) {
     return values;
 }
 
+// A random walk with drift whose increments are white or autoregressive.
+Series draw_wandering(Draws& draws, std::int64_t length) {
+    Series values = draws.chance(0.5)
+                        ? draws.normals(length)
+                        : draw_autoregression(draws, length, draws.uniform(0.0, 0.85));
+    const double drift = 0.2 * draws.normal();
+    double x = 0.0;
+    for (double& value : values) {
+        x += value + drift;
+        value = x;
+    }
+    return values;
+}
+
 struct Parts {
     Series trend;
     Series season;
@@ -304,7 +318,7 @@ Parts draw_parts(Draws& draws, std::int64_t length) {
     if (parts.is_seasonal) {
         const std::int64_t period = draw_period(draws);
         parts.season = draw_season(draws, length, period);
-        if (seasons >= 0.85) {
+        if (seasons >= 0.92) {
             std::int64_t second = draw_period(draws);
             if (second == period) {
                 second = period < 30 ? 2 * period : period / 2;
@@ -335,7 +349,7 @@ Series draw_structural(Draws& draws, std::int64_t length) {
     if (draws.chance(0.5)) {
         const double amplitude = draws.log_uniform(0.03, 0.5);
         const double growth = draws.log_uniform(0.05, 2.0);
-        const double noise = (parts.is_seasonal ? amplitude : 0.2) * draws.log_uniform(0.05, 1.0);
+        const double noise = (parts.is_seasonal ? amplitude : 0.2) * draws.log_uniform(0.03, 0.7);
         for (std::int64_t t = 0; t < length; ++t) {
             const double exponent = growth * at(parts.trend, t) + amplitude * at(parts.season, t) +
                                     noise * at(parts.noise, t);
@@ -343,7 +357,7 @@ Series draw_structural(Draws& draws, std::int64_t length) {
         }
     } else {
         const double growth = draws.log_uniform(0.15, 8.0);
-        const double noise = draws.log_uniform(0.04, 1.0);
+        const double noise = draws.log_uniform(0.03, 0.7);
         const double swell = draws.chance(0.3) ? draws.uniform(-0.3, 0.6) : 0.0;
         for (std::int64_t t = 0; t < length; ++t) {
             values.push_back(growth * at(parts.trend, t) +
@@ -361,8 +375,8 @@ Series draw_structural(Draws& draws, std::int64_t length) {
 
 Series draw_series(Draws& draws, std::int64_t length) {
     const double kind = draws.uniform();
-    if (kind < 0.05) {
-        Series values = random_walk(draws, length, 0.2 * draws.normal());
+    if (kind < 0.06) {
+        Series values = draw_wandering(draws, length);
         if (draws.chance(0.4)) {
             exponentiate(values, draws.log_uniform(0.01, 0.06));
         }

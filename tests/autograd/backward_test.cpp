@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include "pumice/pumice.h"
+#include "support/harness.h"
+
+namespace pumice {
+
+namespace {
+
+Tensor leaf(const Dims& sizes = {2, 2}, double value = 1.0) {
+    Tensor tensor = full(sizes, value);
+    return tensor.set_requires_grad(true);
+}
+
+std::vector<float> filled(std::size_t count, float value) {
+    return std::vector<float>(count, value);
+}
+
+}  // namespace
+
+TEST_CASE("backward accumulates over uses and calls") {
+    const Tensor x = leaf({3}, 2.0);
+    const Tensor y = sum(add(mul(x, x), x));
+    y.backward({}, true);
+    CHECK(x.grad().to_vector<float>() == filled(3, 5.0F));
+    y.backward();
+    CHECK(x.grad().to_vector<float>() == filled(3, 10.0F));
+}
+
+TEST_CASE("backward with a gradient of the output's shape") {
+    const Tensor x = leaf({3}, 2.0);
+    const Tensor y = mul(x, 3.0);
+    test::check_throws<ShapeError>([&] { y.backward(); }, "only for outputs with one element");
+    test::check_throws<ShapeError>([&] { y.backward(ones({2})); }, "[2]");
+    y.backward(tensor<float>({1, 2, 3}));
+    CHECK(x.grad().to_vector<float>() == std::vector<float>{3, 6, 9});
+}
+
+TEST_CASE("a second walk through a freed graph throws") {
+    const Tensor x = leaf({2}, 2.0);
+    const Tensor y = sum(mul(x, x));
+    y.backward();
+    test::check_throws<GradModeError>([&] { y.backward(); }, "a second time");
+    CHECK(x.grad().to_vector<float>() == filled(2, 4.0F));
+}
+
+TEST_CASE("G40 E3 is raised at forward time and leaves nothing behind") {
+    const Tensor i = inference_mode([] { return ones({2, 2}); });
+    const Tensor r = leaf();
+    const MemoryStats before = memory_stats();
+    test::check_throws<GradModeError>([&] { mul(r, i); },
+                                      "Inference tensors cannot be saved for backward.");
+    CHECK(memory_stats().allocation_count == before.allocation_count);
+    CHECK(memory_stats().dispatch_count == before.dispatch_count);
+    sum(add(r, i)).backward();
+    CHECK(r.grad().to_vector<float>() == filled(4, 1.0F));
+}
+
+TEST_CASE("G41 a saved tensor that was written is found, in inference mode too") {
+    const Tensor x = leaf();
+    Tensor factor = full({2, 2}, 3.0);
+    const Tensor y = sum(mul(x, factor));
+    inference_mode([&] { zero_(factor); });
+    test::check_throws<GradModeError>([&] { y.backward(); },
+                                      "one of the variables needed for gradient computation has "
+                                      "been modified by an inplace operation");
+}
+
+TEST_CASE("G42 backward throws in inference mode and works under no_grad") {
+    const Tensor x = leaf();
+    const Tensor y = sum(mul(x, 2.0));
+    inference_mode([&] {
+        test::check_throws<GradModeError>([&] { y.backward(); },
+                                          "Cannot run backward inside inference_mode");
+        test::check_throws<GradModeError>([&] { autograd::grad({y}, {x}); },
+                                          "Cannot run backward inside inference_mode");
+    });
+    no_grad([&] { y.backward(); });
+    CHECK(x.grad().to_vector<float>() == filled(4, 2.0F));
+}
+
+TEST_CASE("G44 roots without history; inference leaves receive gradients") {
+    test::check_throws<GradModeError>(
+        [] { ones({1}).backward(); },
+        "element 0 of tensors does not require grad and does not have a grad_fn");
+    const Tensor i = inference_mode([] { return ones({1}); });
+    test::check_throws<GradModeError>([&] { i.backward(); }, "element 0 of tensors");
+    const Tensor ir = inference_mode([] { return ones({2}, {kFloat32, true}); });
+    sum(add(ones({2}), ir)).backward();
+    CHECK(ir.grad().to_vector<float>() == filled(2, 1.0F));
+    CHECK(!ir.grad().is_inference());
+}
+
+TEST_CASE("G45 the engine's gradients are normal tensors") {
+    Tensor x = leaf({2});
+    const Tensor given = inference_mode([] { return ones({2}); });
+    add(x, 1.0).backward(given);
+    CHECK(!x.grad().is_inference());
+    x.set_grad(inference_mode([] { return full({2}, 5.0); }));
+    add(x, 1.0).backward(ones({2}));
+    CHECK(!x.grad().is_inference());
+    CHECK(x.grad().to_vector<float>() == filled(2, 6.0F));
+}
+
+TEST_CASE("in-place operators rebase history") {
+    const Tensor x = leaf({4}, 3.0);
+    Tensor y = mul(x, 1.0);
+    mul_(y, y);
+    CHECK(y.grad_fn_name() == "MulBackward");
+    sum(y).backward();
+    CHECK(x.grad().to_vector<float>() == filled(4, 6.0F));
+}
+
+TEST_CASE("an in-place write to a view becomes history of its base") {
+    const Tensor x = leaf({4}, 2.0);
+    const Tensor w = leaf({2}, 5.0);
+    Tensor base = mul(x, 1.0);
+    Tensor part = base.slice(0, 1, 3);
+    mul_(part, w);
+    CHECK(base.grad_fn_name() == "CopySlices");
+    sum(base).backward();
+    CHECK(x.grad().to_vector<float>() == std::vector<float>{1, 5, 5, 1});
+    CHECK(w.grad().to_vector<float>() == filled(2, 2.0F));
+}
+
+TEST_CASE("a plain tensor gains history when a tracked one is copied into a view of it") {
+    const Tensor x = leaf({2}, 2.0);
+    Tensor base = zeros({4});
+    Tensor part = base.slice(0, 2, 4);
+    copy_(part, mul(x, x));
+    CHECK(base.requires_grad());
+    sum(mul(base, 3.0)).backward();
+    CHECK(x.grad().to_vector<float>() == filled(2, 12.0F));
+}
+
+TEST_CASE("grad returns gradients and touches no leaf") {
+    const Tensor x = leaf({2}, 2.0);
+    const Tensor w = leaf({2}, 3.0);
+    const Tensor unused = leaf({2});
+    const Tensor y = sum(mul(x, w));
+    const std::vector<Tensor> gradients = autograd::grad({y}, {x}, {}, true);
+    CHECK(gradients[0].to_vector<float>() == filled(2, 3.0F));
+    CHECK(!x.grad().defined());
+    CHECK(!w.grad().defined());
+    test::check_throws<GradModeError>([&] { autograd::grad({y}, {unused}, {}, true); },
+                                      "allow_unused");
+    CHECK(!autograd::grad({y}, {unused}, {}, true, false, true)[0].defined());
+}
+
+TEST_CASE("create_graph gives second derivatives") {
+    const Tensor x = leaf({3}, 2.0);
+    const Tensor y = sum(mul(mul(x, x), x));
+    const Tensor first = autograd::grad({y}, {x}, {}, true, true)[0];
+    CHECK(first.to_vector<float>() == filled(3, 12.0F));
+    sum(first).backward();
+    CHECK(x.grad().to_vector<float>() == filled(3, 12.0F));
+    // A formula that reads its own output: d2/dx2 exp(x) = exp(x).
+    const Tensor z = leaf({1}, 0.0);
+    const Tensor slope = autograd::grad({exp(z)}, {z}, {}, true, true)[0];
+    slope.backward();
+    CHECK(z.grad().item() == doctest::Approx(1.0));
+}
+
+TEST_CASE("retain_grad keeps the gradient of a result") {
+    const Tensor x = leaf({2}, 2.0);
+    Tensor y = mul(x, 3.0);
+    y.retain_grad();
+    sum(mul(y, y)).backward();
+    CHECK(y.grad().to_vector<float>() == filled(2, 12.0F));
+    test::check_throws<GradModeError>([] { ones({2}).retain_grad(); },
+                                      "can't retain_grad on Tensor that has requires_grad=False");
+}
+
+TEST_CASE("a deep chain neither recurses in the walk nor in its destruction") {
+    const Tensor x = leaf({1}, 1.0);
+    Tensor y = mul(x, 1.0);
+    for (int i = 0; i < 5000; ++i) {
+        y = add(y, 0.0);
+    }
+    y.backward();
+    CHECK(x.grad().item() == 1.0);
+}
+
+TEST_CASE("set_grad checks shape and dtype") {
+    Tensor x = leaf({2});
+    test::check_throws<ShapeError>([&] { x.set_grad(ones({3})); }, "[3]");
+    test::check_throws<DTypeError>([&] { x.set_grad(ones({2}, kFloat16)); }, "float16");
+}
+
+TEST_CASE("undefined handles are refused") {
+    const Tensor undefined;
+    test::check_throws<ArgumentError>([&] { undefined.backward(); }, "undefined");
+    test::check_throws<ArgumentError>([&] { static_cast<void>(undefined.grad()); }, "undefined");
+}
+
+}  // namespace pumice

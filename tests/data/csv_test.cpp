@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <filesystem>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "pumice/data.h"
+#include "pumice/io.h"
+#include "support/harness.h"
+#include "support/scratch.h"
+
+namespace pumice::data {
+
+TEST_CASE("csv: quotes, CRLF, byte-order mark and missing values") {
+    const test::Scratch scratch;
+    const std::string path =
+        scratch.write("a.csv", "\xEF\xBB\xBFname,value\r\n\"a, \"\"b\"\"\",1.5\r\nc,NA\nd,\n");
+    const CsvTable table(path);
+    CHECK(table.column_names() == std::vector<std::string>{"name", "value"});
+    CHECK(table.text_column("name") == std::vector<std::string>{"a, \"b\"", "c", "d"});
+    const std::vector<double> values = table.number_column("value");
+    CHECK(values[0] == 1.5);
+    CHECK(std::isnan(values[1]));
+    CHECK(std::isnan(values[2]));
+}
+
+TEST_CASE("csv: errors name file, row and column") {
+    const test::Scratch scratch;
+    test::check_throws<FileError>([&] { CsvTable("/nonexistent/x.csv"); }, "/nonexistent/x.csv");
+    test::check_throws<FileError>([&] { CsvTable(scratch.write("empty.csv", "")); }, "is empty");
+    test::check_throws<FileError>([&] { CsvTable(scratch.write("short.csv", "a,b\n1,2\n3\n")); },
+                                  "row 3 has 1 fields, the header has 2");
+    test::check_throws<FileError>([&] { CsvTable(scratch.write("open.csv", "a\n\"1\n")); },
+                                  "not closed");
+    const CsvTable table(scratch.write("bad.csv", "a,b\n1,2\n1,x7\n"));
+    test::check_throws<FileError>([&] { table.number_column("c"); }, "no column 'c'; its columns are: a, b");
+    test::check_throws<FileError>([&] { table.number_column("b"); },
+                                  "row 3, column 'b': 'x7' is no finite number");
+    const CsvTable infinite(scratch.write("inf.csv", "a\ninf\n"));
+    test::check_throws<FileError>([&] { infinite.number_column("a"); }, "row 2");
+}
+
+}  // namespace pumice::data

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace pumice::test {
+
+/// A folder of its own for one test, removed with everything in it.
+class Scratch {
+public:
+    Scratch();
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    Scratch(Scratch&&) = delete;
+    Scratch& operator=(Scratch&&) = delete;
+    ~Scratch();
+
+    std::string path(const std::string& name) const { return folder_ + "/" + name; }
+    /// Writes a file and returns its path.
+    std::string write(const std::string& name, const std::string& bytes) const;
+    /// Files in the folder.
+    std::size_t file_count() const;
+
+private:
+    std::string folder_;
+};
+
+}  // namespace pumice::test
