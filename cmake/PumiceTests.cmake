@@ -13,6 +13,11 @@ if(BUILD_TESTING AND test_sources AND EXISTS ${PROJECT_SOURCE_DIR}/tests/main.cp
         PUMICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     target_link_libraries(pumice_tests PRIVATE pumice pumice_options pumice_private
                                                doctest::doctest Threads::Threads)
+
+    # Plants defects through the real recorder; tools/test expects the layer to report each.
+    add_executable(gate_planted tests/gate/planted.cpp)
+    target_link_libraries(gate_planted PRIVATE pumice pumice_options pumice_private)
+
     foreach(driver lavapipe swiftshader)
         add_test(NAME pumice_tests.${driver}
                  COMMAND ${PROJECT_SOURCE_DIR}/tools/with-driver ${driver} --validate

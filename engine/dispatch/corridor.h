@@ -49,11 +49,14 @@ struct BoundRange {
 BoundRange bind(const Tensor& tensor);
 
 /// Elements between the bound start of a tensor and its first element; pure, for push constants.
-inline std::uint32_t bound_offset(const Tensor& tensor, const vk::Capabilities& caps) noexcept {
-    const TensorImpl& impl = impl_of(tensor);
+inline std::uint32_t bound_offset(const TensorImpl& impl, const vk::Capabilities& caps) noexcept {
     const auto item = static_cast<std::uint64_t>(itemsize(impl.dtype));
     const std::uint64_t offset_bytes = static_cast<std::uint64_t>(impl.offset) * item;
     return static_cast<std::uint32_t>((offset_bytes % caps.storage_alignment_bytes) / item);
+}
+
+inline std::uint32_t bound_offset(const Tensor& tensor, const vk::Capabilities& caps) noexcept {
+    return bound_offset(impl_of(tensor), caps);
 }
 
 }  // namespace pumice::dispatch

@@ -30,6 +30,8 @@ public:
     ~Allocator();
     Allocator(const Allocator&) = delete;
     Allocator& operator=(const Allocator&) = delete;
+    Allocator(Allocator&&) = delete;
+    Allocator& operator=(Allocator&&) = delete;
 
     /// A range of at least `size_bytes` (0 gives an empty range without a buffer).
     /// Idle cached blocks of the other policy are given back before giving up.
@@ -40,7 +42,7 @@ public:
     /// Gives blocks that hold no tensor back to the driver.
     void trim();
     void reset_peaks() noexcept;
-    MemoryStats stats() const;
+    [[nodiscard]] MemoryStats stats() const;
 
 private:
     struct State;

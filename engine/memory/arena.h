@@ -25,6 +25,8 @@ public:
     ~Arena();
     Arena(const Arena&) = delete;
     Arena& operator=(const Arena&) = delete;
+    Arena(Arena&&) = delete;
+    Arena& operator=(Arena&&) = delete;
 
     /// A range of `size_bytes > 0` rounded up to granules, or null where no hole is long enough.
     Range* allocate(std::uint64_t size_bytes) { return ranges_.allocate(size_bytes); }
@@ -38,15 +40,17 @@ public:
     /// Gives back the blocks that hold no range.
     void trim() noexcept;
 
-    vk::Binding binding(const Range& range) const noexcept {
+    [[nodiscard]] vk::Binding binding(const Range& range) const noexcept {
         return {blocks_[range.block].get(), range.offset_bytes, range.size_bytes};
     }
 
-    std::uint64_t reserved_bytes() const noexcept { return reserved_bytes_; }
+    [[nodiscard]] std::uint64_t reserved_bytes() const noexcept { return reserved_bytes_; }
 
-    std::uint64_t free_bytes() const noexcept { return ranges_.free_bytes(); }
+    [[nodiscard]] std::uint64_t free_bytes() const noexcept { return ranges_.free_bytes(); }
 
-    std::uint64_t largest_hole_bytes() const noexcept { return ranges_.largest_hole_bytes(); }
+    [[nodiscard]] std::uint64_t largest_hole_bytes() const noexcept {
+        return ranges_.largest_hole_bytes();
+    }
 
 private:
     vk::Buffer create_block(std::uint64_t size_bytes);

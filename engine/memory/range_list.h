@@ -39,7 +39,7 @@ public:
     /// Forgets a block. Requires `is_block_idle(block)`.
     void remove_block(std::uint32_t block) noexcept;
     /// True if nothing in the block is taken. Ranges that are kept whole count as taken.
-    bool is_block_idle(std::uint32_t block) const noexcept;
+    [[nodiscard]] bool is_block_idle(std::uint32_t block) const noexcept;
 
     /// A range of `size_bytes > 0` rounded up to granules, or null where no hole is long enough.
     Range* allocate(std::uint64_t size_bytes);
@@ -47,9 +47,9 @@ public:
     /// Turns the ranges that are kept whole into holes.
     void coalesce() noexcept;
 
-    std::uint64_t free_bytes() const noexcept { return free_bytes_; }
+    [[nodiscard]] std::uint64_t free_bytes() const noexcept { return free_bytes_; }
 
-    std::uint64_t largest_hole_bytes() const noexcept;
+    [[nodiscard]] std::uint64_t largest_hole_bytes() const noexcept;
 
 private:
     static constexpr unsigned kColumnBits = 4;
@@ -61,10 +61,10 @@ private:
         unsigned column = 0;
     };
 
-    Bin bin_of(std::uint64_t size_bytes) const noexcept;
+    [[nodiscard]] Bin bin_of(std::uint64_t size_bytes) const noexcept;
     void free_into_hole(Range* range) noexcept;
     Range* take_hole(std::uint64_t rounded_bytes);
-    Range* find_hole(std::uint64_t size_bytes) const noexcept;
+    [[nodiscard]] Range* find_hole(std::uint64_t size_bytes) const noexcept;
     void insert_hole(Range* range) noexcept;
     void remove_hole(Range* range) noexcept;
     void absorb_upper(Range* range) noexcept;

@@ -107,15 +107,15 @@ void StagingRing::trim() {
 }
 
 StagingRing& upload_ring() {
-    static StagingRing* const ring =
-        make_ring(vk::MemoryKind::kUpload, kMostUploadBytes, made_upload_ring);
-    return *ring;
+    static StagingRing& ring =
+        *make_ring(vk::MemoryKind::kUpload, kMostUploadBytes, made_upload_ring);
+    return ring;
 }
 
 StagingRing& readback_ring() {
-    static StagingRing* const ring =
-        make_ring(vk::MemoryKind::kReadback, kMostReadbackBytes, made_readback_ring);
-    return *ring;
+    static StagingRing& ring =
+        *make_ring(vk::MemoryKind::kReadback, kMostReadbackBytes, made_readback_ring);
+    return ring;
 }
 
 void trim_staging() {

@@ -17,12 +17,15 @@ public:
     StagingRing(vk::Device& device, vk::MemoryKind kind, std::uint64_t most_bytes);
     StagingRing(const StagingRing&) = delete;
     StagingRing& operator=(const StagingRing&) = delete;
+    StagingRing(StagingRing&&) = delete;
+    StagingRing& operator=(StagingRing&&) = delete;
+    ~StagingRing() = default;
 
     /// A slice of at least `size_bytes`, which nothing in flight touches unless its last tenant was
     /// given back by `release`.
     /// @throws OutOfMemoryError, DeviceError
     Range* acquire(std::uint64_t size_bytes);
-    vk::Binding binding(const Range& slice) const;
+    [[nodiscard]] vk::Binding binding(const Range& slice) const;
     /// Gives a slice back at once: right where only the device writes it, in stream order.
     void release(Range* slice) noexcept;
     /// Gives a slice back once the timeline has reached `value`.

@@ -23,8 +23,8 @@ Allocator* make_allocator() {
 
 Allocator& allocator() {
     // Leaked: tensors with static lifetime are freed after any static allocator would be gone.
-    static Allocator* const instance = make_allocator();
-    return *instance;
+    static Allocator& instance = *make_allocator();
+    return instance;
 }
 
 }  // namespace pumice::memory

@@ -57,7 +57,7 @@ void upload(const vk::Binding& target, std::span<const std::byte> bytes) {
     if (bytes.empty()) {
         return;
     }
-    const bool is_direct = target.buffer->mapped != nullptr && !is_staging_forced() &&
+    const bool is_direct = !is_staging_forced() && target.buffer->mapped != nullptr &&
                            vk::device().queue().is_idle(target);
     if (is_direct) {
         std::memcpy(target.buffer->mapped + target.offset_bytes, bytes.data(), bytes.size());
@@ -118,7 +118,7 @@ Readback download(const vk::Binding& source) {
     vk::Device& device = vk::device();
     // Mapped memory of a discrete GPU is not cached: the host would read it across the bus, word by
     // word. So only unified memory is read in place.
-    const bool is_direct = source.buffer->mapped != nullptr && !is_staging_forced() &&
+    const bool is_direct = !is_staging_forced() && source.buffer->mapped != nullptr &&
                            device.capabilities().has_unified_memory;
     if (is_direct) {
         readback.value_ = device.queue().release_to_host(source);

@@ -28,7 +28,7 @@ public:
     Readback(const Readback&) = delete;
     Readback& operator=(const Readback&) = delete;
 
-    bool is_ready() const;
+    [[nodiscard]] bool is_ready() const;
     /// Waits for the device and returns the bytes; valid until this object dies.
     /// @throws DeviceError if the device is lost
     std::span<const std::byte> bytes();

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/buffer_store.h"
 
-#include <algorithm>
-#include <string>
-
 #include "pumice/error.h"
+
 #include "vk/check.h"
 #include "vk/environment.h"
+
+#include <algorithm>
+#include <string>
 
 namespace pumice::vk {
 namespace {
@@ -19,9 +20,8 @@ std::atomic<std::uint32_t> next_id{1};
 
 /// Flags that a type must have for the kind.
 VkMemoryPropertyFlags needed_flags(MemoryKind kind) {
-    return kind == MemoryKind::kDevice
-               ? VkMemoryPropertyFlags{VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT}
-               : kHostCoherent;
+    return kind == MemoryKind::kDevice ? VkMemoryPropertyFlags{VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT}
+                                       : kHostCoherent;
 }
 
 /// How well a type serves the kind; higher is better.
@@ -154,10 +154,9 @@ void BufferStore::bind_new_memory(Buffer& buffer, MemoryKind kind) {
     info.allocationSize = needs.size;
     info.memoryTypeIndex = type;
     VkDeviceMemory memory = VK_NULL_HANDLE;
-    const VkResult result =
-        needs.size > memory_.memoryHeaps[heap].size
-            ? VK_ERROR_OUT_OF_DEVICE_MEMORY
-            : table_.vkAllocateMemory(handles_.device, &info, nullptr, &memory);
+    const VkResult result = needs.size > memory_.memoryHeaps[heap].size
+                                ? VK_ERROR_OUT_OF_DEVICE_MEMORY
+                                : table_.vkAllocateMemory(handles_.device, &info, nullptr, &memory);
     if (result == VK_ERROR_OUT_OF_DEVICE_MEMORY || result == VK_ERROR_OUT_OF_HOST_MEMORY ||
         result == VK_ERROR_TOO_MANY_OBJECTS) {
         const std::uint64_t free = heap_free_bytes(heap);
@@ -173,9 +172,8 @@ void BufferStore::bind_new_memory(Buffer& buffer, MemoryKind kind) {
     const bool is_hidden = kind == MemoryKind::kDevice && is_staging_forced_;
     if ((flags & kHostCoherent) == kHostCoherent && !is_hidden) {
         void* mapped = nullptr;
-        PUMICE_VK_CHECK(
-            table_.vkMapMemory(handles_.device, memory, 0, VK_WHOLE_SIZE, 0, &mapped),
-            "vkMapMemory");
+        PUMICE_VK_CHECK(table_.vkMapMemory(handles_.device, memory, 0, VK_WHOLE_SIZE, 0, &mapped),
+                        "vkMapMemory");
         buffer.mapped = static_cast<std::byte*>(mapped);
     }
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "vk/buffer.h"
+#include "vk/instance.h"
+#include "vk/vulkan.h"
+
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <string_view>
 #include <vector>
-
-#include "vk/buffer.h"
-#include "vk/instance.h"
-#include "vk/vulkan.h"
 
 namespace pumice::vk {
 
@@ -25,14 +25,20 @@ public:
     ~BufferStore();
     BufferStore(const BufferStore&) = delete;
     BufferStore& operator=(const BufferStore&) = delete;
+    BufferStore(BufferStore&&) = delete;
+    BufferStore& operator=(BufferStore&&) = delete;
 
     /// @throws OutOfMemoryError when the driver or a limit refuses, DeviceError
     Buffer create(std::uint64_t size_bytes, MemoryKind kind);
     /// The buffer dies when `collect` is told that the timeline has reached `value`.
     void retire(const Buffer& buffer, std::uint64_t value) noexcept;
     void collect(std::uint64_t completed_value) noexcept;
-    bool has_retired() const noexcept { return retired_count_.load(std::memory_order_relaxed) > 0; }
-    std::uint64_t free_bytes() const;
+
+    [[nodiscard]] bool has_retired() const noexcept {
+        return retired_count_.load(std::memory_order_relaxed) > 0;
+    }
+
+    [[nodiscard]] std::uint64_t free_bytes() const;
     void set_name(const Buffer& buffer, std::string_view name) const;
 
 private:
@@ -41,8 +47,8 @@ private:
         std::uint64_t value = 0;
     };
 
-    std::uint32_t pick_type(MemoryKind kind, std::uint32_t allowed) const;
-    std::uint64_t heap_free_bytes(std::uint32_t heap) const;
+    [[nodiscard]] std::uint32_t pick_type(MemoryKind kind, std::uint32_t allowed) const;
+    [[nodiscard]] std::uint64_t heap_free_bytes(std::uint32_t heap) const;
     void bind_new_memory(Buffer& buffer, MemoryKind kind);
     void destroy(const Buffer& buffer) noexcept;
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/cache_file.h"
 
+#include "pumice/error.h"
+
+#include "vk/environment.h"
+
 #include <array>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
-
 #include <unistd.h>
-
-#include "pumice/error.h"
-#include "vk/environment.h"
 
 namespace pumice::vk {
 namespace {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/check.h"
 
-#include <string>
-
 #include "pumice/error.h"
+
+#include <string>
 
 namespace pumice::vk {
 

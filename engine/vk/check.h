@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "vk/vulkan.h"
+
 #include <source_location>
 #include <string_view>
-
-#include "vk/vulkan.h"
 
 namespace pumice::vk {
 
@@ -12,16 +12,15 @@ namespace pumice::vk {
 std::string_view result_name(VkResult result) noexcept;
 
 /// @throws OutOfMemoryError for the two memory results (sizes unknown: 0), else DeviceError
-[[noreturn]] void throw_result(
-    VkResult result,
-    std::string_view what,
-    std::source_location location = std::source_location::current());
+[[noreturn]] void throw_result(VkResult result,
+                               std::string_view what,
+                               std::source_location location = std::source_location::current());
 
 }  // namespace pumice::vk
 
 /// Evaluates a driver call; a negative VkResult becomes an exception that names `what`.
-#define PUMICE_VK_CHECK(expr, what)                                  \
-    do {                                                             \
+#define PUMICE_VK_CHECK(expr, what)                                   \
+    do {                                                              \
         if (const VkResult pumice_result = (expr); pumice_result < 0) \
-            ::pumice::vk::throw_result(pumice_result, what);         \
+            ::pumice::vk::throw_result(pumice_result, what);          \
     } while (false)

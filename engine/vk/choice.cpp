@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/choice.h"
 
+#include "pumice/error.h"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <optional>
 #include <string>
-
-#include "pumice/error.h"
 
 namespace pumice::vk {
 namespace {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/command_ring.h"
 
-#include <algorithm>
-
 #include "vk/check.h"
+
+#include <algorithm>
 
 namespace pumice::vk {
 namespace {
@@ -103,8 +103,7 @@ CommandSlot& CommandRing::take(Timeline& timeline) {
 
 CommandSlot& CommandRing::begin_next(Timeline& timeline) {
     CommandSlot& slot = take(timeline);
-    PUMICE_VK_CHECK(table_.vkResetCommandPool(handles_.device, slot.pool, 0),
-                    "vkResetCommandPool");
+    PUMICE_VK_CHECK(table_.vkResetCommandPool(handles_.device, slot.pool, 0), "vkResetCommandPool");
     slot.sets.reset();
     VkCommandBufferBeginInfo info{};
     info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "vk/pipelines.h"
+#include "vk/timeline.h"
+#include "vk/vulkan.h"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
-
-#include "vk/pipelines.h"
-#include "vk/timeline.h"
-#include "vk/vulkan.h"
 
 namespace pumice::vk {
 
@@ -21,9 +21,12 @@ public:
     ~SetPool();
     SetPool(const SetPool&) = delete;
     SetPool& operator=(const SetPool&) = delete;
+    SetPool(SetPool&&) = delete;
+    SetPool& operator=(SetPool&&) = delete;
 
     /// A set that no command of this recording has bound yet. @throws OutOfMemoryError, DeviceError
     VkDescriptorSet take(const BindingLayout& layout);
+
     /// The command buffer has run: all sets may be rewritten.
     void reset() noexcept { used_.fill(0); }
 
@@ -43,6 +46,8 @@ struct CommandSlot {
     ~CommandSlot();
     CommandSlot(const CommandSlot&) = delete;
     CommandSlot& operator=(const CommandSlot&) = delete;
+    CommandSlot(CommandSlot&&) = delete;
+    CommandSlot& operator=(CommandSlot&&) = delete;
 
     const DeviceHandles& handles;
     const VolkDeviceTable& table;

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/device.h"
 
-#include <atomic>
-#include <cstdlib>
-#include <mutex>
-#include <optional>
-#include <vector>
-
 #include "pumice/error.h"
+
 #include "vk/buffer_store.h"
 #include "vk/check.h"
 #include "vk/features.h"
 #include "vk/instance.h"
 #include "vk/pipelines.h"
 #include "vk/queue.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <optional>
+#include <vector>
 
 namespace pumice::vk {
 namespace {
@@ -72,6 +73,8 @@ struct Device::State {
 
     State(const State&) = delete;
     State& operator=(const State&) = delete;
+    State(State&&) = delete;
+    State& operator=(State&&) = delete;
 
     const PhysicalDevice& physical;
     DeviceInfo info;
@@ -153,8 +156,12 @@ void Device::set_name(const Buffer& buffer, std::string_view name) {
 }
 
 void Device::shut_down() noexcept {
-    if (!state_->is_shut_down.exchange(true)) {
-        state_->queue->shut_down();
+    if (state_->is_shut_down.exchange(true)) {
+        return;
+    }
+    const bool has_layer = state_->handles.has_debug_utils;
+    state_->queue->shut_down(!has_layer);
+    if (!has_layer) {
         state_->pipelines->save();
     }
 }
@@ -162,8 +169,11 @@ void Device::shut_down() noexcept {
 // Note [End of the process]: the process's device is never destroyed, because tensors may be static
 // and die after main, after the statics of this library, or after those of the driver. What must
 // not happen is that a driver's threads run while its statics die. So a handler, registered after
-// the driver and its layers were loaded and therefore run before they are torn down, waits for the
-// device and turns every later call into an error or, in destructors, into nothing.
+// the driver was loaded and therefore run before it is torn down, waits for what is in flight,
+// saves the pipeline cache, and turns every later call into an error or, in destructors, into
+// nothing. Under a layer it calls nothing: the validation layer makes statics on the first use of
+// an entry, which die before the handler runs, and crashes when it is called without them
+// (tried: 1.4.364).
 namespace {
 
 std::atomic<Device*> made_device{nullptr};

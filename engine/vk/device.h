@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/device.h"
+
+#include "vk/buffer.h"
+#include "vk/capabilities.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "pumice/device.h"
-#include "vk/buffer.h"
-#include "vk/capabilities.h"
 
 struct VolkDeviceTable;
 
@@ -28,30 +29,32 @@ public:
     ~Device();
     Device(const Device&) = delete;
     Device& operator=(const Device&) = delete;
+    Device(Device&&) = delete;
+    Device& operator=(Device&&) = delete;
 
-    const Capabilities& capabilities() const noexcept;
-    const DeviceInfo& info() const noexcept;
+    [[nodiscard]] const Capabilities& capabilities() const noexcept;
+    [[nodiscard]] const DeviceInfo& info() const noexcept;
     Queue& queue() noexcept;
     PipelineCache& pipelines() noexcept;
     VolkDeviceTable& table() noexcept;
     /// The raw handles, for this room's files (`vk/vulkan.h`).
-    const DeviceHandles& handles() const noexcept;
+    [[nodiscard]] const DeviceHandles& handles() const noexcept;
 
     /// @throws OutOfMemoryError when the driver has no more memory of that kind
     Buffer create_buffer(std::uint64_t size_bytes, MemoryKind kind);
     /// Destroys the buffer once the queue has passed everything recorded so far.
     void destroy_buffer(const Buffer& buffer) noexcept;
-    /// Gives destroyed buffers that the queue has passed back to the driver. The two functions above
-    /// do it as well.
+    /// Gives destroyed buffers that the queue has passed back to the driver. The two functions
+    /// above do it as well.
     void collect_garbage() noexcept;
     /// Bytes of the device-local heap(s) not yet taken by this process, as far as known.
-    std::uint64_t free_bytes() const;
+    [[nodiscard]] std::uint64_t free_bytes() const;
     /// Names a range's current tenant for RenderDoc and validation messages; cheap no-op without
     /// VK_EXT_debug_utils.
     void set_name(const Buffer& buffer, std::string_view name);
 
     /// For the end of the process: waits for the device, saves the pipeline cache, and refuses all
-    /// further work, because drivers and layers tear themselves down from here on.
+    /// further work. See Note [End of the process] in device.cpp.
     void shut_down() noexcept;
 
 private:

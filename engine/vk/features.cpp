@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/features.h"
 
-#include <array>
-
 #include "vk/kernels.h"
+
+#include <array>
 
 namespace pumice::vk {
 namespace {
@@ -79,6 +79,7 @@ std::uint32_t FeatureChain::kernel_features(
 
 std::vector<std::pair<std::string, bool>> feature_tiers(std::uint32_t features) {
     std::vector<std::pair<std::string, bool>> tiers;
+    tiers.reserve(kFeatures.size());
     for (const NamedFeature& feature : kFeatures) {
         tiers.emplace_back(feature.name, (features & static_cast<std::uint32_t>(feature.bit)) != 0);
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "vk/vulkan.h"
+
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "vk/vulkan.h"
 
 namespace pumice::vk {
 
@@ -16,18 +16,21 @@ class FeatureChain {
 public:
     /// Integer dot product is in core 1.3; before that it is left out of the chain.
     explicit FeatureChain(std::uint32_t api_version) noexcept;
+    ~FeatureChain() = default;
     FeatureChain(const FeatureChain&) = delete;
     FeatureChain& operator=(const FeatureChain&) = delete;
+    FeatureChain(FeatureChain&&) = delete;
+    FeatureChain& operator=(FeatureChain&&) = delete;
 
     VkPhysicalDeviceFeatures2* head() noexcept { return &core_; }
 
     /// Switches on what Pumice uses out of what `available` has, and nothing else.
     void enable_from(const FeatureChain& available) noexcept;
 
-    bool has_timeline() const noexcept { return v12_.timelineSemaphore == VK_TRUE; }
+    [[nodiscard]] bool has_timeline() const noexcept { return v12_.timelineSemaphore == VK_TRUE; }
 
     /// KernelFeature bits; `subgroup` says which operators compute shaders may use.
-    std::uint32_t kernel_features(
+    [[nodiscard]] std::uint32_t kernel_features(
         const VkPhysicalDeviceSubgroupProperties& subgroup) const noexcept;
 
 private:

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "vk/hazards.h"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
-
-#include "vk/hazards.h"
 
 namespace pumice::vk {
 
@@ -15,7 +15,7 @@ namespace pumice::vk {
 /// Apart from HazardTracker because a barrier orders commands among each other, not with the host.
 class FlightLog {
 public:
-    static constexpr std::size_t kCapacity = 2048;
+    static constexpr std::size_t kCapacity = 1024;
 
     /// `value` never falls from call to call.
     void add(const Access& access, std::uint64_t value) noexcept {
@@ -27,7 +27,8 @@ public:
 
     /// Timeline value after which no command that was added touches the range; `completed` is a
     /// value known to have been reached, and cuts the search short.
-    std::uint64_t last_use(const Access& access, std::uint64_t completed) const noexcept {
+    [[nodiscard]] std::uint64_t last_use(const Access& access,
+                                         std::uint64_t completed) const noexcept {
         const std::uint64_t kept = count_ < kCapacity ? count_ : kCapacity;
         for (std::uint64_t back = 1; back <= kept; ++back) {
             const Entry& entry = entries_[(count_ - back) % kCapacity];

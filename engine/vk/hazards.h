@@ -31,8 +31,8 @@ struct Access {
     bool is_write = false;
 };
 
-/// Ranges of all buffers on one line, so that overlap is two comparisons. Ids that wrap, or a buffer
-/// over 1 TiB, can only make ranges overlap that do not: a barrier too many.
+/// Ranges of all buffers on one line, so that overlap is two comparisons. Ids that wrap, or a
+/// buffer over 1 TiB, can only make ranges overlap that do not: a barrier too many.
 inline Access make_access(std::uint32_t buffer_id,
                           std::uint64_t offset_bytes,
                           std::uint64_t size_bytes,
@@ -51,7 +51,7 @@ public:
 
     /// The first conflict of these accesses with the earlier ones. Accesses of one command do not
     /// conflict with each other: in-place kernels are written for that.
-    Hazard check(std::span<const Access> accesses) const noexcept {
+    [[nodiscard]] Hazard check(std::span<const Access> accesses) const noexcept {
         std::uint32_t read_count = 0;
         std::uint32_t write_count = 0;
         for (const Access& access : accesses) {
@@ -61,8 +61,8 @@ public:
             }
             (access.is_write ? write_count : read_count) += 1;
         }
-        const bool has_room = reads_.count + read_count <= kCapacity &&
-                              writes_.count + write_count <= kCapacity;
+        const bool has_room =
+            reads_.count + read_count <= kCapacity && writes_.count + write_count <= kCapacity;
         return {has_room ? HazardKind::kNone : HazardKind::kFull, false};
     }
 
@@ -97,8 +97,8 @@ private:
         std::uint32_t submitted = 0;  ///< this many, from the front, are of earlier submits
         std::uint64_t hull_begin = UINT64_MAX;
         std::uint64_t hull_end = 0;
-        std::array<std::uint64_t, kCapacity> begins;
-        std::array<std::uint64_t, kCapacity> ends;
+        std::array<std::uint64_t, kCapacity> begins{};
+        std::array<std::uint64_t, kCapacity> ends{};
 
         void clear() noexcept {
             count = 0;
@@ -119,7 +119,7 @@ private:
         }
 
         /// Index of an overlapping range, or `count`.
-        std::uint32_t find(const Access& access) const noexcept {
+        [[nodiscard]] std::uint32_t find(const Access& access) const noexcept {
             if (access.begin >= hull_end || hull_begin >= access.end) {
                 return count;
             }
@@ -140,7 +140,7 @@ private:
         }
     };
 
-    Hazard check_one(const Access& access) const noexcept {
+    [[nodiscard]] Hazard check_one(const Access& access) const noexcept {
         const std::uint32_t write = writes_.find(access);
         if (write != writes_.count) {
             return {access.is_write ? HazardKind::kWriteAfterWrite : HazardKind::kReadAfterWrite,

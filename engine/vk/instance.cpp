@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/instance.h"
 
-#include <algorithm>
-#include <string>
-#include <string_view>
-
 #include "pumice/error.h"
+
 #include "vk/check.h"
 #include "vk/choice.h"
 #include "vk/device.h"
@@ -13,6 +10,10 @@
 #include "vk/messenger.h"
 #include "vk/queue.h"
 #include "vk/validation.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
 
 namespace pumice::vk {
 namespace {
@@ -60,8 +61,8 @@ std::vector<DeviceInfo> infos(const std::vector<PhysicalDevice>& devices) {
 }  // namespace
 
 const Instance& Instance::get() {
-    static const auto* const made = new Instance;
-    return *made;
+    static const auto* const kMade = new Instance;
+    return *kMade;
 }
 
 Instance::Instance() {
@@ -103,16 +104,16 @@ void Instance::create() {
     }
     const VkResult result = vkCreateInstance(&info, nullptr, &handle_);
     if (result == VK_ERROR_INCOMPATIBLE_DRIVER) {
-        throw DeviceError("vulkan",
-                          "no Vulkan driver found (VK_ERROR_INCOMPATIBLE_DRIVER); install one, such "
-                          "as mesa-vulkan-drivers");
+        throw DeviceError(
+            "vulkan",
+            "no Vulkan driver found (VK_ERROR_INCOMPATIBLE_DRIVER); install one, such "
+            "as mesa-vulkan-drivers");
     }
     PUMICE_VK_CHECK(result, "vkCreateInstance");
     volkLoadInstanceOnly(handle_);
     if (has_debug_utils_) {
-        PUMICE_VK_CHECK(
-            vkCreateDebugUtilsMessengerEXT(handle_, &messenger, nullptr, &messenger_),
-            "vkCreateDebugUtilsMessengerEXT");
+        PUMICE_VK_CHECK(vkCreateDebugUtilsMessengerEXT(handle_, &messenger, nullptr, &messenger_),
+                        "vkCreateDebugUtilsMessengerEXT");
     }
 }
 

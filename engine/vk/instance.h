@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/device.h"
+
+#include "vk/capabilities.h"
+#include "vk/vulkan.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <vector>
-
-#include "pumice/device.h"
-#include "vk/capabilities.h"
-#include "vk/vulkan.h"
 
 namespace pumice::vk {
 
@@ -30,13 +31,16 @@ public:
     /// @throws DeviceError without a loader, or when it makes no instance
     static const Instance& get();
 
-    VkInstance handle() const noexcept { return handle_; }
+    [[nodiscard]] VkInstance handle() const noexcept { return handle_; }
+
     /// All devices of all drivers, usable or not; may be empty.
-    const std::vector<PhysicalDevice>& devices() const noexcept { return devices_; }
+    [[nodiscard]] const std::vector<PhysicalDevice>& devices() const noexcept { return devices_; }
+
     /// Whether VK_EXT_debug_utils is on: under a validation layer or RenderDoc.
-    bool has_debug_utils() const noexcept { return has_debug_utils_; }
+    [[nodiscard]] bool has_debug_utils() const noexcept { return has_debug_utils_; }
+
     /// What `PUMICE_DEVICE`, read now, chooses. @throws DeviceError
-    const PhysicalDevice& chosen() const;
+    [[nodiscard]] const PhysicalDevice& chosen() const;
 
 private:
     Instance();

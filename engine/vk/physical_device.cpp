@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "vk/features.h"
+#include "vk/instance.h"
+
 #include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "vk/features.h"
-#include "vk/instance.h"
 
 namespace pumice::vk {
 namespace {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/pipelines.h"
 
-#include <algorithm>
-
 #include "pumice/error.h"
+
 #include "vk/cache_file.h"
 #include "vk/check.h"
 #include "vk/features.h"
+
+#include <algorithm>
 
 namespace pumice::vk {
 namespace {
@@ -28,7 +29,11 @@ std::uint64_t hash_of(KernelId kernel, std::span<const std::uint32_t> spec) noex
 PipelineCache::PipelineCache(const PhysicalDevice& physical,
                              const DeviceHandles& handles,
                              const VolkDeviceTable& table)
-    : physical_(physical), handles_(handles), table_(table), places_(kFirstPlaces) {
+    : physical_(physical),
+      handles_(handles),
+      table_(table),
+      places_(kFirstPlaces),
+      recent_(static_cast<std::size_t>(KernelId::kCount)) {
     load();
 }
 
@@ -68,9 +73,9 @@ void PipelineCache::save() noexcept {
     }
     try {
         std::size_t size_bytes = 0;
-        PUMICE_VK_CHECK(table_.vkGetPipelineCacheData(
-                            handles_.device, driver_cache_, &size_bytes, nullptr),
-                        "vkGetPipelineCacheData");
+        PUMICE_VK_CHECK(
+            table_.vkGetPipelineCacheData(handles_.device, driver_cache_, &size_bytes, nullptr),
+            "vkGetPipelineCacheData");
         std::vector<std::byte> bytes(size_bytes);
         PUMICE_VK_CHECK(table_.vkGetPipelineCacheData(
                             handles_.device, driver_cache_, &size_bytes, bytes.data()),
@@ -83,6 +88,29 @@ void PipelineCache::save() noexcept {
 }
 
 const Pipeline& PipelineCache::get(KernelId kernel, std::span<const std::uint32_t> spec) {
+    const Entry*& recent = recent_[static_cast<std::size_t>(kernel)];
+    if (recent != nullptr && is_same(*recent, spec)) [[likely]] {
+        return recent->pipeline;
+    }
+    const Entry& entry = find(kernel, spec);
+    recent = &entry;
+    return entry.pipeline;
+}
+
+bool PipelineCache::is_same(const Entry& entry, std::span<const std::uint32_t> spec) noexcept {
+    if (entry.spec_count != spec.size()) {
+        return false;
+    }
+    // A handful of words: a call of memcmp would cost more than the comparison.
+    std::uint32_t difference = 0;
+    for (std::size_t i = 0; i < spec.size(); ++i) {
+        difference |= entry.spec[i] ^ spec[i];
+    }
+    return difference == 0;
+}
+
+const PipelineCache::Entry& PipelineCache::find(KernelId kernel,
+                                                std::span<const std::uint32_t> spec) {
     const std::uint64_t hash = hash_of(kernel, spec);
     const std::size_t mask = places_.size() - 1;
     for (std::size_t at = hash & mask; places_[at].entry != 0; at = (at + 1) & mask) {
@@ -90,17 +118,16 @@ const Pipeline& PipelineCache::get(KernelId kernel, std::span<const std::uint32_
             continue;
         }
         const Entry& entry = entries_[places_[at].entry - 1];
-        if (entry.kernel == kernel && entry.spec_count == spec.size() &&
-            std::equal(spec.begin(), spec.end(), entry.spec.begin())) {
-            return entry.pipeline;
+        if (entry.kernel == kernel && is_same(entry, spec)) {
+            return entry;
         }
     }
     return make(kernel, spec, hash);
 }
 
-const Pipeline& PipelineCache::make(KernelId kernel,
-                                    std::span<const std::uint32_t> spec,
-                                    std::uint64_t hash) {
+const PipelineCache::Entry& PipelineCache::make(KernelId kernel,
+                                                std::span<const std::uint32_t> spec,
+                                                std::uint64_t hash) {
     const KernelInfo& info = kernel_info(kernel);
     check_kernel(info, spec);
     if (2 * (entries_.size() + 1) > places_.size()) {
@@ -119,25 +146,24 @@ const Pipeline& PipelineCache::make(KernelId kernel,
     }
     put(hash, static_cast<std::uint32_t>(entries_.size()));
     is_changed_ = true;
-    return entry.pipeline;
+    return entry;
 }
 
 void PipelineCache::check_kernel(const KernelInfo& info,
                                  std::span<const std::uint32_t> spec) const {
     const std::uint32_t lacking = info.features & ~physical_.capabilities.features;
     if (lacking != 0) {
-        throw UnsupportedError(
-            info.name, physical_.info.name + " lacks " + feature_names(lacking));
+        throw UnsupportedError(info.name, physical_.info.name + " lacks " + feature_names(lacking));
     }
     if (info.code == nullptr) {
         throw UnsupportedError(info.name, "this build's shader compiler could not make the kernel");
     }
     if (spec.size() > info.spec_count || spec.size() > kMaxSpecWords) {
-        throw InternalError(info.name,
-                            "too many specialization constants; got " +
-                                std::to_string(spec.size()) + ", wanted at most " +
-                                std::to_string(std::min<std::size_t>(info.spec_count,
-                                                                     kMaxSpecWords)));
+        throw InternalError(
+            info.name,
+            "too many specialization constants; got " + std::to_string(spec.size()) +
+                ", wanted at most " +
+                std::to_string(std::min<std::size_t>(info.spec_count, kMaxSpecWords)));
     }
     if (info.binding_count > kMaxBindings) {
         throw InternalError(info.name, "more than 8 storage buffers");

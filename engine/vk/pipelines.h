@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "vk/instance.h"
+#include "vk/kernels.h"
+#include "vk/vulkan.h"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -8,10 +12,6 @@
 #include <span>
 #include <string>
 #include <vector>
-
-#include "vk/instance.h"
-#include "vk/kernels.h"
-#include "vk/vulkan.h"
 
 namespace pumice::vk {
 
@@ -32,8 +32,8 @@ struct Pipeline {
 
 /// Every pipeline that was ever asked for, made on first use and kept until the device dies.
 ///
-/// Not thread-safe: the queue calls it under its lock. The driver's own cache is read from and saved
-/// to $XDG_CACHE_HOME/pumice (or ~/.cache/pumice), unless `PUMICE_CACHE=off`.
+/// Not thread-safe: the queue calls it under its lock. The driver's own cache is read from and
+/// saved to $XDG_CACHE_HOME/pumice (or ~/.cache/pumice), unless `PUMICE_CACHE=off`.
 class PipelineCache {
 public:
     static constexpr std::uint32_t kMaxBindings = 8;
@@ -45,9 +45,11 @@ public:
     ~PipelineCache();
     PipelineCache(const PipelineCache&) = delete;
     PipelineCache& operator=(const PipelineCache&) = delete;
+    PipelineCache(PipelineCache&&) = delete;
+    PipelineCache& operator=(PipelineCache&&) = delete;
 
-    /// `spec[i]` is the value of specialization constant i; constants past its end keep the shader's
-    /// default.
+    /// `spec[i]` is the value of specialization constant i; constants past its end keep the
+    /// shader's default.
     /// @throws UnsupportedError naming the features that the device lacks, DeviceError,
     ///         OutOfMemoryError, InternalError
     const Pipeline& get(KernelId kernel, std::span<const std::uint32_t> spec);
@@ -56,7 +58,7 @@ public:
     /// no error: the next process compiles again.
     void save() noexcept;
 
-    std::size_t pipeline_count() const noexcept { return entries_.size(); }
+    [[nodiscard]] std::size_t pipeline_count() const noexcept { return entries_.size(); }
 
 private:
     struct Entry {
@@ -72,7 +74,9 @@ private:
         std::uint32_t entry = 0;
     };
 
-    const Pipeline& make(KernelId kernel, std::span<const std::uint32_t> spec, std::uint64_t hash);
+    static bool is_same(const Entry& entry, std::span<const std::uint32_t> spec) noexcept;
+    const Entry& find(KernelId kernel, std::span<const std::uint32_t> spec);
+    const Entry& make(KernelId kernel, std::span<const std::uint32_t> spec, std::uint64_t hash);
     void check_kernel(const KernelInfo& info, std::span<const std::uint32_t> spec) const;
     void grow();
     void put(std::uint64_t hash, std::uint32_t entry) noexcept;
@@ -91,8 +95,9 @@ private:
     std::string file_path_;  ///< empty when nothing is kept on disk
     bool is_changed_ = false;
     std::array<BindingLayout, kMaxBindings + 1> layouts_{};
-    std::vector<Place> places_;   ///< a power of two, at most half full
-    std::deque<Entry> entries_;  ///< never moves: callers hold references
+    std::vector<Place> places_;         ///< a power of two, at most half full
+    std::deque<Entry> entries_;         ///< never moves: callers hold references
+    std::vector<const Entry*> recent_;  ///< by kernel: the last one asked for, found without a hash
 };
 
 }  // namespace pumice::vk

@@ -1,16 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/queue.h"
 
-#include <mutex>
-#include <string>
+#include "pumice/error.h"
 
 #include "base/invariant.h"
-#include "pumice/error.h"
 #include "vk/check.h"
 #include "vk/device.h"
 #include "vk/recorder.h"
 
+#include <mutex>
+#include <string>
+
 namespace pumice::vk {
+
+namespace {
+
+/// Inside its buffer, not empty, in whole words.
+bool is_inside(const Binding& range) noexcept {
+    const std::uint64_t end = range.offset_bytes + range.size_bytes;
+    return end > range.offset_bytes && end <= range.buffer->size_bytes &&
+           ((range.offset_bytes | range.size_bytes) & 3U) == 0;
+}
+
+}  // namespace
 
 struct Queue::State {
     explicit State(Device& its_device)
@@ -18,7 +30,7 @@ struct Queue::State {
 
     void check_range(const Binding& range) const;
     void check(const Dispatch& dispatch, const KernelInfo& info) const;
-    [[noreturn]] void refuse_groups(const Dispatch& dispatch, const KernelInfo& info) const;
+    [[noreturn]] void refuse(const Dispatch& dispatch, const KernelInfo& info) const;
 
     Device& device;
     const Capabilities caps;
@@ -28,37 +40,45 @@ struct Queue::State {
 
 void Queue::State::check_range(const Binding& range) const {
     PUMICE_INVARIANT(range.buffer != nullptr && range.buffer->handle != 0);
-    PUMICE_INVARIANT(range.size_bytes > 0 && range.size_bytes % 4 == 0);
-    PUMICE_INVARIANT(range.offset_bytes % 4 == 0);
-    PUMICE_INVARIANT(range.offset_bytes <= range.buffer->size_bytes &&
-                     range.size_bytes <= range.buffer->size_bytes - range.offset_bytes);
+    PUMICE_INVARIANT(is_inside(range));
 }
 
-void Queue::State::refuse_groups(const Dispatch& dispatch, const KernelInfo& info) const {
-    std::string text = "too many workgroups; got";
+void Queue::State::refuse(const Dispatch& dispatch, const KernelInfo& info) const {
+    std::string text = "wrong range or too many workgroups; got groups";
     for (const std::uint32_t count : dispatch.groups) {
         text += " " + std::to_string(count);
     }
-    text += ", wanted at most";
+    for (const Binding& binding : dispatch.bindings) {
+        text += ", offset " + std::to_string(binding.offset_bytes) + " range " +
+                std::to_string(binding.size_bytes) + " of " +
+                std::to_string(binding.buffer == nullptr ? 0 : binding.buffer->size_bytes);
+    }
+    text += "; wanted groups";
     for (const std::uint32_t count : caps.max_group_count) {
         text += " " + std::to_string(count);
     }
+    text += ", offsets that are multiples of " + std::to_string(caps.storage_alignment_bytes) +
+            ", ranges of 4 to " + std::to_string(caps.max_storage_range_bytes) +
+            " inside their buffers";
     throw InternalError(info.name, text);
 }
 
 void Queue::State::check(const Dispatch& dispatch, const KernelInfo& info) const {
     PUMICE_INVARIANT(dispatch.bindings.size() == info.binding_count);
     PUMICE_INVARIANT(dispatch.push.size() == info.push_size_bytes);
+    // One branch for all on the hot path; what is wrong is found out only when something is.
+    bool is_good = true;
     for (const Binding& binding : dispatch.bindings) {
-        check_range(binding);
+        is_good &= binding.buffer != nullptr && is_inside(binding);
         // The alignment is a power of two.
-        PUMICE_INVARIANT((binding.offset_bytes & (caps.storage_alignment_bytes - 1)) == 0);
-        PUMICE_INVARIANT(binding.size_bytes <= caps.max_storage_range_bytes);
+        is_good &= (binding.offset_bytes & (caps.storage_alignment_bytes - 1)) == 0;
+        is_good &= binding.size_bytes <= caps.max_storage_range_bytes;
     }
     for (std::size_t i = 0; i < 3; ++i) {
-        if (dispatch.groups[i] > caps.max_group_count[i]) [[unlikely]] {
-            refuse_groups(dispatch, info);
-        }
+        is_good &= dispatch.groups[i] <= caps.max_group_count[i];
+    }
+    if (!is_good) [[unlikely]] {
+        refuse(dispatch, info);
     }
 }
 
@@ -161,10 +181,15 @@ Hazard Queue::last_hazard() const noexcept {
     return state_->recorder.last_hazard();
 }
 
-void Queue::shut_down() noexcept {
+void Queue::shut_down(bool may_wait) noexcept {
     const std::lock_guard lock(state_->mutex);
-    state_->recorder.mark_lost("the process is ending; tensors cannot be used any more");
-    state_->device.table().vkDeviceWaitIdle(state_->device.handles().device);
+    Recorder& recorder = state_->recorder;
+    const bool must_wait =
+        !recorder.is_lost() && recorder.timeline().known() < recorder.submitted();
+    recorder.mark_lost("the process is ending; tensors cannot be used any more");
+    if (must_wait && may_wait) {
+        recorder.timeline().wait(recorder.submitted());
+    }
 }
 
 }  // namespace pumice::vk

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "vk/buffer.h"
+#include "vk/hazards.h"
+#include "vk/kernels.h"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
-
-#include "vk/buffer.h"
-#include "vk/hazards.h"
-#include "vk/kernels.h"
 
 namespace pumice::vk {
 
@@ -53,6 +53,8 @@ public:
     ~Queue();
     Queue(const Queue&) = delete;
     Queue& operator=(const Queue&) = delete;
+    Queue(Queue&&) = delete;
+    Queue& operator=(Queue&&) = delete;
 
     /// @throws DeviceError if the pipeline cannot be made or the device is lost
     void dispatch(const Dispatch& dispatch);
@@ -77,11 +79,11 @@ public:
     /// Timeline value that will mark the end of everything recorded so far (not yet submitted).
     std::uint64_t next_value() noexcept;
 
-    QueueCounters counters() const;
+    [[nodiscard]] QueueCounters counters() const;
     /// Why the last barrier was recorded. Without the lock: for the seam, which the recorder calls.
-    Hazard last_hazard() const noexcept;
-    /// Waits for the device, then makes every later call throw. See Device::shut_down.
-    void shut_down() noexcept;
+    [[nodiscard]] Hazard last_hazard() const noexcept;
+    /// Makes every later call throw, and waits for what was submitted. See Device::shut_down.
+    void shut_down(bool may_wait) noexcept;
 
 private:
     struct State;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/recorder.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "pumice/error.h"
+
 #include "vk/check.h"
 #include "vk/device.h"
+
+#include <algorithm>
+#include <cstring>
 
 namespace pumice::vk {
 
@@ -124,14 +125,14 @@ void Recorder::bind(const Pipeline& pipeline,
                     VkDescriptorSet set,
                     std::span<const Binding> bindings) noexcept {
     if (bound_pipeline_ != pipeline.handle) {
-        table_.vkCmdBindPipeline(
-            slot_->buffer, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.handle);
+        table_.vkCmdBindPipeline(slot_->buffer, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.handle);
         bound_pipeline_ = pipeline.handle;
     }
     if (bindings.empty()) {
         return;
     }
     const BindingLayout& layout = *pipeline.layout;
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the hot path fills what it uses
     std::array<VkDescriptorBufferInfo, PipelineCache::kMaxBindings> infos;
     for (std::size_t i = 0; i < bindings.size(); ++i) {
         infos[i] = {to_handle<VkBuffer>(bindings[i].buffer->handle),
@@ -144,14 +145,8 @@ void Recorder::bind(const Pipeline& pipeline,
         return;
     }
     table_.vkUpdateDescriptorSetWithTemplate(handles_.device, set, layout.update, infos.data());
-    table_.vkCmdBindDescriptorSets(slot_->buffer,
-                                   VK_PIPELINE_BIND_POINT_COMPUTE,
-                                   layout.pipeline,
-                                   0,
-                                   1,
-                                   &set,
-                                   0,
-                                   nullptr);
+    table_.vkCmdBindDescriptorSets(
+        slot_->buffer, VK_PIPELINE_BIND_POINT_COMPUTE, layout.pipeline, 0, 1, &set, 0, nullptr);
 }
 
 void Recorder::record_dispatch(const Dispatch& dispatch, const Pipeline& pipeline) noexcept {
@@ -167,8 +162,7 @@ void Recorder::record_dispatch(const Dispatch& dispatch, const Pipeline& pipelin
     if (has_label) {
         begin_label(slot_->buffer, dispatch.label);
     }
-    table_.vkCmdDispatch(
-        slot_->buffer, dispatch.groups[0], dispatch.groups[1], dispatch.groups[2]);
+    table_.vkCmdDispatch(slot_->buffer, dispatch.groups[0], dispatch.groups[1], dispatch.groups[2]);
     if (has_label) {
         vkCmdEndDebugUtilsLabelEXT(slot_->buffer);
     }

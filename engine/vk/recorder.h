@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <span>
-#include <string>
-#include <string_view>
-
 #include "vk/capabilities.h"
 #include "vk/command_ring.h"
 #include "vk/flight_log.h"
@@ -15,6 +9,12 @@
 #include "vk/queue.h"
 #include "vk/timeline.h"
 #include "vk/vulkan.h"
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
 
 namespace pumice::vk {
 
@@ -26,6 +26,8 @@ public:
     ~Recorder();
     Recorder(const Recorder&) = delete;
     Recorder& operator=(const Recorder&) = delete;
+    Recorder(Recorder&&) = delete;
+    Recorder& operator=(Recorder&&) = delete;
 
     void dispatch(const Dispatch& dispatch, const KernelInfo& info);
     void copy(const Binding& source, const Binding& target);
@@ -40,18 +42,27 @@ public:
     void mark_lost(std::string_view reason) noexcept;
     /// Throws what a failed call deserves; the device counts as lost if the driver says so.
     [[noreturn]] void fail(VkResult result, std::string_view what);
-    bool is_lost() const noexcept { return !lost_reason_.empty(); }
+
+    [[nodiscard]] bool is_lost() const noexcept { return !lost_reason_.empty(); }
+
     /// The host has waited for this value: hazards of earlier submits are over.
     void learn_waited(std::uint64_t value) noexcept;
 
     Timeline& timeline() noexcept { return timeline_; }
-    std::uint64_t submitted() const noexcept { return submitted_; }
-    std::uint64_t next_value() const noexcept { return submitted_ + (has_pending() ? 1U : 0U); }
-    const QueueCounters& counters() const noexcept { return counters_; }
-    Hazard last_hazard() const noexcept { return last_hazard_; }
+
+    [[nodiscard]] std::uint64_t submitted() const noexcept { return submitted_; }
+
+    [[nodiscard]] std::uint64_t next_value() const noexcept {
+        return submitted_ + (has_pending() ? 1U : 0U);
+    }
+
+    [[nodiscard]] const QueueCounters& counters() const noexcept { return counters_; }
+
+    [[nodiscard]] Hazard last_hazard() const noexcept { return last_hazard_; }
 
 private:
-    bool has_pending() const noexcept { return pending_count_ > 0; }
+    [[nodiscard]] bool has_pending() const noexcept { return pending_count_ > 0; }
+
     /// Opens a command buffer if none is open.
     void begin();
     /// Puts a barrier first if the accesses conflict with earlier ones, then remembers them.

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/seam.h"
 
-#include <array>
-#include <optional>
-
 #include "pumice/error.h"
+
 #include "vk/check.h"
 #include "vk/device.h"
 #include "vk/queue.h"
 #include "vk/vulkan.h"
+
+#include <array>
+#include <optional>
 
 namespace pumice::vk {
 namespace {
@@ -16,13 +17,13 @@ namespace {
 struct FaultPlan {
     VkResult result = VK_SUCCESS;
     std::uint32_t passed_calls = 0;
-    bool is_on = false;
 };
 
 /// Entries are plain function pointers, so what they need is static.
 struct SeamState {
     Device* device = nullptr;
     VolkDeviceTable original{};
+    VolkDeviceTable below{};  ///< what filters and faults call: the driver, or null execution
     PFN_vkCmdBeginDebugUtilsLabelEXT begin_label = nullptr;
     PFN_vkCmdEndDebugUtilsLabelEXT end_label = nullptr;
     bool is_null = false;
@@ -43,6 +44,7 @@ VolkDeviceTable& open(Device& device) {
         seam = SeamState{};
         seam.device = &device;
         seam.original = device.table();
+        seam.below = seam.original;
         seam.begin_label = vkCmdBeginDebugUtilsLabelEXT;
         seam.end_label = vkCmdEndDebugUtilsLabelEXT;
     }
@@ -101,6 +103,7 @@ VkResult null_counter(VkDevice device, VkSemaphore semaphore, std::uint64_t* val
     return VK_SUCCESS;
 }
 
+// NOLINTNEXTLINE(readability-function-size): the signature is the driver's
 void filtered_barrier(VkCommandBuffer buffer,
                       VkPipelineStageFlags from,
                       VkPipelineStageFlags to,
@@ -113,25 +116,16 @@ void filtered_barrier(VkCommandBuffer buffer,
                       const VkImageMemoryBarrier* images) {
     const Hazard hazard = seam.device->queue().last_hazard();
     const BarrierFilter& filter = seam.filter;
-    const bool is_match =
-        (to & VK_PIPELINE_STAGE_HOST_BIT) == 0 &&
-        (filter.kind == HazardKind::kNone || filter.kind == hazard.kind) &&
-        (!filter.only_across_submits || hazard.is_across_submits);
+    const bool is_match = (to & VK_PIPELINE_STAGE_HOST_BIT) == 0 &&
+                          (filter.kind == HazardKind::kNone || filter.kind == hazard.kind) &&
+                          (!filter.only_across_submits || hazard.is_across_submits);
     if (is_match && seam.matched_count++ >= filter.passed_count &&
         seam.dropped_count < filter.dropped_count) {
         ++seam.dropped_count;
         return;
     }
-    seam.original.vkCmdPipelineBarrier(buffer,
-                                       from,
-                                       to,
-                                       flags,
-                                       memory_count,
-                                       memory,
-                                       buffer_count,
-                                       buffers,
-                                       image_count,
-                                       images);
+    seam.below.vkCmdPipelineBarrier(
+        buffer, from, to, flags, memory_count, memory, buffer_count, buffers, image_count, images);
 }
 
 /// Calls through to the driver until the plan says to fail.
@@ -146,13 +140,22 @@ struct Failing<Which, Member> {
             return plan.result;
         }
         --plan.passed_calls;
-        return (seam.original.*Member)(args...);
+        return (seam.below.*Member)(args...);
     }
 };
 
+/// Puts the replacement on top of what is there, once.
+template <typename Pfn>
+void put_on_top(VolkDeviceTable& table, Pfn VolkDeviceTable::*member, Pfn replacement) {
+    if (table.*member != replacement) {
+        seam.below.*member = table.*member;
+        table.*member = replacement;
+    }
+}
+
 template <Entry Which, auto Member>
 void fail(VolkDeviceTable& table) {
-    table.*Member = Failing<Which, Member>::call;
+    put_on_top(table, Member, &Failing<Which, Member>::call);
 }
 
 VkResult result_of(Fault fault) {
@@ -199,7 +202,7 @@ NullCounts null_counts() noexcept {
 void inject_fault(Device& device, Entry entry, Fault fault, std::uint32_t passed_calls) {
     using Table = VolkDeviceTable;
     VolkDeviceTable& table = open(device);
-    seam.faults[static_cast<std::size_t>(entry)] = {result_of(fault), passed_calls, true};
+    seam.faults[static_cast<std::size_t>(entry)] = {result_of(fault), passed_calls};
     switch (entry) {
         case Entry::kAllocateMemory:
             return fail<Entry::kAllocateMemory, &Table::vkAllocateMemory>(table);
@@ -226,7 +229,7 @@ void drop_barriers(Device& device, const BarrierFilter& filter) {
     seam.filter = filter;
     seam.matched_count = 0;
     seam.dropped_count = 0;
-    table.vkCmdPipelineBarrier = filtered_barrier;
+    put_on_top(table, &VolkDeviceTable::vkCmdPipelineBarrier, &filtered_barrier);
 }
 
 std::uint32_t dropped_barrier_count() noexcept {

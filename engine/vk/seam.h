@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-
 #include "vk/hazards.h"
+
+#include <cstdint>
 
 namespace pumice::vk {
 
@@ -11,6 +11,7 @@ class Device;
 
 /// Replaces entries of the device's table (design.md, section 6): for measurements and tests only.
 /// One device at a time, and no other thread may use it while a replacement is put in or taken out.
+/// Null execution, if wanted, goes in first: filters and faults sit on top of it.
 
 /// Calls that null execution has swallowed since it was installed.
 struct NullCounts {

@@ -30,8 +30,7 @@ void Timeline::learn(std::uint64_t value) noexcept {
 
 VkResult Timeline::query() noexcept {
     std::uint64_t value = 0;
-    const VkResult result =
-        table_.vkGetSemaphoreCounterValue(handles_.device, semaphore_, &value);
+    const VkResult result = table_.vkGetSemaphoreCounterValue(handles_.device, semaphore_, &value);
     if (result == VK_SUCCESS) {
         learn(value);
     }

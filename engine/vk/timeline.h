@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "vk/vulkan.h"
+
 #include <atomic>
 #include <cstdint>
-
-#include "vk/vulkan.h"
 
 namespace pumice::vk {
 
@@ -15,10 +15,16 @@ public:
     ~Timeline();
     Timeline(const Timeline&) = delete;
     Timeline& operator=(const Timeline&) = delete;
+    Timeline(Timeline&&) = delete;
+    Timeline& operator=(Timeline&&) = delete;
 
-    VkSemaphore handle() const noexcept { return semaphore_; }
+    [[nodiscard]] VkSemaphore handle() const noexcept { return semaphore_; }
+
     /// Highest value seen so far, without asking the driver.
-    std::uint64_t known() const noexcept { return known_.load(std::memory_order_acquire); }
+    [[nodiscard]] std::uint64_t known() const noexcept {
+        return known_.load(std::memory_order_acquire);
+    }
+
     /// Asks the driver and updates `known`.
     VkResult query() noexcept;
     /// Blocks until the value is reached.

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/validation.h"
 
+#include "vk/environment.h"
+#include "vk/messenger.h"
+
 #include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <deque>
 #include <mutex>
 #include <string_view>
-
-#include "vk/environment.h"
-#include "vk/messenger.h"
 
 namespace pumice::vk {
 namespace {
@@ -25,8 +25,8 @@ struct Messages {
 
 /// Leaked: the layer may speak up while the process's statics die.
 Messages& messages() {
-    static auto* const made = new Messages;
-    return *made;
+    static auto* const kMade = new Messages;
+    return *kMade;
 }
 
 VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT /*severity*/,

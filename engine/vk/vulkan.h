@@ -2,15 +2,12 @@
 #pragma once
 
 /// Vulkan through volk, for the files of this room only: nothing outside vk/ may include this.
-#ifndef VK_NO_PROTOTYPES
-#define VK_NO_PROTOTYPES
-#endif
+#include "vk/buffer.h"
+
 #include <volk.h>
 
 #include <cstdint>
 #include <type_traits>
-
-#include "vk/buffer.h"
 
 namespace pumice::vk {
 

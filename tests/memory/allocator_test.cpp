@@ -6,6 +6,7 @@
 #include "memory/scoped_environment.h"
 #include "memory/transfer.h"
 #include "vk/device.h"
+#include "vk/seam.h"
 
 #include <doctest/doctest.h>
 
@@ -155,6 +156,27 @@ TEST_CASE("allocator: more than the device has is refused, and the next request 
         CHECK(allocator.stats().live_bytes == 0);
     }
     allocator.free(allocator.allocate(1024, StorageClass::kPersistent));
+}
+
+TEST_CASE("allocator: a driver without memory gets idle blocks of both policies back first") {
+    const ScopedEnvironment scope("PUMICE_MEMORY", nullptr);
+    pumice::vk::Device& device = pumice::vk::device();
+    Allocator allocator(device);
+    const Allocation held = allocator.allocate(64, StorageClass::kPersistent);
+    allocator.free(allocator.allocate(3U << 20U, StorageClass::kTransient));
+    const auto before = allocator.stats();
+    const std::uint64_t asked_bytes = 8U << 20U;
+    pumice::vk::inject_fault(
+        device, pumice::vk::Entry::kAllocateMemory, pumice::vk::Fault::kOutOfDeviceMemory);
+    CHECK_THROWS_AS(allocator.allocate(asked_bytes, StorageClass::kPersistent),
+                    pumice::OutOfMemoryError);
+    // What fits a block that is there needs no driver.
+    allocator.free(allocator.allocate(64, StorageClass::kPersistent));
+    pumice::vk::restore(device);
+    CHECK(allocator.stats().reserved_bytes <= before.reserved_bytes - (3U << 20U));
+    CHECK(allocator.stats().live_bytes == before.live_bytes);
+    allocator.free(allocator.allocate(asked_bytes, StorageClass::kPersistent));
+    allocator.free(held);
 }
 
 TEST_CASE("allocator: threads allocate and free at the same time") {

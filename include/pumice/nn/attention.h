@@ -15,9 +15,9 @@ struct MultiheadAttentionOptions {
     std::int64_t head_dim = 0;
     bool has_bias = true;
     /// Base of the rotary angles; no rotary positions when absent.
-    std::optional<double> rotary_base;
+    std::optional<double> rotary_base = {};
     /// Factor on query key^T; 1/sqrt(head_dim) when absent.
-    std::optional<double> scale;
+    std::optional<double> scale = {};
 };
 
 /// Rotary position tables, cos and sin of position * base^(-2i/dim), grown on demand and kept in

@@ -1,30 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/tensor.h"
+
 #include <optional>
 #include <utility>
 
-#include "pumice/tensor.h"
-
 namespace pumice {
 
-// No dims means all dimensions. Sums of bool and integers give int32; means need a floating dtype.
+// Reductions. Common to all, with x: [d0, d1, ...] of any strides:
+//   dims      which dimensions are reduced, negative ones counted from the back; none means all
+//   keepdim   reduced dimensions stay in the result with extent 1; without it they are left out
+//   @throws ArgumentError for an undefined x, a dimension outside [-x.dim(), x.dim()) or given twice
+// Values are accumulated in float32 with carried rounding errors (integers in int32, wrapping) and
+// rounded once to the result's dtype. Results are the same in every grad mode.
+
+/// Sum of elements: sum_i x_i. Of nothing it is 0.
+/// Dtypes: a floating x keeps its dtype; integers and bool give int32. Accuracy: at most 1e-6 of
+/// sum(|x|) in float32, whatever the count (tests/ops/sum_test.cpp). Backward saves nothing.
+/// Source: Knuth, The Art of Computer Programming 2, 4.2.2 (TwoSum).
 Tensor sum(Tensor x, const Dims& dims = {}, bool keepdim = false);
+
+/// Mean of elements: sum_i x_i / n. Of nothing it is NaN. Keeps the dtype; accuracy as `sum`.
+/// Backward saves nothing. @throws DTypeError unless x is floating
 Tensor mean(Tensor x, const Dims& dims = {}, bool keepdim = false);
+
+/// Largest element; NaN if there is one. Keeps the dtype, any is allowed. Backward saves x and the
+/// result; elements that tie share the gradient evenly.
+/// @throws ShapeError if a reduced dimension has extent 0
 Tensor amax(Tensor x, const Dims& dims = {}, bool keepdim = false);
+
+/// Smallest element; otherwise as `amax`.
 Tensor amin(Tensor x, const Dims& dims = {}, bool keepdim = false);
-/// correction: 1 divides by n - 1 (Bessel), 0 by n.
+
+/// Variance: sum_i (x_i - mean)^2 / max(n - correction, 0). Keeps the dtype. correction: 1 divides
+/// by n - 1 (Bessel), 0 by n. Does not cancel for large means (tests/ops/var_test.cpp). Backward
+/// saves x. Source: Chan, Golub, LeVeque, 1979. @throws DTypeError unless x is floating
 Tensor var(Tensor x, const Dims& dims = {}, std::int64_t correction = 1, bool keepdim = false);
+
+/// Standard deviation: the root of `var`. Backward saves x and the result; the gradient is 0 where
+/// the deviation is. @throws DTypeError unless x is floating
 Tensor std(Tensor x, const Dims& dims = {}, std::int64_t correction = 1, bool keepdim = false);
-/// Index (int32) of the first largest value; NaN counts as largest. No dim means of the flattened.
+
+/// Index of the first largest element along `dim`; NaN counts as largest. Without dim, the index in
+/// the row-major order of all elements. The result is int32 (PyTorch: int64); it has no gradient.
+/// @throws DTypeError for bool, ShapeError if a reduced dimension has extent 0
 Tensor argmax(Tensor x, std::optional<std::int64_t> dim = {}, bool keepdim = false);
+
+/// Index of the first smallest element along `dim`; NaN counts as smallest. Otherwise as `argmax`.
 Tensor argmin(Tensor x, std::optional<std::int64_t> dim = {}, bool keepdim = false);
+
+/// log(sum_i exp(x_i)), taken against the largest element so that it does not overflow; -inf where
+/// all elements are. Keeps the dtype. Backward saves x and the result.
+/// @throws DTypeError unless x is floating
 Tensor logsumexp(Tensor x, const Dims& dims, bool keepdim = false);
+
+/// Running sums along one dimension: y_k = x_0 + ... + x_k. x, y: the same shape. Dtypes and
+/// accuracy as `sum`. Backward saves nothing.
+/// @throws ArgumentError for a dimension outside [-x.dim(), x.dim())
 Tensor cumsum(Tensor x, std::int64_t dim);
-/// Sums over broadcast dimensions until the shape is `sizes`.
+
+/// Sums over broadcast dimensions until the shape is `sizes`: what turns the gradient of a
+/// broadcast operand into the operand's. Itself if it has the shape. Dtypes as `sum`.
+/// @throws ShapeError unless `sizes` broadcasts to x's shape
 Tensor sum_to_size(Tensor x, const Dims& sizes);
-/// any/all over all elements or dims; bool.
+
+/// Whether some element is true (not 0; NaN is true). bool; false for nothing; no gradient.
 Tensor any(Tensor x, const Dims& dims = {}, bool keepdim = false);
+
+/// Whether every element is true (not 0; NaN is true). bool; true for nothing; no gradient.
 Tensor all(Tensor x, const Dims& dims = {}, bool keepdim = false);
 
 }  // namespace pumice

@@ -28,7 +28,9 @@ Tensor narrow(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_
 /// Windows of `length` every `step` along dim, as a new last dimension.
 Tensor unfold(const Tensor& x, std::int64_t dim, std::int64_t length, std::int64_t step);
 std::vector<Tensor> split(const Tensor& x, std::int64_t split_length, std::int64_t dim = 0);
-std::vector<Tensor> split_with_sizes(const Tensor& x, const Dims& lengths, std::int64_t dim = 0);
+std::vector<Tensor> split_with_sizes(const Tensor& x,
+                                     const std::vector<std::int64_t>& lengths,
+                                     std::int64_t dim = 0);
 std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, std::int64_t dim = 0);
 /// Any geometry within the storage. @throws ShapeError if it reaches outside
 Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, std::int64_t offset);

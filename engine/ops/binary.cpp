@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: Apache-2.0
+// Elementwise operators of two operands, tensor with tensor and tensor with number: one row each in
+// the tables below, formulas in shaders/include/elementwise.glsl.
+#include <array>
+
+#include <fmt/format.h>
+
+#include "dispatch/corridor.h"
+#include "ops/all_ops.h"
+#include "ops/map_step.h"
+#include "ops/promote.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+namespace pumice::ops {
+
+using dispatch::BackwardCall;
+using dispatch::BackwardFn;
+using dispatch::Grad;
+using dispatch::OpCall;
+using dispatch::OpDef;
+using dispatch::SavedSet;
+using vk::BinaryOp;
+
+namespace {
+
+struct Attrs {
+    DType common = kFloat32;  ///< dtype both operands are brought to
+    DType result = kFloat32;
+    MapParams bits{};         ///< scalar operand and alpha, as the common dtype's kernel reads them
+    double scalar = 0.0;
+    double alpha = 1.0;
+};
+
+void infer_pair(const OpCall& call, dispatch::Inferred& inferred) {
+    inferred.push_back(dispatch::contiguous_meta(broadcast_sizes(call.def.name, call.inputs),
+                                                 call.attrs_as<Attrs>().result));
+}
+
+void infer_scalar(const OpCall& call, dispatch::Inferred& inferred) {
+    inferred.push_back(
+        dispatch::contiguous_meta(impl_of(call.inputs[0]).sizes, call.attrs_as<Attrs>().result));
+}
+
+template <BinaryOp kOp, bool kIsScalar>
+void select(const OpCall& call,
+            std::span<const Tensor> outputs,
+            const vk::Capabilities& caps,
+            dispatch::Program& program) {
+    constexpr std::size_t kOther = kIsScalar ? 0 : 1;
+    const auto& attrs = call.attrs_as<Attrs>();
+    const std::array<const TensorImpl*, 3> operands = {
+        &impl_of(outputs[0]), &impl_of(call.inputs[0]), &impl_of(call.inputs[kOther])};
+    const std::array<dispatch::Operand, 3> bindings = {
+        dispatch::input(0), dispatch::input(kOther), dispatch::output()};
+    const std::array<std::uint32_t, 5> spec = {static_cast<std::uint32_t>(operands[1]->dtype),
+                                               static_cast<std::uint32_t>(operands[2]->dtype),
+                                               static_cast<std::uint32_t>(attrs.common),
+                                               static_cast<std::uint32_t>(kOp),
+                                               kIsScalar ? 1U : 0U};
+    add_map_step({.kernel = vk::KernelId::kElementwiseBinary,
+                  .operands = operands,
+                  .bindings = bindings,
+                  .spec = spec,
+                  .params = attrs.bits},
+                 caps,
+                 program);
+}
+
+// Two tensors. `saved` and what each saved operand is for come from the gradient.
+template <BinaryOp kOp>
+constexpr OpDef pair(std::string_view name, const SavedSet& saved, BackwardFn backward) {
+    const Grad grad = backward == nullptr ? Grad::kNever : Grad::kFormula;
+    return {.name = name,
+            .inputs = {{{"a", grad}, {"b", grad}}},
+            .infer = infer_pair,
+            .select = select<kOp, false>,
+            .saved = saved,
+            .lends = 0b11,
+            .backward = backward};
+}
+
+// A tensor and a number.
+template <BinaryOp kOp>
+constexpr OpDef with_scalar(std::string_view name, const SavedSet& saved, BackwardFn backward) {
+    return {.name = name,
+            .inputs = {{{"a", backward == nullptr ? Grad::kNever : Grad::kFormula}}},
+            .infer = infer_scalar,
+            .select = select<kOp, true>,
+            .saved = saved,
+            .lends = 1,
+            .backward = backward};
+}
+
+void give(BackwardCall& call, std::size_t input, Tensor gradient) {
+    call.set(input, sum_to_size(std::move(gradient), call.input_sizes(input)));
+}
+
+void add_grad(BackwardCall& call) {
+    if (call.needs(0)) {
+        give(call, 0, call.grad());
+    }
+    if (call.needs(1)) {
+        const double alpha = call.attrs_as<Attrs>().alpha;
+        give(call, 1, alpha == 1.0 ? call.grad() : mul(call.grad(), alpha));
+    }
+}
+
+void sub_grad(BackwardCall& call) {
+    if (call.needs(0)) {
+        give(call, 0, call.grad());
+    }
+    if (call.needs(1)) {
+        give(call, 1, mul(call.grad(), -call.attrs_as<Attrs>().alpha));
+    }
+}
+
+void mul_grad(BackwardCall& call) {
+    if (call.needs(0)) {
+        give(call, 0, mul(call.grad(), call.input(1)));
+    }
+    if (call.needs(1)) {
+        give(call, 1, mul(call.grad(), call.input(0)));
+    }
+}
+
+void div_grad(BackwardCall& call) {
+    const Tensor over_b = div(call.grad(), call.input(1));
+    if (call.needs(0)) {
+        give(call, 0, over_b);
+    }
+    if (call.needs(1)) {
+        give(call, 1, neg(mul(over_b, div(call.input(0), call.input(1)))));
+    }
+}
+
+// d/da a^b = b a^(b-1), zero where b is; d/db a^b = a^b log a, zero where a is and b >= 0.
+void pow_grad(BackwardCall& call) {
+    const Tensor a = call.input(0);
+    const Tensor b = call.input(1);
+    if (call.needs(0)) {
+        const Tensor slope = mul(b, pow(a, sub(b, 1.0)));
+        give(call, 0, mul(call.grad(), where(eq(b, 0.0), zeros_like(slope), slope)));
+    }
+    if (call.needs(1)) {
+        const Tensor slope = mul(pow(a, b), log(a));
+        const Tensor is_flat = logical_and(eq(a, 0.0), ge(b, 0.0));
+        give(call, 1, mul(call.grad(), where(is_flat, zeros_like(slope), slope)));
+    }
+}
+
+// The chosen operand gets the gradient; equal ones share it.
+void share(BackwardCall& call, const Tensor& a_wins, const Tensor& b_wins) {
+    const Tensor half = mul(call.grad(), 0.5);
+    if (call.needs(0)) {
+        give(call, 0, where(a_wins, call.grad(), where(b_wins, zeros_like(half), half)));
+    }
+    if (call.needs(1)) {
+        give(call, 1, where(b_wins, call.grad(), where(a_wins, zeros_like(half), half)));
+    }
+}
+
+void maximum_grad(BackwardCall& call) {
+    const Tensor a = call.input(0);
+    const Tensor b = call.input(1);
+    share(call, gt(a, b), lt(a, b));
+}
+
+void minimum_grad(BackwardCall& call) {
+    const Tensor a = call.input(0);
+    const Tensor b = call.input(1);
+    share(call, lt(a, b), gt(a, b));
+}
+
+void pass_grad(BackwardCall& call) {
+    call.set(0, call.grad());
+}
+
+void rsub_scalar_grad(BackwardCall& call) {
+    call.set(0, neg(call.grad()));
+}
+
+void mul_scalar_grad(BackwardCall& call) {
+    call.set(0, mul(call.grad(), call.attrs_as<Attrs>().scalar));
+}
+
+void div_scalar_grad(BackwardCall& call) {
+    call.set(0, div(call.grad(), call.attrs_as<Attrs>().scalar));
+}
+
+void pow_scalar_grad(BackwardCall& call) {
+    const double exponent = call.attrs_as<Attrs>().scalar;
+    call.set(0,
+             exponent == 0.0
+                 ? zeros_like(call.grad())
+                 : mul(call.grad(), mul(pow(call.input(0), exponent - 1.0), exponent)));
+}
+
+// Each operand is saved for the other's gradient.
+constexpr SavedSet kCross = {.inputs = 0b11, .input_is_for = {0b10, 0b01}};
+constexpr SavedSet kBoth = {.inputs = 0b11};
+constexpr SavedSet kFirst = {.inputs = 0b01};
+
+}  // namespace
+
+constexpr OpDef kAdd = pair<BinaryOp::kAdd>("add", {}, add_grad);
+constexpr OpDef kSub = pair<BinaryOp::kSub>("sub", {}, sub_grad);
+constexpr OpDef kMul = pair<BinaryOp::kMul>("mul", kCross, mul_grad);
+constexpr OpDef kDiv =
+    pair<BinaryOp::kDiv>("div", {.inputs = 0b11, .input_is_for = {0b10, 0b11}}, div_grad);
+constexpr OpDef kPow = pair<BinaryOp::kPow>("pow", kBoth, pow_grad);
+constexpr OpDef kMaximum = pair<BinaryOp::kMaximum>("maximum", kBoth, maximum_grad);
+constexpr OpDef kMinimum = pair<BinaryOp::kMinimum>("minimum", kBoth, minimum_grad);
+constexpr OpDef kEq = pair<BinaryOp::kEq>("eq", {}, nullptr);
+constexpr OpDef kNe = pair<BinaryOp::kNe>("ne", {}, nullptr);
+constexpr OpDef kLt = pair<BinaryOp::kLt>("lt", {}, nullptr);
+constexpr OpDef kLe = pair<BinaryOp::kLe>("le", {}, nullptr);
+constexpr OpDef kGt = pair<BinaryOp::kGt>("gt", {}, nullptr);
+constexpr OpDef kGe = pair<BinaryOp::kGe>("ge", {}, nullptr);
+constexpr OpDef kLogicalAnd = pair<BinaryOp::kLogicalAnd>("logical_and", {}, nullptr);
+constexpr OpDef kLogicalOr = pair<BinaryOp::kLogicalOr>("logical_or", {}, nullptr);
+constexpr OpDef kLogicalXor = pair<BinaryOp::kLogicalXor>("logical_xor", {}, nullptr);
+constexpr OpDef kAddScalar = with_scalar<BinaryOp::kAdd>("add_scalar", {}, pass_grad);
+constexpr OpDef kSubScalar = with_scalar<BinaryOp::kSub>("sub_scalar", {}, pass_grad);
+constexpr OpDef kRsubScalar = with_scalar<BinaryOp::kRsub>("rsub_scalar", {}, rsub_scalar_grad);
+constexpr OpDef kMulScalar = with_scalar<BinaryOp::kMul>("mul_scalar", {}, mul_scalar_grad);
+constexpr OpDef kDivScalar = with_scalar<BinaryOp::kDiv>("div_scalar", {}, div_scalar_grad);
+constexpr OpDef kPowScalar = with_scalar<BinaryOp::kPow>("pow_scalar", kFirst, pow_scalar_grad);
+constexpr OpDef kEqScalar = with_scalar<BinaryOp::kEq>("eq_scalar", {}, nullptr);
+constexpr OpDef kNeScalar = with_scalar<BinaryOp::kNe>("ne_scalar", {}, nullptr);
+constexpr OpDef kLtScalar = with_scalar<BinaryOp::kLt>("lt_scalar", {}, nullptr);
+constexpr OpDef kLeScalar = with_scalar<BinaryOp::kLe>("le_scalar", {}, nullptr);
+constexpr OpDef kGtScalar = with_scalar<BinaryOp::kGt>("gt_scalar", {}, nullptr);
+constexpr OpDef kGeScalar = with_scalar<BinaryOp::kGe>("ge_scalar", {}, nullptr);
+
+namespace {
+
+constexpr bool all_well_formed() {
+    for (const OpDef& def :
+         std::array{kAdd,        kSub,        kMul,        kDiv,        kPow,       kMaximum,
+                    kMinimum,    kEq,         kNe,         kLt,         kLe,        kGt,
+                    kGe,         kLogicalAnd, kLogicalOr,  kLogicalXor, kAddScalar, kSubScalar,
+                    kRsubScalar, kMulScalar,  kDivScalar,  kPowScalar,  kEqScalar,  kNeScalar,
+                    kLtScalar,   kLeScalar,   kGtScalar,   kGeScalar}) {
+        if (!well_formed(def)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static_assert(all_well_formed());
+
+/// What decides the dtypes of a row.
+enum class Kind : std::uint8_t { kArithmetic, kDivision, kComparison };
+
+void set_dtypes(Attrs& attrs, DType common, Kind kind) {
+    attrs.common = kind == Kind::kDivision ? floating(common) : common;
+    attrs.result = kind == Kind::kComparison ? kBool : attrs.common;
+}
+
+void check_alpha(std::string_view op, DType common, const Scalar& alpha) {
+    if (alpha.is_floating_point() && !is_floating_point(common)) {
+        throw ArgumentError(op,
+                            fmt::format("alpha must not be a floating point number for integral "
+                                        "inputs; got {}",
+                                        alpha.to_double()));
+    }
+}
+
+Attrs pair_attrs(const OpDef& def, const Tensor& a, const Tensor& b, Kind kind, const Scalar& alpha) {
+    checked_impl(a, def.name.data());
+    checked_impl(b, def.name.data());
+    Attrs attrs;
+    set_dtypes(attrs, result_type(a, b), kind);
+    check_alpha(def.name, attrs.common, alpha);
+    attrs.bits[1] = scalar_word(alpha, attrs.common);
+    attrs.alpha = alpha.to_double();
+    return attrs;
+}
+
+Attrs scalar_attrs(const OpDef& def, const Tensor& a, const Scalar& b, Kind kind) {
+    checked_impl(a, def.name.data());
+    Attrs attrs;
+    set_dtypes(attrs, result_type(a, b), kind);
+    attrs.bits = {scalar_word(b, attrs.common), scalar_word(1, attrs.common)};
+    attrs.scalar = b.to_double();
+    return attrs;
+}
+
+Tensor run(const OpDef& def, Tensor a, Tensor b, Kind kind, const Scalar& alpha = 1) {
+    const Attrs attrs = pair_attrs(def, a, b, kind, alpha);
+    Tensor inputs[] = {std::move(a), std::move(b)};
+    make_mappable(def.name, inputs, nullptr);
+    return dispatch::call(def, inputs, attrs);
+}
+
+Tensor run(const OpDef& def, Tensor a, const Scalar& b, Kind kind) {
+    const Attrs attrs = scalar_attrs(def, a, b, kind);
+    Tensor inputs[] = {std::move(a)};
+    make_mappable(def.name, inputs, nullptr);
+    return dispatch::call(def, inputs, attrs);
+}
+
+Tensor& write(const OpDef& def, Tensor& self, std::span<Tensor> inputs, const Attrs& attrs) {
+    if (!fits_map(self.sizes(), inputs, &self)) {
+        for (Tensor& input : inputs) {
+            input = contiguous(expand(input, self.sizes()));
+        }
+        return copy_(self, dispatch::call(def, inputs, attrs));
+    }
+    dispatch::call_in_place(def, inputs, attrs);
+    return self;
+}
+
+Tensor& run_in_place(const OpDef& def, Tensor& self, Tensor b, Kind kind, const Scalar& alpha = 1) {
+    const Attrs attrs = pair_attrs(def, self, b, kind, alpha);
+    Tensor inputs[] = {self, std::move(b)};
+    return write(def, self, inputs, attrs);
+}
+
+Tensor& run_in_place(const OpDef& def, Tensor& self, const Scalar& b, Kind kind) {
+    const Attrs attrs = scalar_attrs(def, self, b, kind);
+    Tensor inputs[] = {self};
+    return write(def, self, inputs, attrs);
+}
+
+Tensor& run_out(const OpDef& def, Tensor& out, Tensor a, Tensor b, Kind kind, const Scalar& alpha) {
+    checked_impl(out, def.name.data());
+    const Attrs attrs = pair_attrs(def, a, b, kind, alpha);
+    Tensor inputs[] = {std::move(a), std::move(b)};
+    make_mappable(def.name, inputs, &out);
+    dispatch::call_out(def, out, inputs, attrs);
+    return out;
+}
+
+void refuse_bools(const char* op, const Tensor& a, const Tensor* b) {
+    if (checked_impl(a, op).dtype == kBool && (b == nullptr || checked_impl(*b, op).dtype == kBool)) {
+        throw DTypeError(op, "is not defined for bool operands; use logical_xor");
+    }
+}
+
+void check_integer_power(const Tensor& a, const Scalar& b) {
+    if (!is_floating_point(checked_impl(a, "pow").dtype) && !b.is_floating_point() &&
+        b.to_int() < 0) {
+        throw ArgumentError("pow",
+                            fmt::format("integers to negative integer powers are not allowed; got "
+                                        "exponent {}",
+                                        b.to_int()));
+    }
+}
+
+}  // namespace
+
+}  // namespace pumice::ops
+
+namespace pumice {
+
+using namespace ops;  // NOLINT(google-build-using-namespace): the records of this file
+
+Tensor add(Tensor a, Tensor b, const Scalar& alpha) {
+    return run(kAdd, std::move(a), std::move(b), Kind::kArithmetic, alpha);
+}
+Tensor add(Tensor a, const Scalar& b) { return run(kAddScalar, std::move(a), b, Kind::kArithmetic); }
+
+Tensor sub(Tensor a, Tensor b, const Scalar& alpha) {
+    refuse_bools("sub", a, &b);
+    return run(kSub, std::move(a), std::move(b), Kind::kArithmetic, alpha);
+}
+
+Tensor sub(Tensor a, const Scalar& b) {
+    if (b.is_bool()) {
+        refuse_bools("sub", a, nullptr);
+    }
+    return run(kSubScalar, std::move(a), b, Kind::kArithmetic);
+}
+
+Tensor rsub(Tensor a, const Scalar& b) {
+    if (b.is_bool()) {
+        refuse_bools("rsub", a, nullptr);
+    }
+    return run(kRsubScalar, std::move(a), b, Kind::kArithmetic);
+}
+
+Tensor mul(Tensor a, Tensor b) { return run(kMul, std::move(a), std::move(b), Kind::kArithmetic); }
+Tensor mul(Tensor a, const Scalar& b) { return run(kMulScalar, std::move(a), b, Kind::kArithmetic); }
+Tensor div(Tensor a, Tensor b) { return run(kDiv, std::move(a), std::move(b), Kind::kDivision); }
+Tensor div(Tensor a, const Scalar& b) { return run(kDivScalar, std::move(a), b, Kind::kDivision); }
+Tensor pow(Tensor a, Tensor b) { return run(kPow, std::move(a), std::move(b), Kind::kArithmetic); }
+
+Tensor pow(Tensor a, const Scalar& b) {
+    check_integer_power(a, b);
+    return run(kPowScalar, std::move(a), b, Kind::kArithmetic);
+}
+
+Tensor maximum(Tensor a, Tensor b) {
+    return run(kMaximum, std::move(a), std::move(b), Kind::kArithmetic);
+}
+
+Tensor minimum(Tensor a, Tensor b) {
+    return run(kMinimum, std::move(a), std::move(b), Kind::kArithmetic);
+}
+
+Tensor eq(Tensor a, Tensor b) { return run(kEq, std::move(a), std::move(b), Kind::kComparison); }
+Tensor ne(Tensor a, Tensor b) { return run(kNe, std::move(a), std::move(b), Kind::kComparison); }
+Tensor lt(Tensor a, Tensor b) { return run(kLt, std::move(a), std::move(b), Kind::kComparison); }
+Tensor le(Tensor a, Tensor b) { return run(kLe, std::move(a), std::move(b), Kind::kComparison); }
+Tensor gt(Tensor a, Tensor b) { return run(kGt, std::move(a), std::move(b), Kind::kComparison); }
+Tensor ge(Tensor a, Tensor b) { return run(kGe, std::move(a), std::move(b), Kind::kComparison); }
+Tensor eq(Tensor a, const Scalar& b) { return run(kEqScalar, std::move(a), b, Kind::kComparison); }
+Tensor ne(Tensor a, const Scalar& b) { return run(kNeScalar, std::move(a), b, Kind::kComparison); }
+Tensor lt(Tensor a, const Scalar& b) { return run(kLtScalar, std::move(a), b, Kind::kComparison); }
+Tensor le(Tensor a, const Scalar& b) { return run(kLeScalar, std::move(a), b, Kind::kComparison); }
+Tensor gt(Tensor a, const Scalar& b) { return run(kGtScalar, std::move(a), b, Kind::kComparison); }
+Tensor ge(Tensor a, const Scalar& b) { return run(kGeScalar, std::move(a), b, Kind::kComparison); }
+
+Tensor logical_and(Tensor a, Tensor b) {
+    return run(kLogicalAnd, std::move(a), std::move(b), Kind::kComparison);
+}
+
+Tensor logical_or(Tensor a, Tensor b) {
+    return run(kLogicalOr, std::move(a), std::move(b), Kind::kComparison);
+}
+
+Tensor logical_xor(Tensor a, Tensor b) {
+    return run(kLogicalXor, std::move(a), std::move(b), Kind::kComparison);
+}
+
+Tensor& add_(Tensor& self, Tensor other, const Scalar& alpha) {
+    return run_in_place(kAdd, self, std::move(other), Kind::kArithmetic, alpha);
+}
+Tensor& add_(Tensor& self, const Scalar& other) {
+    return run_in_place(kAddScalar, self, other, Kind::kArithmetic);
+}
+
+Tensor& sub_(Tensor& self, Tensor other, const Scalar& alpha) {
+    refuse_bools("sub_", self, &other);
+    return run_in_place(kSub, self, std::move(other), Kind::kArithmetic, alpha);
+}
+Tensor& sub_(Tensor& self, const Scalar& other) {
+    return run_in_place(kSubScalar, self, other, Kind::kArithmetic);
+}
+
+Tensor& mul_(Tensor& self, Tensor other) {
+    return run_in_place(kMul, self, std::move(other), Kind::kArithmetic);
+}
+Tensor& mul_(Tensor& self, const Scalar& other) {
+    return run_in_place(kMulScalar, self, other, Kind::kArithmetic);
+}
+Tensor& div_(Tensor& self, Tensor other) {
+    return run_in_place(kDiv, self, std::move(other), Kind::kDivision);
+}
+Tensor& div_(Tensor& self, const Scalar& other) {
+    return run_in_place(kDivScalar, self, other, Kind::kDivision);
+}
+
+Tensor& pow_(Tensor& self, const Scalar& exponent) {
+    check_integer_power(self, exponent);
+    return run_in_place(kPowScalar, self, exponent, Kind::kArithmetic);
+}
+
+Tensor& add_out(Tensor& out, Tensor a, Tensor b, const Scalar& alpha) {
+    return run_out(kAdd, out, std::move(a), std::move(b), Kind::kArithmetic, alpha);
+}
+
+Tensor& sub_out(Tensor& out, Tensor a, Tensor b, const Scalar& alpha) {
+    refuse_bools("sub", a, &b);
+    return run_out(kSub, out, std::move(a), std::move(b), Kind::kArithmetic, alpha);
+}
+
+Tensor& mul_out(Tensor& out, Tensor a, Tensor b) {
+    return run_out(kMul, out, std::move(a), std::move(b), Kind::kArithmetic, 1);
+}
+
+Tensor& div_out(Tensor& out, Tensor a, Tensor b) {
+    return run_out(kDiv, out, std::move(a), std::move(b), Kind::kDivision, 1);
+}
+
+}  // namespace pumice

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// dropout: the mask comes from the generator's state at the call, so that the backward pass
+// computes it again instead of keeping it.
+#include "pumice/error.h"
+#include "pumice/ops/elementwise.h"
+#include "pumice/ops/nn.h"
+
+#include "dispatch/corridor.h"
+#include "ops/all_ops.h"
+#include "ops/generator.h"
+#include "ops/reduction.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace pumice::ops {
+
+namespace {
+
+struct DropoutAttrs {
+    double p;
+    GeneratorState state;
+};
+
+struct DropoutPush {
+    std::array<std::uint32_t, 2> seed;
+    std::array<std::uint32_t, 2> offset;
+    std::uint32_t count;
+    std::uint32_t x_offset;
+    float p;
+    float scale;
+};
+
+static_assert(sizeof(DropoutPush) == vk::push_size_bytes(vk::KernelId::kNormDropout));
+
+void check_probability(double p) {
+    if (!(p >= 0.0 && p <= 1.0)) {
+        throw ArgumentError("dropout", fmt::format("p must be in [0, 1]; got {}", p));
+    }
+}
+
+void infer_dropout(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
+    require_floating("dropout", call.inputs[0]);
+    check_probability(call.attrs_as<DropoutAttrs>().p);
+    const TensorImpl& x = impl_of(call.inputs[0]);
+    inferred.push_back(dispatch::contiguous_meta(x.sizes, x.dtype));
+}
+
+void select_dropout(const dispatch::OpCall& call,
+                    std::span<const Tensor> /*outputs*/,
+                    const vk::Capabilities& caps,
+                    dispatch::Program& program) {
+    const TensorImpl& x = impl_of(call.inputs[0]);
+    const auto& attrs = call.attrs_as<DropoutAttrs>();
+    constexpr std::uint32_t kLocalSize = 64;
+    dispatch::Step& step = program.steps.emplace_back();
+    step.kernel = vk::KernelId::kNormDropout;
+    step.spec.push_back(kLocalSize);
+    step.spec.push_back(static_cast<std::uint32_t>(x.dtype));
+    step.bindings.push_back(dispatch::input(0));
+    step.bindings.push_back(dispatch::output(0));
+    step.set_push(DropoutPush{.seed = words_of(attrs.state.seed),
+                              .offset = words_of(attrs.state.offset),
+                              .count = static_cast<std::uint32_t>(x.numel),
+                              .x_offset = dispatch::bound_offset(call.inputs[0], caps),
+                              .p = static_cast<float>(attrs.p),
+                              .scale = static_cast<float>(1.0 / (1.0 - attrs.p))});
+    step.groups =
+        dispatch::fold_groups((random_blocks(x.numel) + kLocalSize - 1) / kLocalSize, caps);
+    step.work = static_cast<std::uint64_t>(x.numel) * 32;
+}
+
+Tensor masked(Tensor x, const DropoutAttrs& attrs) {
+    Tensor inputs[] = {contiguous(std::move(x))};
+    return dispatch::call(kDropout, inputs, attrs);
+}
+
+// The same mask and scale, on the gradient.
+void backward_dropout(dispatch::BackwardCall& call) {
+    call.set(0, masked(call.grad(), call.attrs_as<DropoutAttrs>()));
+}
+
+}  // namespace
+
+constexpr dispatch::OpDef kDropout{
+    .name = "dropout",
+    .inputs = {{{"x", dispatch::Grad::kFormula}}},
+    .infer = infer_dropout,
+    .select = select_dropout,
+    .lends = 1,
+    .backward = backward_dropout,
+};
+static_assert(well_formed(kDropout));
+
+}  // namespace pumice::ops
+
+namespace pumice {
+
+Tensor dropout(Tensor x, double p, bool training) {
+    ops::require_floating("dropout", x);
+    ops::check_probability(p);
+    if (!training || p == 0.0) {
+        return x;
+    }
+    const std::uint64_t blocks = ops::random_blocks(x.numel());
+    return ops::masked(std::move(x), {.p = p, .state = ops::take_random_blocks(blocks)});
+}
+
+}  // namespace pumice

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "dispatch/op_def.h"
+#include "pumice/tensor.h"
+
+namespace pumice::ops {
+
+/// @throws ShapeError for a negative extent or more than 2^31 - 1 elements
+void check_new_sizes(std::string_view op, const Dims& sizes);
+
+/// Calls an operator without inputs and marks the result as `requires_grad` asks (G32).
+Tensor make(const dispatch::OpDef& def, dispatch::AttrsRef attrs, bool requires_grad);
+
+}  // namespace pumice::ops

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tensors of one value or none: empty, zeros, ones, full, their _like forms, scalar_tensor.
+#include <array>
+#include <limits>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "dispatch/corridor.h"
+#include "ops/all_ops.h"
+#include "ops/factory.h"
+#include "ops/scalar_bits.h"
+#include "ops/walk.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+namespace pumice::ops {
+
+using dispatch::Inferred;
+using dispatch::OpCall;
+using dispatch::OpDef;
+using dispatch::Program;
+using dispatch::Step;
+
+namespace {
+
+struct FullAttrs {
+    Dims sizes;
+    std::uint32_t bits;  ///< of one element
+    DType dtype;
+};
+
+void infer_full(const OpCall& call, Inferred& inferred) {
+    const auto& attrs = call.attrs_as<FullAttrs>();
+    check_new_sizes("full", attrs.sizes);
+    inferred.emplace_back(dispatch::contiguous_meta(attrs.sizes, attrs.dtype));
+}
+
+struct Push {
+    std::uint32_t word_count;
+    std::uint32_t word;
+};
+
+static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kFactoryFill));
+
+void select_full(const OpCall& call,
+                 std::span<const Tensor> outputs,
+                 const vk::Capabilities& caps,
+                 Program& program) {
+    constexpr std::uint64_t kWordsPerInvocation = 4;
+    const auto& attrs = call.attrs_as<FullAttrs>();
+    const std::uint64_t words = word_count(impl_of(outputs[0]).numel, attrs.dtype);
+    Step& step = program.steps.emplace_back();
+    step.kernel = vk::KernelId::kFactoryFill;
+    launch_flat(step, (words + kWordsPerInvocation - 1) / kWordsPerInvocation, caps);
+    step.bindings.push_back(dispatch::output());
+    step.set_push(Push{.word_count = static_cast<std::uint32_t>(words),
+                       .word = fill_word(attrs.bits, attrs.dtype)});
+}
+
+}  // namespace
+
+constexpr OpDef kFull{.name = "full", .infer = infer_full, .select = select_full};
+static_assert(well_formed(kFull));
+
+void check_new_sizes(std::string_view op, const Dims& sizes) {
+    constexpr std::int64_t kMostElements = std::numeric_limits<std::int32_t>::max();
+    std::int64_t count = 1;
+    bool is_empty = false;
+    for (const std::int64_t extent : sizes) {
+        if (extent < 0) {
+            throw ShapeError(
+                op, fmt::format("extents must not be negative; got {}", to_string(sizes)));
+        }
+        is_empty = is_empty || extent == 0;
+        count = extent > kMostElements || count > kMostElements ? kMostElements + 1
+                                                                : count * extent;
+    }
+    if (!is_empty && count > kMostElements) {
+        throw ShapeError(op,
+                         fmt::format("at most {} elements; got shape {}",
+                                     kMostElements,
+                                     to_string(sizes)));
+    }
+}
+
+Tensor make(const OpDef& def, dispatch::AttrsRef attrs, bool requires_grad) {
+    Tensor made = dispatch::call(def, {}, attrs);
+    if (requires_grad) {
+        made.set_requires_grad(true);
+    }
+    return made;
+}
+
+}  // namespace pumice::ops
+
+namespace pumice {
+
+Tensor empty(const Dims& sizes, const TensorOptions& options) {
+    ops::check_new_sizes("empty", sizes);
+    Tensor made = dispatch::make_tensor(sizes, options.dtype);
+    if (options.requires_grad) {
+        made.set_requires_grad(true);
+    }
+    return made;
+}
+
+Tensor full(const Dims& sizes, const Scalar& value, const TensorOptions& options) {
+    const ops::FullAttrs attrs{.sizes = sizes,
+                               .bits = ops::scalar_bits("full", value, options.dtype),
+                               .dtype = options.dtype};
+    return ops::make(ops::kFull, attrs, options.requires_grad);
+}
+
+Tensor full(const Dims& sizes, const Scalar& value) {
+    return full(sizes, value, value.dtype());
+}
+
+Tensor zeros(const Dims& sizes, const TensorOptions& options) {
+    return full(sizes, 0, options);
+}
+
+Tensor ones(const Dims& sizes, const TensorOptions& options) {
+    return full(sizes, 1, options);
+}
+
+Tensor empty_like(const Tensor& x) {
+    const TensorImpl& impl = checked_impl(x, "empty_like");
+    return empty(impl.sizes, impl.dtype);
+}
+
+Tensor zeros_like(const Tensor& x) {
+    return full_like(x, 0);
+}
+
+Tensor ones_like(const Tensor& x) {
+    return full_like(x, 1);
+}
+
+Tensor full_like(const Tensor& x, const Scalar& value) {
+    const TensorImpl& impl = checked_impl(x, "full_like");
+    return full(impl.sizes, value, impl.dtype);
+}
+
+Tensor scalar_tensor(const Scalar& value) {
+    return full({}, value);
+}
+
+Tensor scalar_tensor(const Scalar& value, const TensorOptions& options) {
+    return full({}, value, options);
+}
+
+}  // namespace pumice

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads by index: gather, index_select, embedding. One kernel serves the three.
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dispatch/corridor.h"
+#include "ops/all_ops.h"
+#include "ops/indexing.h"
+#include "ops/scalar_bits.h"
+#include "ops/walk.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+namespace pumice::ops {
+
+using dispatch::BackwardCall;
+using dispatch::Grad;
+using dispatch::Inferred;
+using dispatch::OpCall;
+using dispatch::OpDef;
+using dispatch::Program;
+using dispatch::Step;
+
+namespace {
+
+struct TakeAttrs {
+    std::int64_t dim;
+    std::int64_t ignored = -1;
+    bool missing_is_zero = false;
+};
+
+constexpr std::size_t kX = 0;
+constexpr std::size_t kIndex = 1;
+
+std::int64_t indexed_dim(const OpCall& call) {
+    const Dims& sizes = impl_of(call.inputs[kX]).sizes;
+    if (sizes.empty()) {
+        throw ArgumentError(call.def.name, "x must have at least one dimension");
+    }
+    return wrap_dim(call.def.name, call.attrs_as<TakeAttrs>().dim, sizes.count());
+}
+
+void infer_gather(const OpCall& call, Inferred& inferred) {
+    const TensorImpl& x = impl_of(call.inputs[kX]);
+    const TensorImpl& index = impl_of(call.inputs[kIndex]);
+    check_index_dtype(call.def.name, call.inputs[kIndex]);
+    const std::int64_t dim = indexed_dim(call);
+    bool fits = index.sizes.count() == x.sizes.count();
+    for (std::int64_t d = 0; fits && d < x.sizes.count(); ++d) {
+        fits = d == dim || index.sizes[d] <= x.sizes[d];
+    }
+    if (!fits) {
+        throw ShapeError("gather",
+                         fmt::format("index must have x's dimensions, none longer but dim {}; got "
+                                     "index {} for x {}",
+                                     dim,
+                                     describe(call.inputs[kIndex]),
+                                     describe(call.inputs[kX])));
+    }
+    inferred.emplace_back(dispatch::contiguous_meta(index.sizes, x.dtype));
+}
+
+void infer_index_select(const OpCall& call, Inferred& inferred) {
+    const TensorImpl& x = impl_of(call.inputs[kX]);
+    const TensorImpl& index = impl_of(call.inputs[kIndex]);
+    check_index_dtype(call.def.name, call.inputs[kIndex]);
+    const std::int64_t dim = indexed_dim(call);
+    if (index.sizes.count() > 1) {
+        throw ShapeError("index_select",
+                         fmt::format("index must have at most one dimension; got {}",
+                                     describe(call.inputs[kIndex])));
+    }
+    Dims sizes = x.sizes;
+    sizes[dim] = index.numel;
+    inferred.emplace_back(dispatch::contiguous_meta(sizes, x.dtype));
+}
+
+void infer_embedding(const OpCall& call, Inferred& inferred) {
+    const TensorImpl& weight = impl_of(call.inputs[kX]);
+    const TensorImpl& index = impl_of(call.inputs[kIndex]);
+    check_index_dtype(call.def.name, call.inputs[kIndex]);
+    if (weight.sizes.count() != 2) {
+        throw ShapeError("embedding",
+                         fmt::format("weight must have two dimensions; got {}",
+                                     describe(call.inputs[kX])));
+    }
+    const std::int64_t padding = call.attrs_as<TakeAttrs>().ignored;
+    if (padding >= weight.sizes[0]) {
+        throw ArgumentError("embedding",
+                            fmt::format("padding_idx must be below the vocabulary's {}; got {}",
+                                        weight.sizes[0],
+                                        padding));
+    }
+    Dims sizes = index.sizes;
+    sizes.push_back(weight.sizes[1]);
+    inferred.emplace_back(dispatch::contiguous_meta(sizes, weight.dtype));
+}
+
+struct Push {
+    std::array<std::uint32_t, kMaxDims> sizes;
+    std::array<std::uint32_t, kMaxDims> x_strides;
+    std::array<std::uint32_t, kMaxDims> index_strides;
+    std::uint32_t rank;
+    std::uint32_t element_count;
+    std::uint32_t x_offset;
+    std::uint32_t index_offset;
+    std::uint32_t dim_stride;
+    std::uint32_t dim_extent;
+    std::uint32_t missing_bits;
+    std::int32_t ignored;
+};
+
+static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kIndexTake));
+
+// `strides`: x's and the index's for each dimension of the output.
+void add_step(const OpCall& call,
+              const Tensor& output,
+              std::int64_t dim,
+              const std::array<Dims, 2>& strides,
+              std::int64_t ignored,
+              const vk::Capabilities& caps,
+              Program& program) {
+    const TensorImpl& x = impl_of(call.inputs[kX]);
+    const TensorImpl& out = impl_of(output);
+    const Walk<2> walk = merge_dims<2>(out.sizes, strides);
+    const bool is_zero = call.attrs_as<TakeAttrs>().missing_is_zero;
+    Step& step = program.steps.emplace_back();
+    step.kernel = vk::KernelId::kIndexTake;
+    launch_flat(step, word_count(out.numel, out.dtype), caps);
+    step.spec.push_back(static_cast<std::uint32_t>(x.dtype));
+    step.bindings.push_back(dispatch::input(kX));
+    step.bindings.push_back(dispatch::input(kIndex));
+    step.bindings.push_back(dispatch::output());
+    step.set_push(Push{.sizes = walk.sizes,
+                       .x_strides = walk.strides[0],
+                       .index_strides = walk.strides[1],
+                       .rank = walk.rank,
+                       .element_count = static_cast<std::uint32_t>(out.numel),
+                       .x_offset = dispatch::bound_offset(call.inputs[kX], caps),
+                       .index_offset = dispatch::bound_offset(call.inputs[kIndex], caps),
+                       .dim_stride = static_cast<std::uint32_t>(x.strides[dim]),
+                       .dim_extent = static_cast<std::uint32_t>(x.sizes[dim]),
+                       .missing_bits = is_zero ? 0 : missing_bits(x.dtype),
+                       .ignored = static_cast<std::int32_t>(ignored)});
+    step.work = static_cast<std::uint64_t>(out.numel) * (walk.rank + 1) * 4;
+}
+
+void select_gather(const OpCall& call,
+                   std::span<const Tensor> outputs,
+                   const vk::Capabilities& caps,
+                   Program& program) {
+    const std::int64_t dim = indexed_dim(call);
+    std::array<Dims, 2> strides{impl_of(call.inputs[kX]).strides,
+                                impl_of(call.inputs[kIndex]).strides};
+    strides[0][dim] = 0;
+    add_step(call, outputs[0], dim, strides, call.attrs_as<TakeAttrs>().ignored, caps, program);
+}
+
+void select_index_select(const OpCall& call,
+                         std::span<const Tensor> outputs,
+                         const vk::Capabilities& caps,
+                         Program& program) {
+    const std::int64_t dim = indexed_dim(call);
+    const TensorImpl& x = impl_of(call.inputs[kX]);
+    const TensorImpl& index = impl_of(call.inputs[kIndex]);
+    std::array<Dims, 2> strides{x.strides, Dims::filled(x.sizes.count(), 0)};
+    strides[0][dim] = 0;
+    strides[1][dim] = index.strides.empty() ? 0 : index.strides[0];
+    add_step(call, outputs[0], dim, strides, call.attrs_as<TakeAttrs>().ignored, caps, program);
+}
+
+void select_embedding(const OpCall& call,
+                      std::span<const Tensor> outputs,
+                      const vk::Capabilities& caps,
+                      Program& program) {
+    const TensorImpl& index = impl_of(call.inputs[kIndex]);
+    std::array<Dims, 2> strides{Dims::filled(index.sizes.count(), 0), index.strides};
+    strides[0].push_back(impl_of(call.inputs[kX]).strides[1]);
+    strides[1].push_back(0);
+    // The padding row is read like any other; it is its gradient that is left out.
+    add_step(call, outputs[0], 0, strides, -1, caps, program);
+}
+
+void backward_gather(BackwardCall& call) {
+    const auto& attrs = call.attrs_as<TakeAttrs>();
+    call.set(0,
+             scatter_sum(call.grad(),
+                         attrs.dim,
+                         call.input(kIndex),
+                         call.input_sizes(kX),
+                         IndexForm::kElements,
+                         attrs.ignored));
+}
+
+void backward_index_select(BackwardCall& call) {
+    const auto& attrs = call.attrs_as<TakeAttrs>();
+    call.set(0,
+             scatter_sum(call.grad(),
+                         attrs.dim,
+                         call.input(kIndex),
+                         call.input_sizes(kX),
+                         IndexForm::kRows,
+                         attrs.ignored));
+}
+
+void backward_embedding(BackwardCall& call) {
+    const Dims& sizes = call.input_sizes(kX);
+    const Tensor index = call.input(kIndex);
+    call.set(0,
+             scatter_sum(reshape(call.grad(), {index.numel(), sizes[1]}),
+                         0,
+                         reshape(index, {index.numel()}),
+                         sizes,
+                         IndexForm::kRows,
+                         call.attrs_as<TakeAttrs>().ignored));
+}
+
+constexpr std::uint32_t kSavesIndex = 1U << kIndex;
+
+Tensor call_take(const OpDef& def, Tensor x, Tensor index, const TakeAttrs& attrs) {
+    std::array<Tensor, 2> inputs{std::move(x), std::move(index)};
+    return dispatch::call(def, inputs, attrs);
+}
+
+}  // namespace
+
+constexpr OpDef kGather{.name = "gather",
+                        .inputs = {{{"x", Grad::kFormula}, {"index", Grad::kNever}}},
+                        .infer = infer_gather,
+                        .select = select_gather,
+                        .saved = {.inputs = kSavesIndex},
+                        .backward = backward_gather};
+static_assert(well_formed(kGather));
+
+constexpr OpDef kIndexSelect{.name = "index_select",
+                             .inputs = {{{"x", Grad::kFormula}, {"index", Grad::kNever}}},
+                             .infer = infer_index_select,
+                             .select = select_index_select,
+                             .saved = {.inputs = kSavesIndex},
+                             .backward = backward_index_select};
+static_assert(well_formed(kIndexSelect));
+
+constexpr OpDef kEmbedding{.name = "embedding",
+                           .inputs = {{{"weight", Grad::kFormula}, {"indices", Grad::kNever}}},
+                           .infer = infer_embedding,
+                           .select = select_embedding,
+                           .saved = {.inputs = kSavesIndex},
+                           .backward = backward_embedding};
+static_assert(well_formed(kEmbedding));
+
+void check_index_dtype(std::string_view op, const Tensor& index) {
+    if (impl_of(index).dtype != kInt32) {
+        throw DTypeError(op, fmt::format("index must be int32; got {}", describe(index)));
+    }
+}
+
+void check_index_range([[maybe_unused]] std::string_view op,
+                       [[maybe_unused]] const Tensor& index,
+                       [[maybe_unused]] std::int64_t extent) {
+#ifdef PUMICE_CHECKED
+    const std::vector<std::int32_t> values = index.to_vector<std::int32_t>();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (values[i] < 0 || values[i] >= extent) {
+            throw ArgumentError(op,
+                                fmt::format("indices must be in [0, {}); got {} at position {}",
+                                            extent,
+                                            values[i],
+                                            i));
+        }
+    }
+#endif
+}
+
+Tensor take_or_zero(
+    Tensor x, std::int64_t dim, Tensor index, IndexForm form, std::int64_t ignored) {
+    const OpDef& def = form == IndexForm::kRows ? kIndexSelect : kGather;
+    return call_take(def,
+                     std::move(x),
+                     std::move(index),
+                     {.dim = dim, .ignored = ignored, .missing_is_zero = true});
+}
+
+}  // namespace pumice::ops
+
+namespace pumice {
+
+namespace {
+
+// Before the call proper, which looks at shapes and dtypes alone.
+void check_operands(std::string_view op, const Tensor& x, std::int64_t dim, const Tensor& index) {
+    const Dims& sizes = checked_impl(x, op.data()).sizes;
+    checked_impl(index, op.data());
+    ops::check_index_dtype(op, index);
+    if (!sizes.empty()) {
+        ops::check_index_range(op, index, sizes[wrap_dim(op, dim, sizes.count())]);
+    }
+}
+
+}  // namespace
+
+Tensor gather(Tensor x, std::int64_t dim, Tensor index) {
+    check_operands("gather", x, dim, index);
+    return ops::call_take(ops::kGather, std::move(x), std::move(index), {.dim = dim});
+}
+
+Tensor index_select(Tensor x, std::int64_t dim, Tensor index) {
+    check_operands("index_select", x, dim, index);
+    return ops::call_take(ops::kIndexSelect, std::move(x), std::move(index), {.dim = dim});
+}
+
+Tensor embedding(Tensor weight, Tensor indices, std::int64_t padding_idx) {
+    check_operands("embedding", weight, 0, indices);
+    return ops::call_take(ops::kEmbedding,
+                          std::move(weight),
+                          std::move(indices),
+                          {.dim = 0, .ignored = padding_idx});
+}
+
+}  // namespace pumice

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between tensors and the host: from_bytes, to_host, to_host_async, item, persist.
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "dispatch/corridor.h"
+#include "dispatch/state.h"
+#include "memory/trace.h"
+#include "memory/transfer.h"
+#include "ops/factory.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
+#include "vk/device.h"
+
+namespace pumice {
+
+namespace {
+
+// Reading is no part of the caller's computation: no node is recorded for it.
+AutogradState without_grad() noexcept {
+    AutogradState state = dispatch::thread_state.autograd;
+    state.grad = false;
+    return state;
+}
+
+// A tensor on its way to the host; keeps its memory alive until the bytes are taken.
+class TensorReadback final : public detail::FutureSource<HostTensor> {
+public:
+    // `source` is contiguous and not empty; nobody may write it until `get`.
+    explicit TensorReadback(Tensor source) : source_(std::move(source)) {
+        const dispatch::BoundRange range = dispatch::bind(source_);
+        const TensorImpl& impl = impl_of(source_);
+        first_byte_ = range.offset_elements * itemsize(impl.dtype);
+        readback_ = memory::download(range.binding);
+        memory::trace_host_read(impl.storage->allocation().id);
+    }
+
+    bool is_ready() const override { return readback_.is_ready(); }
+
+    HostTensor get() override {
+        const TensorImpl& impl = impl_of(source_);
+        HostTensor host{.sizes = impl.sizes, .dtype = impl.dtype, .bytes = {}};
+        const auto bytes = readback_.bytes().subspan(
+            static_cast<std::size_t>(first_byte_),
+            static_cast<std::size_t>(impl.numel * itemsize(impl.dtype)));
+        host.bytes.assign(bytes.begin(), bytes.end());
+        return host;
+    }
+
+private:
+    Tensor source_;
+    std::int64_t first_byte_ = 0;
+    memory::Readback readback_;
+};
+
+// A tensor without elements.
+class EmptyReadback final : public detail::FutureSource<HostTensor> {
+public:
+    explicit EmptyReadback(const TensorImpl& impl)
+        : host_{.sizes = impl.sizes, .dtype = impl.dtype, .bytes = {}} {}
+    bool is_ready() const override { return true; }
+    HostTensor get() override { return std::move(host_); }
+
+private:
+    HostTensor host_;
+};
+
+// Bytes as the device keeps them, in the target dtype.
+std::vector<std::byte> converted(std::span<const std::byte> bytes,
+                                 HostDType source,
+                                 DType target,
+                                 std::int64_t count) {
+    std::vector<std::byte> out(static_cast<std::size_t>(count * itemsize(target)));
+    convert_host(bytes.data(), source, out.data(), host_dtype(target), count);
+    return out;
+}
+
+void upload_to(const Tensor& target, std::span<const std::byte> bytes) {
+    memory::upload(dispatch::bind(target).binding, bytes);
+    if (memory::trace_is_open.load(std::memory_order_relaxed)) {
+        const std::uint64_t id = impl_of(target).storage->allocation().id;
+        memory::trace_kernel("from_bytes", {}, {&id, 1});
+    }
+}
+
+}  // namespace
+
+HostTensor Tensor::to_host() const {
+    const TensorImpl& impl = checked_impl(*this, "to_host");
+    if (impl.numel == 0) {
+        return {.sizes = impl.sizes, .dtype = impl.dtype, .bytes = {}};
+    }
+    const dispatch::UncheckedState state(without_grad());
+    return TensorReadback(pumice::contiguous(*this)).get();
+}
+
+Future<HostTensor> Tensor::to_host_async() const {
+    const TensorImpl& impl = checked_impl(*this, "to_host_async");
+    if (impl.numel == 0) {
+        return Future<HostTensor>(std::make_unique<EmptyReadback>(impl));
+    }
+    const dispatch::UncheckedState state(without_grad());
+    // A copy of its own, because later operators may write this tensor before the bytes are taken.
+    return Future<HostTensor>(std::make_unique<TensorReadback>(pumice::clone(*this)));
+}
+
+double Tensor::item() const {
+    if (checked_impl(*this, "item").numel != 1) {
+        throw ShapeError("item",
+                         fmt::format("the tensor must have one element; got {}", describe(*this)));
+    }
+    return to_vector<double>()[0];
+}
+
+Tensor from_bytes(std::span<const std::byte> bytes,
+                  HostDType source,
+                  const Dims& sizes,
+                  const TensorOptions& options) {
+    ops::check_new_sizes("from_bytes", sizes);
+    const std::int64_t count = numel(sizes);
+    const std::size_t wanted = static_cast<std::size_t>(count) * host_itemsize(source);
+    if (bytes.size() != wanted) {
+        throw ShapeError("from_bytes",
+                         fmt::format("shape {} needs {} bytes; got {}",
+                                     to_string(sizes),
+                                     wanted,
+                                     bytes.size()));
+    }
+    // Booleans are converted too: only 0 and 1 may reach the device.
+    const bool is_same = source == host_dtype(options.dtype) && source != HostDType::kBoolean;
+    const std::vector<std::byte> own =
+        is_same ? std::vector<std::byte>() : converted(bytes, source, options.dtype, count);
+    Tensor made = dispatch::make_tensor(sizes, options.dtype);
+    if (count != 0) {
+        upload_to(made, is_same ? bytes : std::span<const std::byte>(own));
+    }
+    if (options.requires_grad) {
+        made.set_requires_grad(true);
+    }
+    return made;
+}
+
+Tensor& Tensor::persist() {
+    TensorImpl& impl = checked_impl(*this, "persist");
+    if (!impl.storage->is_transient()) {
+        return *this;
+    }
+    const memory::Allocation& old = impl.storage->allocation();
+    const memory::Allocation kept =
+        memory::allocator().allocate(old.range.size_bytes, memory::StorageClass::kPersistent);
+    try {
+        vk::device().queue().copy(
+            old.range, {kept.range.buffer, kept.range.offset_bytes, old.range.size_bytes});
+    } catch (...) {
+        memory::allocator().free(kept);
+        throw;
+    }
+    impl.storage->move_to(kept);
+    return *this;
+}
+
+Tensor Tensor::detach() const {
+    checked_impl(*this, "detach");
+    return dispatch::alias(*this, true);
+}
+
+Tensor Tensor::data() const {
+    checked_impl(*this, "data");
+    return dispatch::alias(*this, false);
+}
+
+}  // namespace pumice

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/map_step.h"
+
+#include <algorithm>
+#include <bit>
+
+#include <fmt/format.h>
+
+#include "dispatch/corridor.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+namespace pumice::ops {
+
+namespace {
+
+constexpr std::size_t kMostOperands = 4;
+constexpr std::int64_t kMostDims = 4;
+
+// Dimensions innermost first, merged where every operand walks on evenly.
+struct Geometry {
+    std::int64_t dim_count = 0;
+    std::array<std::int64_t, kMaxDims> sizes{};
+    std::array<std::array<std::int64_t, kMaxDims>, kMostOperands> strides{};
+};
+
+std::int64_t broadcast_stride(const TensorImpl& operand, std::int64_t dim, std::int64_t rank) {
+    const std::int64_t own = dim - (rank - operand.sizes.count());
+    return own < 0 || operand.sizes[own] == 1 ? 0 : operand.strides[own];
+}
+
+Geometry collapse(const Dims& sizes, std::span<const TensorImpl* const> operands) {
+    Geometry geometry;
+    const std::int64_t rank = sizes.count();
+    for (std::int64_t dim = rank - 1; dim >= 0; --dim) {
+        if (sizes[dim] == 1) {
+            continue;
+        }
+        const auto last = static_cast<std::size_t>(std::max<std::int64_t>(geometry.dim_count - 1, 0));
+        bool merges = geometry.dim_count > 0;
+        std::array<std::int64_t, kMostOperands> strides{};
+        for (std::size_t i = 0; i < operands.size(); ++i) {
+            strides[i] = broadcast_stride(*operands[i], dim, rank);
+            merges = merges && strides[i] == geometry.strides[i][last] * geometry.sizes[last];
+        }
+        if (merges) {
+            geometry.sizes[last] *= sizes[dim];
+            continue;
+        }
+        const auto next = static_cast<std::size_t>(geometry.dim_count++);
+        geometry.sizes[next] = sizes[dim];
+        for (std::size_t i = 0; i < operands.size(); ++i) {
+            geometry.strides[i][next] = strides[i];
+        }
+    }
+    if (geometry.dim_count == 0) {
+        geometry.dim_count = 1;
+        geometry.sizes[0] = 1;
+    }
+    return geometry;
+}
+
+// Granlund and Montgomery, "Division by invariant integers using multiplication", 1994: for
+// n < 2^31, n / divisor is (high(n * magic) + n) >> shift.
+void set_divisor(MapPush& push, std::size_t dim, std::uint32_t divisor) {
+    const auto shift = static_cast<std::uint32_t>(std::bit_width(divisor - 1));
+    const std::uint64_t magic =
+        ((std::uint64_t{1} << 32U) * ((std::uint64_t{1} << shift) - divisor)) / divisor + 1;
+    push.sizes[dim] = divisor;
+    push.magics[dim] = static_cast<std::uint32_t>(magic);
+    push.shifts |= shift << (5U * dim);
+}
+
+bool walks_contiguously(const Geometry& geometry, std::size_t operand) {
+    return geometry.dim_count == 1 && geometry.strides[operand][0] == 1;
+}
+
+void set_strides(MapPush& push, const Geometry& geometry, std::size_t operand_count) {
+    const auto dims = static_cast<std::size_t>(geometry.dim_count);
+    for (std::size_t dim = 0; dim + 1 < dims; ++dim) {
+        set_divisor(push, dim, static_cast<std::uint32_t>(geometry.sizes[dim]));
+    }
+    for (std::size_t i = 0; i < operand_count; ++i) {
+        for (std::size_t dim = 0; dim < dims; ++dim) {
+            push.strides[i][dim] = static_cast<std::uint32_t>(geometry.strides[i][dim]);
+        }
+    }
+}
+
+struct Layout {
+    vk::Layout kind = vk::Layout::kContiguous;
+    std::uint32_t dim_count = 1;
+};
+
+Layout choose_layout(const MapCall& call, MapPush& push) {
+    const TensorImpl& output = *call.operands[0];
+    const bool is_plain = std::all_of(
+        call.operands.begin(), call.operands.end(), [&output](const TensorImpl* operand) {
+            return operand->is_contiguous && operand->sizes == output.sizes;
+        });
+    if (is_plain) {
+        return {};
+    }
+    const Geometry geometry = collapse(output.sizes, call.operands);
+    PUMICE_INVARIANT(geometry.dim_count <= kMostDims);
+    bool is_contiguous = true;
+    for (std::size_t i = 0; i < call.operands.size(); ++i) {
+        is_contiguous = is_contiguous && walks_contiguously(geometry, i);
+    }
+    if (is_contiguous) {
+        return {};
+    }
+    set_strides(push, geometry, call.operands.size());
+    return {.kind = output.is_contiguous ? vk::Layout::kStrided : vk::Layout::kScattered,
+            .dim_count = static_cast<std::uint32_t>(geometry.dim_count)};
+}
+
+// Invocations that the output asks for: its words, or its elements where they are scattered.
+std::uint64_t unit_count(const TensorImpl& output, const MapPush& push, const Layout& layout) {
+    const auto per_word = static_cast<std::uint64_t>(4 / itemsize(output.dtype));
+    if (layout.kind == vk::Layout::kScattered || per_word == 1) {
+        return push.count;
+    }
+    const std::uint64_t lead = push.offsets[0] % per_word;
+    return (lead + push.count + per_word - 1) / per_word;
+}
+
+}  // namespace
+
+void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::Program& program) {
+    const TensorImpl& output = *call.operands[0];
+    MapPush push{};
+    push.count = static_cast<std::uint32_t>(output.numel);
+    push.params = call.params;
+    for (std::size_t i = 0; i < call.operands.size(); ++i) {
+        push.offsets[i] = dispatch::bound_offset(*call.operands[i], caps);
+    }
+    const Layout layout = choose_layout(call, push);
+    const std::uint64_t units = unit_count(output, push, layout);
+    // Software drivers pay for workgroups, GPUs for idle lanes.
+    constexpr std::uint32_t kLocalSize = 64;
+    const std::uint32_t words = caps.is_cpu ? (units >= 64U * kLocalSize ? 16 : 4) : 1;
+
+    dispatch::Step& step = program.steps.emplace_back();
+    step.kernel = call.kernel;
+    step.spec.push_back(kLocalSize);
+    step.spec.push_back(static_cast<std::uint32_t>(output.dtype));
+    step.spec.push_back(static_cast<std::uint32_t>(layout.kind));
+    step.spec.push_back(layout.dim_count);
+    step.spec.push_back(words);
+    for (const std::uint32_t value : call.spec) {
+        step.spec.push_back(value);
+    }
+    for (const dispatch::Operand binding : call.bindings) {
+        step.bindings.push_back(binding);
+    }
+    step.set_push(push);
+    const std::uint64_t per_group = std::uint64_t{kLocalSize} * words;
+    step.groups = dispatch::fold_groups((units + per_group - 1) / per_group, caps);
+    step.work = static_cast<std::uint64_t>(output.numel) * call.operands.size();
+}
+
+bool fits_map(const Dims& sizes, std::span<const Tensor> inputs, const Tensor* target) {
+    if (sizes.count() <= kMostDims) {
+        return true;
+    }
+    InlineVector<const TensorImpl*, kMostOperands> operands;
+    for (const Tensor& input : inputs) {
+        operands.push_back(&impl_of(input));
+    }
+    const Tensor fresh = target == nullptr ? make_symbolic(sizes, kFloat32) : *target;
+    operands.push_back(&impl_of(fresh));
+    return collapse(sizes, {operands.data(), operands.size()}).dim_count <= kMostDims;
+}
+
+Dims broadcast_sizes(std::string_view op, std::span<const Tensor> inputs) {
+    Dims sizes = impl_of(inputs[0]).sizes;
+    for (const Tensor& input : inputs.subspan(1)) {
+        const Dims& other = impl_of(input).sizes;
+        if (other == sizes) {
+            continue;
+        }
+        while (sizes.count() < other.count()) {
+            sizes.insert(0, 1);
+        }
+        for (std::int64_t i = 1; i <= other.count(); ++i) {
+            std::int64_t& extent = sizes[sizes.count() - i];
+            const std::int64_t mine = other[other.count() - i];
+            if (extent != mine && extent != 1 && mine != 1) {
+                throw ShapeError(op,
+                                 fmt::format("shapes {} and {} do not broadcast",
+                                             describe(inputs[0]),
+                                             describe(input)));
+            }
+            extent = extent == 1 ? mine : extent;
+        }
+    }
+    return sizes;
+}
+
+void make_mappable(std::string_view op, std::span<Tensor> inputs, const Tensor* target) {
+    bool is_small = true;
+    for (const Tensor& input : inputs) {
+        is_small = is_small && impl_of(input).sizes.count() <= kMostDims;
+    }
+    if (is_small) {
+        return;
+    }
+    const Dims sizes = broadcast_sizes(op, inputs);
+    if (fits_map(sizes, inputs, target)) {
+        return;
+    }
+    for (Tensor& input : inputs) {
+        input = contiguous(expand(input, sizes));
+    }
+}
+
+}  // namespace pumice::ops

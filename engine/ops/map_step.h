@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "dispatch/op_def.h"
+
+namespace pumice::ops {
+
+/// Push constants of shaders/include/layout.glsl; see there.
+struct MapPush {
+    std::uint32_t count;
+    std::array<std::uint32_t, 4> offsets;
+    std::array<std::uint32_t, 3> sizes;
+    std::array<std::uint32_t, 3> magics;
+    std::uint32_t shifts;
+    std::array<std::array<std::uint32_t, 4>, 4> strides;
+    std::array<std::uint32_t, 4> params;
+};
+
+static_assert(sizeof(MapPush) == 128);
+
+using MapParams = std::array<std::uint32_t, 4>;
+
+/// One elementwise kernel call: operand 0 is the output, the others are broadcast to its shape.
+struct MapCall {
+    vk::KernelId kernel;
+    std::span<const TensorImpl* const> operands;
+    std::span<const dispatch::Operand> bindings;
+    std::span<const std::uint32_t> spec;  ///< the kernel's own, from id 5 on
+    MapParams params{};
+};
+
+/// Appends the step. At most four dimensions may remain after collapsing; see fits_map.
+void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::Program& program);
+
+/// Whether the operands' geometries, broadcast to `sizes`, collapse to four dimensions at most.
+/// `target` (may be null) is the written tensor when it is given.
+bool fits_map(const Dims& sizes, std::span<const Tensor> inputs, const Tensor* target);
+
+/// Shape that all inputs broadcast to (NumPy's rule). @throws ShapeError naming both shapes
+Dims broadcast_sizes(std::string_view op, std::span<const Tensor> inputs);
+
+/// Replaces inputs whose geometry no map kernel takes by contiguous copies of their expansion.
+void make_mappable(std::string_view op, std::span<Tensor> inputs, const Tensor* target);
+
+}  // namespace pumice::ops

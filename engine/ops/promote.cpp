@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/promote.h"
+
+#include <bit>
+
+#include "tensor/tensor_impl.h"
+
+namespace pumice::ops {
+
+namespace {
+
+int category(DType dtype) noexcept {
+    return is_floating_point(dtype) ? 2 : (dtype == kBool ? 0 : 1);
+}
+
+}  // namespace
+
+DType result_type(const Tensor& a, const Tensor& b) {
+    const TensorImpl& left = impl_of(a);
+    const TensorImpl& right = impl_of(b);
+    if (left.dtype == right.dtype) {
+        return left.dtype;
+    }
+    const bool left_counts = !left.sizes.empty() || right.sizes.empty();
+    const bool right_counts = !right.sizes.empty() || left.sizes.empty();
+    if (left_counts && right_counts) {
+        return promote_types(left.dtype, right.dtype);
+    }
+    const DType major = left_counts ? left.dtype : right.dtype;
+    const DType minor = left_counts ? right.dtype : left.dtype;
+    return category(minor) > category(major) ? minor : major;
+}
+
+DType result_type(const Tensor& a, const Scalar& b) {
+    const DType dtype = impl_of(a).dtype;
+    return category(b.dtype()) > category(dtype) ? b.dtype() : dtype;
+}
+
+std::uint32_t scalar_word(const Scalar& value, DType common) noexcept {
+    return is_floating_point(common)
+               ? std::bit_cast<std::uint32_t>(static_cast<float>(value.to_double()))
+               : static_cast<std::uint32_t>(value.to_int());
+}
+
+}  // namespace pumice::ops

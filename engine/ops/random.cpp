@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// rand, randn, randint.
+#include <array>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "dispatch/corridor.h"
+#include "ops/all_ops.h"
+#include "ops/factory.h"
+#include "ops/generator.h"
+#include "ops/walk.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+namespace pumice::ops {
+
+using dispatch::Inferred;
+using dispatch::OpCall;
+using dispatch::OpDef;
+using dispatch::Program;
+using dispatch::Step;
+
+namespace {
+
+struct RandomAttrs {
+    Dims sizes;
+    DType dtype;
+    GeneratorState state;
+    std::int32_t low = 0;     ///< randint only
+    std::uint32_t range = 0;  ///< randint only; 0 stands for 2^32
+};
+
+void check_random(std::string_view op, const Dims& sizes, DType dtype) {
+    check_new_sizes(op, sizes);
+    if (!is_floating_point(dtype)) {
+        throw DTypeError(op, fmt::format("dtype must be floating; got {}", to_string(dtype)));
+    }
+}
+
+void infer_random(const OpCall& call, Inferred& inferred) {
+    const auto& attrs = call.attrs_as<RandomAttrs>();
+    inferred.emplace_back(dispatch::contiguous_meta(attrs.sizes, attrs.dtype));
+}
+
+struct Push {
+    std::array<std::uint32_t, 2> seed;
+    std::array<std::uint32_t, 2> offset;
+    std::uint32_t element_count;
+    std::int32_t low;
+    std::uint32_t range;
+};
+
+constexpr std::size_t kPushBytes = vk::push_size_bytes(vk::KernelId::kFactoryRandom);
+static_assert(sizeof(Push) == kPushBytes);
+
+template <vk::RandomKind kKind>
+void select_random(const OpCall& call,
+                   std::span<const Tensor> outputs,
+                   const vk::Capabilities& caps,
+                   Program& program) {
+    const auto& attrs = call.attrs_as<RandomAttrs>();
+    const std::int64_t count = impl_of(outputs[0]).numel;
+    Step& step = program.steps.emplace_back();
+    step.kernel = vk::KernelId::kFactoryRandom;
+    launch_flat(step, random_blocks(count), caps);
+    step.spec.push_back(static_cast<std::uint32_t>(attrs.dtype));
+    step.spec.push_back(static_cast<std::uint32_t>(kKind));
+    step.bindings.push_back(dispatch::output());
+    step.set_push(Push{.seed = words_of(attrs.state.seed),
+                       .offset = words_of(attrs.state.offset),
+                       .element_count = static_cast<std::uint32_t>(count),
+                       .low = attrs.low,
+                       .range = attrs.range});
+    step.work = random_blocks(count) * 200;
+}
+
+Tensor make_random(const OpDef& def, const Dims& sizes, const TensorOptions& options) {
+    check_random(def.name, sizes, options.dtype);
+    const RandomAttrs attrs{.sizes = sizes,
+                            .dtype = options.dtype,
+                            .state = take_random_blocks(random_blocks(numel(sizes)))};
+    return make(def, attrs, options.requires_grad);
+}
+
+}  // namespace
+
+constexpr OpDef kRand{.name = "rand",
+                      .infer = infer_random,
+                      .select = select_random<vk::RandomKind::kUniform>};
+static_assert(well_formed(kRand));
+
+constexpr OpDef kRandn{.name = "randn",
+                       .infer = infer_random,
+                       .select = select_random<vk::RandomKind::kNormal>};
+static_assert(well_formed(kRandn));
+
+constexpr OpDef kRandint{.name = "randint",
+                         .infer = infer_random,
+                         .select = select_random<vk::RandomKind::kInteger>};
+static_assert(well_formed(kRandint));
+
+}  // namespace pumice::ops
+
+namespace pumice {
+
+Tensor rand(const Dims& sizes, const TensorOptions& options) {
+    return ops::make_random(ops::kRand, sizes, options);
+}
+
+Tensor randn(const Dims& sizes, const TensorOptions& options) {
+    return ops::make_random(ops::kRandn, sizes, options);
+}
+
+Tensor randint(std::int64_t low, std::int64_t high, const Dims& sizes) {
+    constexpr std::int64_t kMin = std::numeric_limits<std::int32_t>::min();
+    constexpr std::int64_t kMax = std::numeric_limits<std::int32_t>::max();
+    ops::check_new_sizes("randint", sizes);
+    if (low >= high || low < kMin || high - 1 > kMax) {
+        throw ArgumentError("randint",
+                            fmt::format("[low, high) must be a range of int32, not empty; got "
+                                        "[{}, {})",
+                                        low,
+                                        high));
+    }
+    const ops::RandomAttrs attrs{
+        .sizes = sizes,
+        .dtype = kInt32,
+        .state = ops::take_random_blocks(ops::random_blocks(numel(sizes))),
+        .low = static_cast<std::int32_t>(low),
+        .range = static_cast<std::uint32_t>(high - low)};
+    return ops::make(ops::kRandint, attrs, false);
+}
+
+}  // namespace pumice

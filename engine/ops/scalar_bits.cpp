@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/scalar_bits.h"
+
+#include <cstddef>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "pumice/error.h"
+#include "pumice/host_tensor.h"
+
+namespace pumice::ops {
+
+std::uint32_t scalar_bits(std::string_view op, const Scalar& value, DType dtype) {
+    const double real = value.to_double();
+    const std::int64_t integer = value.to_int();
+    const bool is_real = value.is_floating_point();
+    std::uint32_t bits = 0;
+    try {
+        convert_host(is_real ? reinterpret_cast<const std::byte*>(&real)
+                             : reinterpret_cast<const std::byte*>(&integer),
+                     is_real ? HostDType::kF64 : HostDType::kI64,
+                     reinterpret_cast<std::byte*>(&bits),
+                     host_dtype(dtype),
+                     1);
+    } catch (const DTypeError&) {
+        throw DTypeError(op, fmt::format("{} cannot hold the value {}", to_string(dtype), real));
+    }
+    return bits;
+}
+
+std::uint32_t missing_bits(DType dtype) noexcept {
+    switch (dtype) {
+        case kFloat32: return 0x7fc00000U;
+        case kFloat16: return 0x7e00U;
+        case kBFloat16: return 0x7fc0U;
+        default: return 0;
+    }
+}
+
+}  // namespace pumice::ops

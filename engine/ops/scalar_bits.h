@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "pumice/dtype.h"
+#include "pumice/scalar.h"
+
+namespace pumice::ops {
+
+/// The bits of a scalar as the dtype keeps them, right-aligned: rounded to nearest for floating
+/// dtypes. @throws DTypeError for a value that an integer dtype cannot hold
+std::uint32_t scalar_bits(std::string_view op, const Scalar& value, DType dtype);
+
+/// NaN for floating dtypes, 0 for the others: what reads of places that do not exist give.
+std::uint32_t missing_bits(DType dtype) noexcept;
+
+/// An element's bits in every element of a 32-bit word.
+constexpr std::uint32_t fill_word(std::uint32_t bits, DType dtype) noexcept {
+    switch (itemsize(dtype)) {
+        case 4: return bits;
+        case 2: return bits * 0x00010001U;
+        default: return bits * 0x01010101U;
+    }
+}
+
+}  // namespace pumice::ops

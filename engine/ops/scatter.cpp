@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sums by index: scatter_add, index_add, and scatter_sum, which is the gradient of the reads by
+// index. Note [Deterministic scatter]: the entries of one target are linked into a list in rising
+// order by integer minima (shaders/index/bucket_*.comp), and one invocation a target element walks
+// it; no float atomics, the same sum on every run.
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dispatch/corridor.h"
+#include "ops/all_ops.h"
+#include "ops/indexing.h"
+#include "ops/strided_sum.h"
+#include "ops/walk.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+namespace pumice::ops {
+
+using dispatch::BackwardCall;
+using dispatch::Grad;
+using dispatch::Inferred;
+using dispatch::OpCall;
+using dispatch::OpDef;
+using dispatch::Program;
+using dispatch::Step;
+
+namespace {
+
+struct ScatterAttrs {
+    Dims sizes;  ///< of the output
+    std::int64_t dim;
+    std::int64_t ignored;
+    IndexForm form;
+};
+
+// Where the operands stand among the inputs; the base is optional.
+constexpr std::size_t kSource = 0;
+constexpr std::size_t kIndex = 1;
+constexpr std::size_t kBase = 2;
+
+// Shapes were checked, and operands made contiguous and of one shape, by the public functions.
+void infer_scatter(const OpCall& call, Inferred& inferred) {
+    const TensorImpl& source = impl_of(call.inputs[kSource]);
+    check_index_dtype(call.def.name, call.inputs[kIndex]);
+    inferred.emplace_back(
+        dispatch::contiguous_meta(call.attrs_as<ScatterAttrs>().sizes, source.dtype));
+}
+
+struct FillPush {
+    std::uint32_t word_count;
+    std::uint32_t word;
+};
+
+static_assert(sizeof(FillPush) == vk::push_size_bytes(vk::KernelId::kFactoryFill));
+
+struct BucketPush {
+    std::uint32_t entry_count;
+    std::uint32_t entries;
+    std::uint32_t inner;
+    std::uint32_t extent;
+    std::uint32_t index_offset;
+    std::int32_t ignored;
+};
+
+static_assert(sizeof(BucketPush) == vk::push_size_bytes(vk::KernelId::kIndexBucketMark));
+static_assert(sizeof(BucketPush) == vk::push_size_bytes(vk::KernelId::kIndexBucketLink));
+
+struct SumPush {
+    std::uint32_t element_count;
+    std::uint32_t entries;
+    std::uint32_t inner;
+    std::uint32_t extent;
+    std::uint32_t source_offset;
+    std::uint32_t base_offset;
+};
+
+static_assert(sizeof(SumPush) == vk::push_size_bytes(vk::KernelId::kIndexBucketSum));
+
+// The call seen as [outer, dim, inner], in elements.
+struct Plan {
+    std::uint32_t entries = 0;       ///< source elements along dim
+    std::uint32_t extent = 0;        ///< output elements along dim
+    std::uint32_t inner = 1;         ///< elements behind dim
+    std::uint32_t bucket_count = 0;  ///< targets that an index can name
+    std::uint32_t entry_count = 0;   ///< indices
+};
+
+Plan plan_of(const OpCall& call) {
+    const auto& attrs = call.attrs_as<ScatterAttrs>();
+    Plan plan;
+    plan.extent = static_cast<std::uint32_t>(attrs.sizes[attrs.dim]);
+    plan.entries = static_cast<std::uint32_t>(impl_of(call.inputs[kSource]).sizes[attrs.dim]);
+    for (std::int64_t d = attrs.dim + 1; d < attrs.sizes.count(); ++d) {
+        plan.inner *= static_cast<std::uint32_t>(attrs.sizes[d]);
+    }
+    plan.bucket_count = attrs.form == IndexForm::kRows
+                            ? plan.extent
+                            : static_cast<std::uint32_t>(numel(attrs.sizes));
+    plan.entry_count = static_cast<std::uint32_t>(impl_of(call.inputs[kIndex]).numel);
+    return plan;
+}
+
+void add_fill(const Plan& plan, const vk::Capabilities& caps, Program& program) {
+    constexpr std::uint32_t kWordsPerInvocation = 4;
+    const std::uint32_t words = plan.bucket_count * 2;
+    Step& step = program.steps.emplace_back();
+    step.kernel = vk::KernelId::kFactoryFill;
+    launch_flat(step, (words + kWordsPerInvocation - 1) / kWordsPerInvocation, caps);
+    step.bindings.push_back(dispatch::workspace(0));
+    step.set_push(FillPush{.word_count = words, .word = ~0U});
+}
+
+void add_lists(const OpCall& call,
+               const Plan& plan,
+               const vk::Capabilities& caps,
+               Program& program) {
+    const auto& attrs = call.attrs_as<ScatterAttrs>();
+    // A row-wise index has one list a row, whatever stands before and behind the dimension.
+    const BucketPush push{
+        .entry_count = plan.entry_count,
+        .entries = plan.entries,
+        .inner = attrs.form == IndexForm::kRows ? 1 : plan.inner,
+        .extent = plan.extent,
+        .index_offset = dispatch::bound_offset(call.inputs[kIndex], caps),
+        .ignored = static_cast<std::int32_t>(attrs.ignored)};
+    for (const vk::KernelId kernel :
+         {vk::KernelId::kIndexBucketMark, vk::KernelId::kIndexBucketLink}) {
+        Step& step = program.steps.emplace_back();
+        step.kernel = kernel;
+        launch_flat(step, plan.entry_count, caps);
+        step.bindings.push_back(dispatch::input(kIndex));
+        step.bindings.push_back(dispatch::workspace(0));
+        if (kernel == vk::KernelId::kIndexBucketLink) {
+            step.bindings.push_back(dispatch::workspace(1));
+            step.work *= 16;  // a guess at the gaps
+        }
+        step.set_push(push);
+    }
+}
+
+void select_scatter(const OpCall& call,
+                    std::span<const Tensor> outputs,
+                    const vk::Capabilities& caps,
+                    Program& program) {
+    const auto& attrs = call.attrs_as<ScatterAttrs>();
+    const TensorImpl& out = impl_of(outputs[0]);
+    const bool has_base = call.inputs.size() > kBase;
+    const Tensor& base = call.inputs[has_base ? kBase : kSource];
+    const Plan plan = plan_of(call);
+    program.workspace_bytes.push_back(std::uint64_t{plan.bucket_count} * 8);
+    program.workspace_bytes.push_back(std::uint64_t{plan.entry_count} * 4);
+    add_fill(plan, caps, program);
+    if (plan.entry_count != 0) {
+        add_lists(call, plan, caps, program);
+    }
+    Step& step = program.steps.emplace_back();
+    step.kernel = vk::KernelId::kIndexBucketSum;
+    launch_flat(step, word_count(out.numel, out.dtype), caps);
+    step.spec.push_back(static_cast<std::uint32_t>(out.dtype));
+    step.spec.push_back(has_base ? 1 : 0);
+    step.spec.push_back(attrs.form == IndexForm::kRows ? 1 : 0);
+    step.bindings.push_back(dispatch::input(kSource));
+    step.bindings.push_back(dispatch::input(has_base ? kBase : kSource));
+    step.bindings.push_back(dispatch::workspace(0));
+    step.bindings.push_back(dispatch::workspace(1));
+    step.bindings.push_back(dispatch::output());
+    step.set_push(SumPush{.element_count = static_cast<std::uint32_t>(out.numel),
+                          .entries = plan.entries,
+                          .inner = plan.inner,
+                          .extent = plan.extent,
+                          .source_offset = dispatch::bound_offset(call.inputs[kSource], caps),
+                          .base_offset = dispatch::bound_offset(base, caps)});
+    step.work = static_cast<std::uint64_t>(out.numel + impl_of(call.inputs[kSource]).numel) * 4;
+}
+
+void backward_scatter(BackwardCall& call) {
+    const auto& attrs = call.attrs_as<ScatterAttrs>();
+    if (call.needs(kSource)) {
+        call.set(kSource,
+                 take_or_zero(
+                     call.grad(), attrs.dim, call.input(kIndex), attrs.form, attrs.ignored));
+    }
+    if (call.input_count() > kBase && call.needs(kBase)) {
+        call.set(kBase, call.grad());
+    }
+}
+
+constexpr dispatch::SavedSet kSavesIndexForSource{.inputs = 1U << kIndex,
+                                                  .input_is_for = {0, 1U << kSource}};
+
+}  // namespace
+
+constexpr OpDef kScatterSum{.name = "scatter_sum",
+                            .inputs = {{{"source", Grad::kFormula}, {"index", Grad::kNever}}},
+                            .infer = infer_scatter,
+                            .select = select_scatter,
+                            .saved = kSavesIndexForSource,
+                            .backward = backward_scatter};
+static_assert(well_formed(kScatterSum));
+
+constexpr OpDef kScatterAdd{.name = "scatter_add",
+                            .inputs = {{{"source", Grad::kFormula},
+                                        {"index", Grad::kNever},
+                                        {"x", Grad::kFormula}}},
+                            .infer = infer_scatter,
+                            .select = select_scatter,
+                            .saved = kSavesIndexForSource,
+                            .backward = backward_scatter};
+static_assert(well_formed(kScatterAdd));
+
+constexpr OpDef kIndexAdd{.name = "index_add",
+                          .inputs = {{{"source", Grad::kFormula},
+                                      {"index", Grad::kNever},
+                                      {"x", Grad::kFormula}}},
+                          .infer = infer_scatter,
+                          .select = select_scatter,
+                          .saved = kSavesIndexForSource,
+                          .backward = backward_scatter};
+static_assert(well_formed(kIndexAdd));
+
+namespace {
+
+// The kernels want source and index to have the output's extents but along dim: what is missing is
+// filled with indices that are left out.
+void widen_to(Dims sizes, std::int64_t dim, Tensor& source, Tensor& index) {
+    sizes[dim] = impl_of(index).sizes[dim];
+    if (impl_of(index).sizes != sizes) {
+        source = pad_to(std::move(source), sizes, 0);
+        index = pad_to(std::move(index), sizes, -1);
+    }
+}
+
+}  // namespace
+
+Tensor scatter_sum(Tensor source,
+                   std::int64_t dim,
+                   Tensor index,
+                   const Dims& sizes,
+                   IndexForm form,
+                   std::int64_t ignored) {
+    const std::int64_t wrapped = wrap_dim("scatter_sum", dim, sizes.count());
+    if (form == IndexForm::kElements) {
+        widen_to(sizes, wrapped, source, index);
+    }
+    std::array<Tensor, 2> inputs{contiguous(std::move(source)), contiguous(std::move(index))};
+    return dispatch::call(kScatterSum, inputs, ScatterAttrs{sizes, wrapped, ignored, form});
+}
+
+}  // namespace pumice::ops
+
+namespace pumice {
+
+namespace {
+
+void check_operands(const char* op, const Tensor& x, const Tensor& index, const Tensor& source) {
+    checked_impl(x, op);
+    checked_impl(index, op);
+    checked_impl(source, op);
+    ops::check_index_dtype(op, index);
+    if (impl_of(x).dtype != impl_of(source).dtype) {
+        throw DTypeError(op,
+                         fmt::format("source must have x's dtype; got source {} for x {}",
+                                     describe(source),
+                                     describe(x)));
+    }
+    if (impl_of(x).sizes.empty()) {
+        throw ArgumentError(op, "x must have at least one dimension");
+    }
+}
+
+}  // namespace
+
+Tensor scatter_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
+    check_operands("scatter_add", x, index, source);
+    const Dims sizes = impl_of(x).sizes;
+    const std::int64_t wrapped = wrap_dim("scatter_add", dim, sizes.count());
+    const Dims& wanted = impl_of(index).sizes;
+    const Dims& given = impl_of(source).sizes;
+    bool fits = wanted.count() == sizes.count() && given.count() == sizes.count();
+    for (std::int64_t d = 0; fits && d < sizes.count(); ++d) {
+        fits = wanted[d] <= given[d] && (d == wrapped || wanted[d] <= sizes[d]);
+    }
+    if (!fits) {
+        throw ShapeError("scatter_add",
+                         fmt::format("index must have x's dimensions, none longer but dim {}, and "
+                                     "none longer than source's; got index {} and source {} for x "
+                                     "{}",
+                                     wrapped,
+                                     describe(index),
+                                     describe(source),
+                                     describe(x)));
+    }
+    ops::check_index_range("scatter_add", index, sizes[wrapped]);
+    for (std::int64_t d = 0; d < sizes.count(); ++d) {
+        if (impl_of(source).sizes[d] != impl_of(index).sizes[d]) {
+            source = narrow(source, d, 0, impl_of(index).sizes[d]);
+        }
+    }
+    ops::widen_to(sizes, wrapped, source, index);
+    std::array<Tensor, 3> inputs{
+        contiguous(std::move(source)), contiguous(std::move(index)), contiguous(std::move(x))};
+    return dispatch::call(ops::kScatterAdd,
+                          inputs,
+                          ops::ScatterAttrs{sizes, wrapped, -1, ops::IndexForm::kElements});
+}
+
+Tensor index_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
+    check_operands("index_add", x, index, source);
+    const Dims sizes = impl_of(x).sizes;
+    const std::int64_t wrapped = wrap_dim("index_add", dim, sizes.count());
+    Dims wanted = sizes;
+    wanted[wrapped] = impl_of(index).numel;
+    if (impl_of(index).sizes.count() > 1 || impl_of(source).sizes != wanted) {
+        throw ShapeError("index_add",
+                         fmt::format("source must have x's shape with one element along dim {} for "
+                                     "each of a one-dimensional index; got index {} and source {} "
+                                     "for x {}",
+                                     wrapped,
+                                     describe(index),
+                                     describe(source),
+                                     describe(x)));
+    }
+    ops::check_index_range("index_add", index, sizes[wrapped]);
+    std::array<Tensor, 3> inputs{
+        contiguous(std::move(source)), contiguous(std::move(index)), contiguous(std::move(x))};
+    return dispatch::call(ops::kIndexAdd,
+                          inputs,
+                          ops::ScatterAttrs{sizes, wrapped, -1, ops::IndexForm::kRows});
+}
+
+}  // namespace pumice

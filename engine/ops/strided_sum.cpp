@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+// The transpose of strided views, for their gradients; pad is the same movement with a value
+// around it.
+#include "ops/strided_sum.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "dispatch/corridor.h"
+#include "ops/all_ops.h"
+#include "ops/scalar_bits.h"
+#include "ops/walk.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+namespace pumice::ops {
+
+using dispatch::BackwardCall;
+using dispatch::Grad;
+using dispatch::Inferred;
+using dispatch::OpCall;
+using dispatch::OpDef;
+using dispatch::Program;
+using dispatch::Step;
+
+namespace {
+
+struct StridedSumAttrs {
+    Dims sizes;
+    Dims strides;
+    std::int64_t offset;
+};
+
+struct PadAttrs {
+    std::array<std::int64_t, kMaxDims> before;
+    std::array<std::int64_t, kMaxDims> after;
+    std::uint32_t fill_bits;
+};
+
+void infer_strided_sum(const OpCall& call, Inferred& inferred) {
+    const TensorImpl& parts = impl_of(call.inputs[0]);
+    const auto& attrs = call.attrs_as<StridedSumAttrs>();
+    const std::int64_t reach = attrs.offset + hull_elements(parts.sizes, attrs.strides);
+    if (parts.numel != 0 && (attrs.offset < 0 || reach > numel(attrs.sizes))) {
+        throw ShapeError("strided_sum",
+                         fmt::format("positions must lie within shape {}; got {} elements from "
+                                     "offset {}",
+                                     to_string(attrs.sizes),
+                                     reach - attrs.offset,
+                                     attrs.offset));
+    }
+    inferred.emplace_back(dispatch::contiguous_meta(attrs.sizes, parts.dtype));
+}
+
+struct Push {
+    std::array<std::uint32_t, kMaxDims> sizes;
+    std::array<std::uint32_t, kMaxDims> strides;
+    std::array<std::uint32_t, kMaxDims> part_strides;
+    std::uint32_t rank;
+    std::uint32_t offset;
+    std::uint32_t element_count;
+    std::uint32_t part_offset;
+    std::uint32_t fill_bits;
+};
+
+static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kIndexStridedSum));
+
+// Dimensions of more than one element, by falling stride in the output.
+void sort_by_stride(const Dims& sizes,
+                    const Dims& strides,
+                    const Dims& part_strides,
+                    Dims& sorted_sizes,
+                    std::array<Dims, 2>& sorted_strides) {
+    std::array<std::int64_t, kMaxDims> order{};
+    std::int64_t count = 0;
+    for (std::int64_t d = 0; d < sizes.count(); ++d) {
+        if (sizes[d] != 1) {
+            order[static_cast<std::size_t>(count++)] = d;
+        }
+    }
+    std::stable_sort(order.begin(), order.begin() + count, [&](std::int64_t a, std::int64_t b) {
+        return strides[a] > strides[b];
+    });
+    for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t d = order[static_cast<std::size_t>(i)];
+        sorted_sizes.push_back(sizes[d]);
+        sorted_strides[0].push_back(strides[d]);
+        sorted_strides[1].push_back(part_strides[d]);
+    }
+}
+
+// Whether two indices may give one position. Sorted dimensions do not overlap if each stride is
+// longer than all that lies below it.
+bool overlaps(const Walk<2>& walk) noexcept {
+    std::uint64_t reach = 0;
+    for (std::uint32_t d = walk.rank; d-- > 0;) {
+        if (walk.strides[0][d] <= reach) {
+            return true;
+        }
+        reach += static_cast<std::uint64_t>(walk.sizes[d] - 1) * walk.strides[0][d];
+    }
+    return false;
+}
+
+void add_step(const Tensor& parts,
+              const Tensor& output,
+              const Dims& strides,
+              std::int64_t offset,
+              std::uint32_t fill_bits,
+              const vk::Capabilities& caps,
+              Program& program) {
+    const TensorImpl& from = impl_of(parts);
+    const std::int64_t element_count = impl_of(output).numel;
+    Dims sizes;
+    std::array<Dims, 2> both;
+    sort_by_stride(from.sizes, strides, from.strides, sizes, both);
+    const Walk<2> walk = merge_dims<2>(sizes, both);
+    Step& step = program.steps.emplace_back();
+    step.kernel = vk::KernelId::kIndexStridedSum;
+    launch_flat(step, word_count(element_count, from.dtype), caps);
+    step.spec.push_back(static_cast<std::uint32_t>(from.dtype));
+    step.spec.push_back(overlaps(walk) ? 1 : 0);
+    step.bindings.push_back(dispatch::input(0));
+    step.bindings.push_back(dispatch::output());
+    step.set_push(Push{.sizes = walk.sizes,
+                       .strides = walk.strides[0],
+                       .part_strides = walk.strides[1],
+                       .rank = walk.rank,
+                       // No part at all: nothing is reached.
+                       .offset = static_cast<std::uint32_t>(from.numel == 0 ? element_count
+                                                                            : offset),
+                       .element_count = static_cast<std::uint32_t>(element_count),
+                       .part_offset = dispatch::bound_offset(parts, caps),
+                       .fill_bits = fill_bits});
+    step.work = static_cast<std::uint64_t>(element_count) * walk.rank * 4;
+}
+
+void select_strided_sum(const OpCall& call,
+                        std::span<const Tensor> outputs,
+                        const vk::Capabilities& caps,
+                        Program& program) {
+    const auto& attrs = call.attrs_as<StridedSumAttrs>();
+    add_step(call.inputs[0], outputs[0], attrs.strides, attrs.offset, 0, caps, program);
+}
+
+void backward_strided_sum(BackwardCall& call) {
+    const auto& attrs = call.attrs_as<StridedSumAttrs>();
+    const Tensor grad = contiguous(call.grad());
+    call.set(0,
+             as_strided(grad,
+                        call.input_sizes(0),
+                        attrs.strides,
+                        grad.storage_offset() + attrs.offset));
+}
+
+void infer_pad(const OpCall& call, Inferred& inferred) {
+    const TensorImpl& x = impl_of(call.inputs[0]);
+    const auto& attrs = call.attrs_as<PadAttrs>();
+    Dims sizes = x.sizes;
+    for (std::int64_t d = 0; d < sizes.count(); ++d) {
+        const auto at = static_cast<std::size_t>(d);
+        sizes[d] += attrs.before[at] + attrs.after[at];
+    }
+    inferred.emplace_back(dispatch::contiguous_meta(sizes, x.dtype));
+}
+
+void select_pad(const OpCall& call,
+                std::span<const Tensor> outputs,
+                const vk::Capabilities& caps,
+                Program& program) {
+    const auto& attrs = call.attrs_as<PadAttrs>();
+    const Dims& strides = impl_of(outputs[0]).strides;
+    std::int64_t offset = 0;
+    for (std::int64_t d = 0; d < strides.count(); ++d) {
+        offset += attrs.before[static_cast<std::size_t>(d)] * strides[d];
+    }
+    add_step(call.inputs[0], outputs[0], strides, offset, attrs.fill_bits, caps, program);
+}
+
+void backward_pad(BackwardCall& call) {
+    const auto& attrs = call.attrs_as<PadAttrs>();
+    const Dims& sizes = call.input_sizes(0);
+    Tensor inner = call.grad();
+    for (std::int64_t d = 0; d < sizes.count(); ++d) {
+        if (inner.size(d) != sizes[d]) {
+            inner = narrow(inner, d, attrs.before[static_cast<std::size_t>(d)], sizes[d]);
+        }
+    }
+    call.set(0, inner);
+}
+
+}  // namespace
+
+constexpr OpDef kStridedSum{.name = "strided_sum",
+                            .inputs = {{{"parts", Grad::kFormula}}},
+                            .infer = infer_strided_sum,
+                            .select = select_strided_sum,
+                            .backward = backward_strided_sum};
+static_assert(well_formed(kStridedSum));
+
+constexpr OpDef kPad{.name = "pad",
+                     .inputs = {{{"x", Grad::kFormula}}},
+                     .infer = infer_pad,
+                     .select = select_pad,
+                     .backward = backward_pad};
+static_assert(well_formed(kPad));
+
+bool may_overlap(const Dims& sizes, const Dims& strides) {
+    if (numel(sizes) == 0) {
+        return false;
+    }
+    Dims sorted_sizes;
+    std::array<Dims, 2> sorted;
+    sort_by_stride(sizes, strides, strides, sorted_sizes, sorted);
+    return overlaps(merge_dims<2>(sorted_sizes, sorted));
+}
+
+Tensor strided_sum(Tensor parts, const Dims& sizes, const Dims& strides, std::int64_t offset) {
+    checked_impl(parts, "strided_sum");
+    std::array<Tensor, 1> inputs{std::move(parts)};
+    return dispatch::call(kStridedSum, inputs, StridedSumAttrs{sizes, strides, offset});
+}
+
+Tensor pad_to(Tensor x, const Dims& sizes, const Scalar& value) {
+    const TensorImpl& impl = checked_impl(x, "pad");
+    PadAttrs attrs{
+        .before = {}, .after = {}, .fill_bits = scalar_bits("pad", value, impl.dtype)};
+    for (std::int64_t d = 0; d < sizes.count(); ++d) {
+        attrs.after[static_cast<std::size_t>(d)] = sizes[d] - impl.sizes[d];
+    }
+    std::array<Tensor, 1> inputs{std::move(x)};
+    return dispatch::call(kPad, inputs, attrs);
+}
+
+}  // namespace pumice::ops
+
+namespace pumice {
+
+Tensor pad(Tensor x, const Dims& padding, const Scalar& value) {
+    const TensorImpl& impl = checked_impl(x, "pad");
+    const std::int64_t dims = impl.sizes.count();
+    if (padding.count() % 2 != 0 || padding.count() / 2 > dims) {
+        throw ArgumentError("pad",
+                            fmt::format("padding must hold (before, after) pairs for at most x's "
+                                        "dimensions; got {} for x {}",
+                                        to_string(padding),
+                                        describe(x)));
+    }
+    ops::PadAttrs attrs{.before = {}, .after = {}, .fill_bits = ops::scalar_bits("pad", value, impl.dtype)};
+    const Dims sizes = impl.sizes;
+    for (std::int64_t pair = 0; pair < padding.count() / 2; ++pair) {
+        const std::int64_t d = dims - 1 - pair;
+        const std::int64_t before = padding[2 * pair];
+        const std::int64_t after = padding[2 * pair + 1];
+        if (sizes[d] + before + after < 0 || -before > sizes[d] || -after > sizes[d]) {
+            throw ShapeError("pad",
+                             fmt::format("negative padding must leave dim {}; got ({}, {}) for x "
+                                         "{}",
+                                         d,
+                                         before,
+                                         after,
+                                         describe(x)));
+        }
+        if (before < 0 || after < 0) {
+            const std::int64_t start = std::max<std::int64_t>(0, -before);
+            x = narrow(x, d, start, sizes[d] - start - std::max<std::int64_t>(0, -after));
+        }
+        attrs.before[static_cast<std::size_t>(d)] = std::max<std::int64_t>(0, before);
+        attrs.after[static_cast<std::size_t>(d)] = std::max<std::int64_t>(0, after);
+    }
+    std::array<Tensor, 1> inputs{std::move(x)};
+    return dispatch::call(ops::kPad, inputs, attrs);
+}
+
+}  // namespace pumice

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: Apache-2.0
+// Elementwise operators of one operand: one row each in the table below, formulas in
+// shaders/include/elementwise.glsl.
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include <fmt/format.h>
+
+#include "dispatch/corridor.h"
+#include "ops/all_ops.h"
+#include "ops/map_step.h"
+#include "ops/promote.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+namespace pumice::ops {
+
+using dispatch::BackwardCall;
+using dispatch::BackwardFn;
+using dispatch::Grad;
+using dispatch::OpCall;
+using dispatch::OpDef;
+using vk::UnaryOp;
+
+namespace {
+
+/// Parameters of the formula: as bits for the kernel, as numbers for the gradient.
+struct Attrs {
+    MapParams bits{};
+    double first = 0.0;
+    double second = 0.0;
+};
+
+/// Which dtype comes out.
+enum class Result : std::uint8_t { kSame, kFloating, kBool };
+
+template <Result kResult>
+void infer(const OpCall& call, dispatch::Inferred& inferred) {
+    const TensorImpl& x = impl_of(call.inputs[0]);
+    const DType dtype = kResult == Result::kBool      ? kBool
+                        : kResult == Result::kFloating ? floating(x.dtype)
+                                                       : x.dtype;
+    inferred.push_back(dispatch::contiguous_meta(x.sizes, dtype));
+}
+
+template <UnaryOp kOp>
+void select(const OpCall& call,
+            std::span<const Tensor> outputs,
+            const vk::Capabilities& caps,
+            dispatch::Program& program) {
+    const std::array<const TensorImpl*, 2> operands = {&impl_of(outputs[0]),
+                                                       &impl_of(call.inputs[0])};
+    const std::array<dispatch::Operand, 2> bindings = {dispatch::input(0), dispatch::output()};
+    const std::array<std::uint32_t, 2> spec = {static_cast<std::uint32_t>(operands[1]->dtype),
+                                               static_cast<std::uint32_t>(kOp)};
+    add_map_step({.kernel = vk::KernelId::kElementwiseUnary,
+                  .operands = operands,
+                  .bindings = bindings,
+                  .spec = spec,
+                  .params = call.attrs_as<Attrs>().bits},
+                 caps,
+                 program);
+}
+
+constexpr std::uint32_t kReadsInput = 1;
+constexpr std::uint32_t kReadsOutput = 2;
+
+template <UnaryOp kOp, Result kResult>
+constexpr OpDef row(std::string_view name, std::uint32_t reads, BackwardFn backward) {
+    return {.name = name,
+            .inputs = {{{"x", backward == nullptr ? Grad::kNever : Grad::kFormula}}},
+            .infer = infer<kResult>,
+            .select = select<kOp>,
+            .saved = {.inputs = reads & kReadsInput, .outputs = reads >> 1U},
+            .lends = 1,
+            .backward = backward};
+}
+
+Tensor run(const OpDef& def, Tensor x, const Attrs& attrs = {}) {
+    checked_impl(x, def.name.data());
+    Tensor inputs[] = {std::move(x)};
+    make_mappable(def.name, inputs, nullptr);
+    return dispatch::call(def, inputs, attrs);
+}
+
+Tensor& run_in_place(const OpDef& def, Tensor& self, const Attrs& attrs = {}) {
+    checked_impl(self, def.name.data());
+    Tensor inputs[] = {self};
+    if (!fits_map(self.sizes(), inputs, &self)) {
+        return copy_(self, run(def, self, attrs));
+    }
+    dispatch::call_in_place(def, inputs, attrs);
+    return self;
+}
+
+Tensor& run_out(const OpDef& def, Tensor& out, Tensor x) {
+    checked_impl(out, def.name.data());
+    checked_impl(x, def.name.data());
+    Tensor inputs[] = {std::move(x)};
+    make_mappable(def.name, inputs, &out);
+    dispatch::call_out(def, out, inputs, Attrs{});
+    return out;
+}
+
+// Gradient formulas. g is the output's gradient, x the input, y the output.
+void pass(BackwardCall& call, Tensor gradient) {
+    call.set(0, std::move(gradient));
+}
+
+void neg_grad(BackwardCall& call) {
+    pass(call, neg(call.grad()));
+}
+
+void abs_grad(BackwardCall& call) {
+    pass(call, mul(call.grad(), sign(call.input(0))));
+}
+
+void zero_grad(BackwardCall& call) {
+    pass(call, zeros_like(call.grad()));
+}
+
+void square_grad(BackwardCall& call) {
+    pass(call, mul(call.grad(), mul(call.input(0), 2.0)));
+}
+
+void sqrt_grad(BackwardCall& call) {
+    pass(call, div(call.grad(), mul(call.output(0), 2.0)));
+}
+
+void rsqrt_grad(BackwardCall& call) {
+    const Tensor y = call.output(0);
+    pass(call, mul(mul(call.grad(), mul(mul(y, y), y)), -0.5));
+}
+
+void reciprocal_grad(BackwardCall& call) {
+    const Tensor y = call.output(0);
+    pass(call, neg(mul(call.grad(), mul(y, y))));
+}
+
+void exp_grad(BackwardCall& call) {
+    pass(call, mul(call.grad(), call.output(0)));
+}
+
+void log_grad(BackwardCall& call) {
+    pass(call, div(call.grad(), call.input(0)));
+}
+
+void log1p_grad(BackwardCall& call) {
+    pass(call, div(call.grad(), add(call.input(0), 1.0)));
+}
+
+void sin_grad(BackwardCall& call) {
+    pass(call, mul(call.grad(), cos(call.input(0))));
+}
+
+void cos_grad(BackwardCall& call) {
+    pass(call, neg(mul(call.grad(), sin(call.input(0)))));
+}
+
+void tanh_grad(BackwardCall& call) {
+    pass(call, mul(call.grad(), rsub(square(call.output(0)), 1.0)));
+}
+
+void sinh_grad(BackwardCall& call) {
+    pass(call, mul(call.grad(), cosh(call.input(0))));
+}
+
+void cosh_grad(BackwardCall& call) {
+    pass(call, mul(call.grad(), sinh(call.input(0))));
+}
+
+void asinh_grad(BackwardCall& call) {
+    pass(call, mul(call.grad(), rsqrt(add(square(call.input(0)), 1.0))));
+}
+
+// d/dx erf(x) = 2 / sqrt(pi) exp(-x^2)
+void erf_grad(BackwardCall& call) {
+    const Tensor bell = exp(neg(square(call.input(0))));
+    pass(call, mul(call.grad(), mul(bell, 2.0 * std::numbers::inv_sqrtpi)));
+}
+
+void sigmoid_grad(BackwardCall& call) {
+    const Tensor y = call.output(0);
+    pass(call, mul(call.grad(), mul(y, rsub(y, 1.0))));
+}
+
+void relu_grad(BackwardCall& call) {
+    pass(call, mul(call.grad(), gt(call.output(0), 0.0)));
+}
+
+// cdf(x) + x pdf(x) of the standard normal
+void gelu_grad(BackwardCall& call) {
+    const Tensor x = call.input(0);
+    const Tensor cdf = mul(add(erf(mul(x, 1.0 / std::numbers::sqrt2)), 1.0), 0.5);
+    const double scale = std::numbers::inv_sqrtpi / std::numbers::sqrt2;
+    const Tensor pdf = mul(exp(mul(square(x), -0.5)), scale);
+    pass(call, mul(call.grad(), add(cdf, mul(x, pdf))));
+}
+
+void gelu_tanh_grad(BackwardCall& call) {
+    const double scale = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
+    const Tensor x = call.input(0);
+    const Tensor x2 = square(x);
+    const Tensor t = tanh(mul(mul(x, add(mul(x2, 0.044715), 1.0)), scale));
+    const Tensor slope = mul(add(mul(x2, 3.0 * 0.044715), 1.0), scale);
+    const Tensor outer = mul(add(t, 1.0), 0.5);
+    const Tensor inner = mul(mul(mul(x, rsub(square(t), 1.0)), slope), 0.5);
+    pass(call, mul(call.grad(), add(outer, inner)));
+}
+
+void silu_grad(BackwardCall& call) {
+    const Tensor x = call.input(0);
+    const Tensor s = sigmoid(x);
+    pass(call, mul(call.grad(), mul(s, add(mul(x, rsub(s, 1.0)), 1.0))));
+}
+
+void softplus_grad(BackwardCall& call) {
+    const auto& attrs = call.attrs_as<Attrs>();
+    const Tensor scaled = mul(call.input(0), attrs.first);
+    const Tensor slope = where(gt(scaled, attrs.second), ones_like(scaled), sigmoid(scaled));
+    pass(call, mul(call.grad(), slope));
+}
+
+void clamp_grad(BackwardCall& call) {
+    const auto& attrs = call.attrs_as<Attrs>();
+    const Tensor x = call.input(0);
+    pass(call,
+         mul(call.grad(), logical_and(ge(x, attrs.first), le(x, attrs.second))));
+}
+
+void nan_to_num_grad(BackwardCall& call) {
+    pass(call, mul(call.grad(), isfinite(call.input(0))));
+}
+
+}  // namespace
+
+constexpr OpDef kNeg = row<UnaryOp::kNeg, Result::kSame>("neg", 0, neg_grad);
+constexpr OpDef kAbs = row<UnaryOp::kAbs, Result::kSame>("abs", kReadsInput, abs_grad);
+constexpr OpDef kSign = row<UnaryOp::kSign, Result::kSame>("sign", 0, zero_grad);
+constexpr OpDef kSquare = row<UnaryOp::kSquare, Result::kSame>("square", kReadsInput, square_grad);
+constexpr OpDef kSqrt = row<UnaryOp::kSqrt, Result::kFloating>("sqrt", kReadsOutput, sqrt_grad);
+constexpr OpDef kRsqrt = row<UnaryOp::kRsqrt, Result::kFloating>("rsqrt", kReadsOutput, rsqrt_grad);
+constexpr OpDef kReciprocal =
+    row<UnaryOp::kReciprocal, Result::kFloating>("reciprocal", kReadsOutput, reciprocal_grad);
+constexpr OpDef kExp = row<UnaryOp::kExp, Result::kFloating>("exp", kReadsOutput, exp_grad);
+constexpr OpDef kLog = row<UnaryOp::kLog, Result::kFloating>("log", kReadsInput, log_grad);
+constexpr OpDef kLog1p = row<UnaryOp::kLog1p, Result::kFloating>("log1p", kReadsInput, log1p_grad);
+constexpr OpDef kSin = row<UnaryOp::kSin, Result::kFloating>("sin", kReadsInput, sin_grad);
+constexpr OpDef kCos = row<UnaryOp::kCos, Result::kFloating>("cos", kReadsInput, cos_grad);
+constexpr OpDef kTanh = row<UnaryOp::kTanh, Result::kFloating>("tanh", kReadsOutput, tanh_grad);
+constexpr OpDef kSinh = row<UnaryOp::kSinh, Result::kFloating>("sinh", kReadsInput, sinh_grad);
+constexpr OpDef kCosh = row<UnaryOp::kCosh, Result::kFloating>("cosh", kReadsInput, cosh_grad);
+constexpr OpDef kAsinh = row<UnaryOp::kAsinh, Result::kFloating>("asinh", kReadsInput, asinh_grad);
+constexpr OpDef kErf = row<UnaryOp::kErf, Result::kFloating>("erf", kReadsInput, erf_grad);
+constexpr OpDef kSigmoid =
+    row<UnaryOp::kSigmoid, Result::kFloating>("sigmoid", kReadsOutput, sigmoid_grad);
+constexpr OpDef kRelu = row<UnaryOp::kRelu, Result::kSame>("relu", kReadsOutput, relu_grad);
+constexpr OpDef kGelu = row<UnaryOp::kGelu, Result::kFloating>("gelu", kReadsInput, gelu_grad);
+constexpr OpDef kGeluTanh =
+    row<UnaryOp::kGeluTanh, Result::kFloating>("gelu_tanh", kReadsInput, gelu_tanh_grad);
+constexpr OpDef kSilu = row<UnaryOp::kSilu, Result::kFloating>("silu", kReadsInput, silu_grad);
+constexpr OpDef kSoftplus =
+    row<UnaryOp::kSoftplus, Result::kFloating>("softplus", kReadsInput, softplus_grad);
+constexpr OpDef kClamp = row<UnaryOp::kClamp, Result::kSame>("clamp", kReadsInput, clamp_grad);
+constexpr OpDef kNanToNum =
+    row<UnaryOp::kNanToNum, Result::kSame>("nan_to_num", kReadsInput, nan_to_num_grad);
+constexpr OpDef kIsNan = row<UnaryOp::kIsNan, Result::kBool>("isnan", 0, nullptr);
+constexpr OpDef kIsFinite = row<UnaryOp::kIsFinite, Result::kBool>("isfinite", 0, nullptr);
+constexpr OpDef kLogicalNot = row<UnaryOp::kLogicalNot, Result::kBool>("logical_not", 0, nullptr);
+
+namespace {
+
+constexpr std::array kRows = {
+    kNeg,  kAbs,  kSign,  kSquare, kSqrt, kRsqrt,   kReciprocal, kExp,      kLog,   kLog1p,
+    kSin,  kCos,  kTanh,  kSinh,   kCosh, kAsinh,   kErf,        kSigmoid,  kRelu,  kGelu,
+    kSilu, kClamp, kIsNan, kIsFinite, kLogicalNot, kGeluTanh, kSoftplus, kNanToNum};
+
+constexpr bool all_well_formed() {
+    for (const OpDef& def : kRows) {
+        if (!well_formed(def)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static_assert(all_well_formed());
+
+Attrs softplus_attrs(double beta, double threshold) {
+    return {.bits = {std::bit_cast<std::uint32_t>(static_cast<float>(beta)),
+                     std::bit_cast<std::uint32_t>(static_cast<float>(threshold))},
+            .first = beta,
+            .second = threshold};
+}
+
+// Bounds in the dtype that x is clamped in; absent ones never bind.
+Attrs clamp_attrs(DType dtype, std::optional<Scalar> min, std::optional<Scalar> max) {
+    if (!min && !max) {
+        throw ArgumentError("clamp", "wants min, max or both; got neither");
+    }
+    const bool is_real = is_floating_point(dtype);
+    const Scalar lowest = is_real ? Scalar(-std::numeric_limits<double>::infinity())
+                                  : Scalar(std::numeric_limits<std::int32_t>::min());
+    const Scalar highest = is_real ? Scalar(std::numeric_limits<double>::infinity())
+                                   : Scalar(std::numeric_limits<std::int32_t>::max());
+    const Scalar low = min.value_or(lowest);
+    const Scalar high = max.value_or(highest);
+    return {.bits = {scalar_word(low, dtype), scalar_word(high, dtype)},
+            .first = low.to_double(),
+            .second = high.to_double()};
+}
+
+DType clamp_dtype(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max) {
+    DType dtype = checked_impl(x, "clamp").dtype;
+    for (const std::optional<Scalar>& bound : {min, max}) {
+        if (bound && bound->is_floating_point()) {
+            dtype = floating(dtype);
+        }
+    }
+    return dtype;
+}
+
+void refuse_bool(const Tensor& x, const char* op) {
+    if (checked_impl(x, op).dtype == kBool) {
+        throw DTypeError(op, "is not defined for bool; use logical_not for inversion");
+    }
+}
+
+double largest_of(DType dtype) {
+    if (dtype == kFloat16) {
+        return 65504.0;
+    }
+    return dtype == kBFloat16 ? 3.3895313892515355e38 : 3.4028234663852886e38;
+}
+
+}  // namespace
+
+}  // namespace pumice::ops
+
+namespace pumice {
+
+using namespace ops;  // NOLINT(google-build-using-namespace): the records of this file
+
+Tensor neg(Tensor x) {
+    refuse_bool(x, "neg");
+    return run(kNeg, std::move(x));
+}
+Tensor abs(Tensor x) { return run(kAbs, std::move(x)); }
+Tensor sign(Tensor x) { return run(kSign, std::move(x)); }
+Tensor square(Tensor x) { return run(kSquare, std::move(x)); }
+Tensor sqrt(Tensor x) { return run(kSqrt, std::move(x)); }
+Tensor rsqrt(Tensor x) { return run(kRsqrt, std::move(x)); }
+Tensor reciprocal(Tensor x) { return run(kReciprocal, std::move(x)); }
+Tensor exp(Tensor x) { return run(kExp, std::move(x)); }
+Tensor log(Tensor x) { return run(kLog, std::move(x)); }
+Tensor log1p(Tensor x) { return run(kLog1p, std::move(x)); }
+Tensor sin(Tensor x) { return run(kSin, std::move(x)); }
+Tensor cos(Tensor x) { return run(kCos, std::move(x)); }
+Tensor tanh(Tensor x) { return run(kTanh, std::move(x)); }
+Tensor sinh(Tensor x) { return run(kSinh, std::move(x)); }
+Tensor cosh(Tensor x) { return run(kCosh, std::move(x)); }
+Tensor asinh(Tensor x) { return run(kAsinh, std::move(x)); }
+Tensor erf(Tensor x) { return run(kErf, std::move(x)); }
+Tensor sigmoid(Tensor x) { return run(kSigmoid, std::move(x)); }
+Tensor relu(Tensor x) { return run(kRelu, std::move(x)); }
+Tensor silu(Tensor x) { return run(kSilu, std::move(x)); }
+Tensor isnan(Tensor x) { return run(kIsNan, std::move(x)); }
+Tensor isfinite(Tensor x) { return run(kIsFinite, std::move(x)); }
+Tensor logical_not(Tensor x) { return run(kLogicalNot, std::move(x)); }
+
+Tensor gelu(Tensor x, std::string_view approximate) {
+    if (approximate != "none" && approximate != "tanh") {
+        throw ArgumentError(
+            "gelu", fmt::format("approximate must be \"none\" or \"tanh\"; got \"{}\"", approximate));
+    }
+    return run(approximate == "tanh" ? kGeluTanh : kGelu, std::move(x));
+}
+
+Tensor softplus(Tensor x, double beta, double threshold) {
+    if (!(beta != 0.0)) {
+        throw ArgumentError("softplus", fmt::format("beta must not be zero; got {}", beta));
+    }
+    return run(kSoftplus, std::move(x), softplus_attrs(beta, threshold));
+}
+
+Tensor clamp(Tensor x, std::optional<Scalar> min, std::optional<Scalar> max) {
+    const DType dtype = clamp_dtype(x, min, max);
+    const Attrs attrs = clamp_attrs(dtype, min, max);
+    return run(kClamp, to(std::move(x), dtype), attrs);
+}
+
+Tensor& clamp_(Tensor& self, std::optional<Scalar> min, std::optional<Scalar> max) {
+    const DType dtype = clamp_dtype(self, min, max);
+    if (dtype != self.dtype()) {
+        throw DTypeError("clamp_",
+                         fmt::format("the result has dtype {}, which can't be cast to {}",
+                                     to_string(dtype),
+                                     to_string(self.dtype())));
+    }
+    return run_in_place(kClamp, self, clamp_attrs(dtype, min, max));
+}
+
+Tensor nan_to_num(Tensor x,
+                  double nan,
+                  std::optional<double> posinf,
+                  std::optional<double> neginf) {
+    const DType dtype = checked_impl(x, "nan_to_num").dtype;
+    const double largest = largest_of(dtype);
+    const Attrs attrs{.bits = {scalar_word(nan, kFloat32),
+                               scalar_word(posinf.value_or(largest), kFloat32),
+                               scalar_word(neginf.value_or(-largest), kFloat32)}};
+    return run(kNanToNum, std::move(x), attrs);
+}
+
+Tensor& neg_(Tensor& self) {
+    refuse_bool(self, "neg_");
+    return run_in_place(kNeg, self);
+}
+Tensor& abs_(Tensor& self) { return run_in_place(kAbs, self); }
+Tensor& square_(Tensor& self) { return run_in_place(kSquare, self); }
+Tensor& sqrt_(Tensor& self) { return run_in_place(kSqrt, self); }
+Tensor& rsqrt_(Tensor& self) { return run_in_place(kRsqrt, self); }
+Tensor& exp_(Tensor& self) { return run_in_place(kExp, self); }
+Tensor& log_(Tensor& self) { return run_in_place(kLog, self); }
+Tensor& tanh_(Tensor& self) { return run_in_place(kTanh, self); }
+Tensor& sigmoid_(Tensor& self) { return run_in_place(kSigmoid, self); }
+Tensor& relu_(Tensor& self) { return run_in_place(kRelu, self); }
+
+Tensor& exp_out(Tensor& out, Tensor x) { return run_out(kExp, out, std::move(x)); }
+Tensor& log_out(Tensor& out, Tensor x) { return run_out(kLog, out, std::move(x)); }
+Tensor& sqrt_out(Tensor& out, Tensor x) { return run_out(kSqrt, out, std::move(x)); }
+Tensor& tanh_out(Tensor& out, Tensor x) { return run_out(kTanh, out, std::move(x)); }
+Tensor& sigmoid_out(Tensor& out, Tensor x) { return run_out(kSigmoid, out, std::move(x)); }
+
+}  // namespace pumice

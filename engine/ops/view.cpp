@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// Views that keep the order of elements: view (reshape, flatten, view_as), squeeze, unsqueeze,
+// alias.
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "dispatch/corridor.h"
+#include "ops/all_ops.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+namespace pumice::ops {
+
+using dispatch::BackwardCall;
+using dispatch::Grad;
+using dispatch::Inferred;
+using dispatch::OpCall;
+using dispatch::OpDef;
+using dispatch::OutputMeta;
+
+namespace {
+
+struct SizesAttrs {
+    Dims sizes;
+};
+
+struct DimAttrs {
+    std::int64_t dim;
+};
+
+[[noreturn]] void throw_count(std::string_view op, const Dims& wanted, const Tensor& x) {
+    throw ShapeError(op,
+                     fmt::format("shape must have as many elements as x, {}; got {} for x {}",
+                                 impl_of(x).numel,
+                                 to_string(wanted),
+                                 describe(x)));
+}
+
+// The shape with its one -1 replaced.
+Dims resolve_sizes(std::string_view op, const Dims& wanted, const Tensor& x) {
+    const std::int64_t count = impl_of(x).numel;
+    std::int64_t known = 1;
+    std::int64_t open_dim = -1;
+    for (std::int64_t i = 0; i < wanted.count(); ++i) {
+        if (wanted[i] >= 0) {
+            known *= wanted[i];
+        } else if (wanted[i] == -1 && open_dim < 0) {
+            open_dim = i;
+        } else {
+            throw ShapeError(op,
+                             fmt::format("extents must not be negative but for one -1; got {}",
+                                         to_string(wanted)));
+        }
+    }
+    if (open_dim < 0) {
+        if (known != count) {
+            throw_count(op, wanted, x);
+        }
+        return wanted;
+    }
+    if (known == 0 || count % known != 0) {
+        throw_count(op, wanted, x);
+    }
+    Dims sizes = wanted;
+    sizes[open_dim] = count / known;
+    return sizes;
+}
+
+// Strides under which x's storage reads as `sizes`, if there are such: each run of x's dimensions
+// that lie behind one another without a gap may be cut anew (as at::detail::computeStride).
+std::optional<Dims> view_strides(const TensorImpl& x, const Dims& sizes) noexcept {
+    if (x.is_contiguous) {
+        return contiguous_strides(sizes);
+    }
+    Dims strides = sizes;
+    std::int64_t at = sizes.count() - 1;
+    std::int64_t chunk_stride = x.strides.back();
+    std::int64_t in_run = 1;
+    std::int64_t in_view = 1;
+    for (std::int64_t d = x.sizes.count() - 1; d >= 0; --d) {
+        in_run *= x.sizes[d];
+        const bool ends = d == 0 || (x.sizes[d - 1] != 1 &&
+                                     x.strides[d - 1] != in_run * chunk_stride);
+        if (!ends) {
+            continue;
+        }
+        while (at >= 0 && (in_view < in_run || sizes[at] == 1)) {
+            strides[at] = in_view * chunk_stride;
+            in_view *= sizes[at];
+            --at;
+        }
+        if (in_view != in_run) {
+            return std::nullopt;
+        }
+        if (d > 0) {
+            chunk_stride = x.strides[d - 1];
+            in_run = 1;
+            in_view = 1;
+        }
+    }
+    return at < 0 ? std::optional(strides) : std::nullopt;
+}
+
+void infer_view(const OpCall& call, Inferred& inferred) {
+    const TensorImpl& x = impl_of(call.inputs[0]);
+    const Dims sizes = resolve_sizes("view", call.attrs_as<SizesAttrs>().sizes, call.inputs[0]);
+    const std::optional<Dims> strides = view_strides(x, sizes);
+    if (!strides) {
+        throw ShapeError("view",
+                         fmt::format("strides {} of x {} do not allow a view of shape {}; use "
+                                     "reshape",
+                                     to_string(x.strides),
+                                     describe(call.inputs[0]),
+                                     to_string(sizes)));
+    }
+    inferred.emplace_back(OutputMeta{sizes, *strides, x.offset, x.dtype});
+}
+
+// Each of these keeps the elements and their order.
+void reshape_gradient(BackwardCall& call) {
+    call.set(0, reshape(call.grad(), call.input_sizes(0)));
+}
+
+void infer_squeeze(const OpCall& call, Inferred& inferred) {
+    const TensorImpl& x = impl_of(call.inputs[0]);
+    const std::int64_t dim =
+        wrap_dim("squeeze", call.attrs_as<DimAttrs>().dim, x.sizes.count());
+    OutputMeta& meta =
+        inferred.emplace_back(OutputMeta{x.sizes, x.strides, x.offset, x.dtype});
+    if (dim < x.sizes.count() && x.sizes[dim] == 1) {
+        meta.sizes.erase(dim);
+        meta.strides.erase(dim);
+    }
+}
+
+void infer_unsqueeze(const OpCall& call, Inferred& inferred) {
+    const TensorImpl& x = impl_of(call.inputs[0]);
+    const std::int64_t dim =
+        wrap_dim("unsqueeze", call.attrs_as<DimAttrs>().dim, x.sizes.count() + 1);
+    const std::int64_t stride =
+        dim < x.sizes.count() ? x.sizes[dim] * x.strides[dim] : 1;
+    OutputMeta& meta =
+        inferred.emplace_back(OutputMeta{x.sizes, x.strides, x.offset, x.dtype});
+    meta.sizes.insert(dim, 1);
+    meta.strides.insert(dim, stride);
+}
+
+void infer_alias(const OpCall& call, Inferred& inferred) {
+    const TensorImpl& x = impl_of(call.inputs[0]);
+    inferred.emplace_back(OutputMeta{x.sizes, x.strides, x.offset, x.dtype});
+}
+
+}  // namespace
+
+constexpr OpDef kView{.name = "view",
+                      .inputs = {{{"x", Grad::kFormula}}},
+                      .is_view = true,
+                      .infer = infer_view,
+                      .backward = reshape_gradient};
+static_assert(well_formed(kView));
+
+constexpr OpDef kSqueeze{.name = "squeeze",
+                         .inputs = {{{"x", Grad::kFormula}}},
+                         .is_view = true,
+                         .infer = infer_squeeze,
+                         .backward = reshape_gradient};
+static_assert(well_formed(kSqueeze));
+
+constexpr OpDef kUnsqueeze{.name = "unsqueeze",
+                           .inputs = {{{"x", Grad::kFormula}}},
+                           .is_view = true,
+                           .infer = infer_unsqueeze,
+                           .backward = reshape_gradient};
+static_assert(well_formed(kUnsqueeze));
+
+constexpr OpDef kAlias{.name = "alias",
+                       .inputs = {{{"x", Grad::kFormula}}},
+                       .is_view = true,
+                       .infer = infer_alias,
+                       .backward = reshape_gradient};
+static_assert(well_formed(kAlias));
+
+}  // namespace pumice::ops
+
+namespace pumice {
+
+Tensor view(const Tensor& x, const Dims& sizes) {
+    checked_impl(x, "view");
+    return dispatch::call_view(ops::kView, x, ops::SizesAttrs{sizes});
+}
+
+Tensor reshape(const Tensor& x, const Dims& sizes) {
+    const TensorImpl& impl = checked_impl(x, "reshape");
+    const Dims resolved = ops::resolve_sizes("reshape", sizes, x);
+    if (!ops::view_strides(impl, resolved)) {
+        return view(contiguous(x), resolved);
+    }
+    return view(x, resolved);
+}
+
+Tensor flatten(const Tensor& x, std::int64_t start_dim, std::int64_t end_dim) {
+    const Dims& sizes = checked_impl(x, "flatten").sizes;
+    const std::int64_t start = wrap_dim("flatten", start_dim, sizes.count());
+    const std::int64_t end = wrap_dim("flatten", end_dim, sizes.count());
+    if (start > end) {
+        throw ArgumentError("flatten",
+                            fmt::format("start_dim must not come after end_dim; got {} and {} for "
+                                        "x {}",
+                                        start_dim,
+                                        end_dim,
+                                        describe(x)));
+    }
+    Dims flat;
+    std::int64_t merged = 1;
+    for (std::int64_t d = 0; d < sizes.count(); ++d) {
+        if (d < start || d > end) {
+            flat.push_back(sizes[d]);
+            continue;
+        }
+        merged *= sizes[d];
+        if (d == end) {
+            flat.push_back(merged);
+        }
+    }
+    return sizes.empty() ? reshape(x, {1}) : reshape(x, flat);
+}
+
+Tensor view_as(const Tensor& x, const Tensor& other) {
+    return view(x, checked_impl(other, "view_as").sizes);
+}
+
+Tensor squeeze(const Tensor& x, std::int64_t dim) {
+    checked_impl(x, "squeeze");
+    return dispatch::call_view(ops::kSqueeze, x, ops::DimAttrs{dim});
+}
+
+Tensor unsqueeze(const Tensor& x, std::int64_t dim) {
+    checked_impl(x, "unsqueeze");
+    return dispatch::call_view(ops::kUnsqueeze, x, ops::DimAttrs{dim});
+}
+
+Tensor alias(const Tensor& x) {
+    checked_impl(x, "alias");
+    return dispatch::call_view(ops::kAlias, x);
+}
+
+}  // namespace pumice

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// where: condition ? a : b, broadcast over all three.
+#include <array>
+
+#include <fmt/format.h>
+
+#include "dispatch/corridor.h"
+#include "ops/all_ops.h"
+#include "ops/map_step.h"
+#include "ops/promote.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+namespace pumice::ops {
+
+using dispatch::BackwardCall;
+using dispatch::Grad;
+using dispatch::OpCall;
+using dispatch::OpDef;
+
+namespace {
+
+void infer(const OpCall& call, dispatch::Inferred& inferred) {
+    const DType condition = impl_of(call.inputs[0]).dtype;
+    if (condition != kBool && condition != kUInt8) {
+        throw DTypeError(call.def.name,
+                         fmt::format("condition must be bool or uint8; got {}", to_string(condition)));
+    }
+    inferred.push_back(dispatch::contiguous_meta(broadcast_sizes(call.def.name, call.inputs),
+                                                 result_type(call.inputs[1], call.inputs[2])));
+}
+
+void select(const OpCall& call,
+            std::span<const Tensor> outputs,
+            const vk::Capabilities& caps,
+            dispatch::Program& program) {
+    const std::array<const TensorImpl*, 4> operands = {&impl_of(outputs[0]),
+                                                       &impl_of(call.inputs[0]),
+                                                       &impl_of(call.inputs[1]),
+                                                       &impl_of(call.inputs[2])};
+    const std::array<dispatch::Operand, 4> bindings = {
+        dispatch::input(0), dispatch::input(1), dispatch::input(2), dispatch::output()};
+    const std::array<std::uint32_t, 3> spec = {static_cast<std::uint32_t>(operands[1]->dtype),
+                                               static_cast<std::uint32_t>(operands[2]->dtype),
+                                               static_cast<std::uint32_t>(operands[3]->dtype)};
+    add_map_step({.kernel = vk::KernelId::kElementwiseWhere,
+                  .operands = operands,
+                  .bindings = bindings,
+                  .spec = spec},
+                 caps,
+                 program);
+}
+
+// The gradient goes to the operand that was taken.
+void backward(BackwardCall& call) {
+    const Tensor condition = call.input(0);
+    const Tensor none = zeros_like(call.grad());
+    if (call.needs(1)) {
+        call.set(1, sum_to_size(where(condition, call.grad(), none), call.input_sizes(1)));
+    }
+    if (call.needs(2)) {
+        call.set(2, sum_to_size(where(condition, none, call.grad()), call.input_sizes(2)));
+    }
+}
+
+}  // namespace
+
+constexpr OpDef kWhere{
+    .name = "where",
+    .inputs = {{{"condition", Grad::kNever}, {"a", Grad::kFormula}, {"b", Grad::kFormula}}},
+    .infer = infer,
+    .select = select,
+    .saved = {.inputs = 0b001},
+    .lends = 0b110,
+    .backward = backward};
+static_assert(well_formed(kWhere));
+
+}  // namespace pumice::ops
+
+namespace pumice {
+
+Tensor where(Tensor condition, Tensor a, Tensor b) {
+    for (const Tensor* operand : {&condition, &a, &b}) {
+        checked_impl(*operand, "where");
+    }
+    Tensor inputs[] = {std::move(condition), std::move(a), std::move(b)};
+    ops::make_mappable("where", inputs, nullptr);
+    return dispatch::call(ops::kWhere, inputs);
+}
+
+}  // namespace pumice

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reductions: how a range of elements becomes a Partial, block by block.
+//
+// Note [Block sums]: up to kReduceBlock elements are added plainly in four accumulators (at most 10
+// roundings each), blocks are added with their rounding errors kept (Knuth's TwoSum). So the error
+// stays below 1e-6 of the sum of magnitudes for any length. Variances take the mean of a block and
+// then its squared deviations, and merge blocks by Chan, Golub and LeVeque's formula ("Updating
+// formulae and a pairwise algorithm for computing sample variances", 1979), all relative to a pivot
+// (the first reduced element), so that a mean far above the deviation costs no digits.
+//
+// The including kernel defines, before it includes this file, the constants
+//   REDUCE_OP (kReduce...), REDUCE_DTYPE (of the elements), and READS_PARTIALS (the elements are
+//   Partials that an earlier kernel stored), and after it the functions declared here.
+#ifndef PUMICE_REDUCE_GLSL
+#define PUMICE_REDUCE_GLSL
+
+#include "partial.glsl"
+
+const uint kReduceBlock = 32u;
+
+// The word of the reduced buffer at an index.
+uint load_word(uint index);
+// Where element k of the reduced range lies, in elements (in Partials if READS_PARTIALS).
+uint element_at(uint base, uint k);
+
+float load_float(uint base, uint k) {
+    uint at = element_at(base, k);
+    return decode_float(load_word(word_index(at, REDUCE_DTYPE)), at, REDUCE_DTYPE);
+}
+
+Partial load_partial(uint base, uint k) {
+    uint at = element_at(base, k);
+    if (READS_PARTIALS) {
+        return unpack_partial(uvec4(load_word(4u * at),
+                                    load_word(4u * at + 1u),
+                                    load_word(4u * at + 2u),
+                                    load_word(4u * at + 3u)));
+    }
+    uint word = load_word(word_index(at, REDUCE_DTYPE));
+    Partial p = empty_partial();
+    if (reduce_op_is(kReduceAny, kReduceAll)) {
+        p.i = int(decode_float(word, at, REDUCE_DTYPE) != 0.0);
+    } else if (has_int_value()) {
+        p.i = decode_int(word, at, REDUCE_DTYPE);
+    } else {
+        p.a = decode_float(word, at, REDUCE_DTYPE);
+    }
+    p.j = int(k);
+    return p;
+}
+
+float load_term(uint base, uint k) {
+    precise float x = load_float(base, k);
+    if (REDUCE_OP == kReduceSquares) {
+        x *= x;
+    } else if (reduce_op_is(kReduceVar, kReduceStd)) {
+        x -= reduce_pivot;
+    }
+    return x;
+}
+
+float sum_of_block(uint base, uint first, uint count, uint step) {
+    precise float s0 = 0.0;
+    precise float s1 = 0.0;
+    precise float s2 = 0.0;
+    precise float s3 = 0.0;
+    uint i = 0u;
+    for (; i + 4u <= count; i += 4u) {
+        uint k = first + i * step;
+        s0 += load_term(base, k);
+        s1 += load_term(base, k + step);
+        s2 += load_term(base, k + 2u * step);
+        s3 += load_term(base, k + 3u * step);
+    }
+    for (; i < count; ++i) {
+        s0 += load_term(base, first + i * step);
+    }
+    precise float total = (s0 + s1) + (s2 + s3);
+    return total;
+}
+
+Partial variance_of_block(uint base, uint first, uint count, uint step) {
+    precise float mean = sum_of_block(base, first, count, step) / float(count);
+    precise float squares = 0.0;
+    for (uint i = 0u; i < count; ++i) {
+        precise float deviation = load_term(base, first + i * step) - mean;
+        squares += deviation * deviation;
+    }
+    return Partial(mean, squares, 0.0, float(count), 0, -1);
+}
+
+Partial exponents_of_block(uint base, uint first, uint count, uint step) {
+    float largest = load_float(base, first);
+    for (uint i = 1u; i < count; ++i) {
+        largest = nan_max(largest, load_float(base, first + i * step));
+    }
+    float origin = exp_origin(largest);
+    precise float total = 0.0;
+    for (uint i = 0u; i < count; ++i) {
+        total += exp_float(load_float(base, first + i * step) - origin);
+    }
+    return Partial(largest, total, 0.0, 0.0, 0, -1);
+}
+
+bool is_float_sum() {
+    return REDUCE_OP == kReduceSquares ||
+           (reduce_op_is(kReduceSum, kReduceMean) && is_float_dtype(REDUCE_DTYPE));
+}
+
+Partial reduce_block(uint base, uint first, uint count, uint step) {
+    if (!READS_PARTIALS && reduce_op_is(kReduceVar, kReduceStd)) {
+        return variance_of_block(base, first, count, step);
+    }
+    if (!READS_PARTIALS && REDUCE_OP == kReduceLogSumExp) {
+        return exponents_of_block(base, first, count, step);
+    }
+    Partial p = empty_partial();
+    if (!READS_PARTIALS && is_float_sum()) {
+        p.a = sum_of_block(base, first, count, step);
+        return p;
+    }
+    for (uint i = 0u; i < count; ++i) {
+        p = merge(p, load_partial(base, first + i * step));
+    }
+    return p;
+}
+
+// Elements first, first + step, ... below end.
+Partial reduce_range(uint base, uint first, uint end, uint step) {
+    Partial p = empty_partial();
+    for (uint k = first; k < end; k += kReduceBlock * step) {
+        uint count = min(kReduceBlock, (end - k + step - 1u) / step);
+        p = merge(p, reduce_block(base, k, count, step));
+    }
+    return p;
+}
+
+// Element offset of a row-major index over at most four dimensions, the innermost in w.
+uint strided_offset(uint index, uvec4 sizes, uvec4 strides) {
+    uint offset = 0u;
+    for (int d = 3; d > 0; --d) {
+        if (sizes[d] > 1u) {
+            offset += (index % sizes[d]) * strides[d];
+            index /= sizes[d];
+        }
+    }
+    return offset + index * strides[0];
+}
+
+#endif

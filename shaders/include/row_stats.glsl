@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What layer_norm (REDUCE_OP kReduceVar) and rms_norm (kReduceSquares) take from a row. Include
+// after lanes.glsl.
+#ifndef PUMICE_ROW_STATS_GLSL
+#define PUMICE_ROW_STATS_GLSL
+
+// The mean is pivot + shift (both 0 for rms_norm); rate is 1 / sqrt(var + eps), or
+// 1 / sqrt(mean(x^2) + eps).
+struct RowStats {
+    float pivot;
+    float shift;
+    float rate;
+};
+
+// The same for every lane of the row. Every invocation of the workgroup must come here.
+RowStats row_stats(uint base, uint row_length, float eps, bool is_wanted) {
+    bool is_centered = REDUCE_OP == kReduceVar;
+    Partial p = empty_partial();
+    if (is_wanted) {
+        reduce_pivot = is_centered ? load_float(base, 0u) : 0.0;
+        p = reduce_range(base, lane_index(), row_length, LANES);
+    }
+    p = merge_lanes(p);
+    float total = is_centered ? pair_value(p.b, p.c) : pair_value(p.a, p.b);
+    precise float rate = 1.0 / sqrt(total / float(row_length) + eps);
+    return RowStats(reduce_pivot, is_centered ? p.a : 0.0, rate);
+}
+
+float normalize(float x, RowStats stats) {
+    precise float normalized = ((x - stats.pivot) - stats.shift) * stats.rate;
+    return normalized;
+}
+
+#endif

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Second pass of a deterministic scatter (bucket_mark): for each entry the next k of its bucket, so
+// that buckets are lists in rising order. An entry that is its bucket's last looks for nothing; the
+// others look forward until they meet the next, so the cost is the sum of the gaps.
+//
+// Bindings: 0 index, int32, contiguous; 1 ends [buckets, 2]; 2 next [entries of the index].
+// Push constants and specialization constants: as bucket_mark.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+
+layout(local_size_x_id = 0) in;
+
+#include "grid.glsl"
+
+layout(std430, set = 0, binding = 0) readonly buffer Index { int indices[]; };
+layout(std430, set = 0, binding = 1) readonly buffer Ends { uint ends[]; };
+layout(std430, set = 0, binding = 2) writeonly buffer Next { uint next[]; };
+
+layout(push_constant) uniform Push {
+    uint entry_count;
+    uint entries;
+    uint inner;
+    uint extent;
+    uint index_offset;
+    int ignored;
+};
+
+void main() {
+    uint entry = linear_invocation();
+    if (entry >= entry_count) {
+        return;
+    }
+    int index = indices[index_offset + entry];
+    if (uint(index) >= extent || index == ignored) {
+        return;
+    }
+    uint i = entry % inner;
+    uint k = (entry / inner) % entries;
+    uint o = entry / inner / entries;
+    uint bucket = (o * extent + uint(index)) * inner + i;
+    if (ends[2u * bucket + 1u] == ~k) {
+        return;
+    }
+    uint at = k + 1u;
+    while (at < entries && indices[index_offset + (o * entries + at) * inner + i] != index) {
+        ++at;
+    }
+    next[entry] = at;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// First pass of a deterministic scatter: which entries are the first and the last of each bucket.
+// The index, seen as [outer, K, inner], sends entry (o, k, i) to bucket (o * extent + index) * inner
+// + i. Minima of integers do not depend on the order of invocations.
+//
+// Bindings: 0 index, int32, contiguous; 1 ends [buckets, 2], all ones at first: the smallest k of
+// the bucket, and the complement of its largest.
+// Push constants: entry_count; entries (K) and inner in elements; extent of the indexed dimension;
+//   index_offset of the first entry in its binding; ignored: an index value that is passed over
+//   (as are those outside [0, extent)).
+// Specialization constants: 0 LOCAL_SIZE  invocations a workgroup.
+#version 450
+#extension GL_GOOGLE_include_directive : require
+
+layout(local_size_x_id = 0) in;
+
+#include "grid.glsl"
+
+layout(std430, set = 0, binding = 0) readonly buffer Index { int indices[]; };
+layout(std430, set = 0, binding = 1) buffer Ends { uint ends[]; };
+
+layout(push_constant) uniform Push {
+    uint entry_count;
+    uint entries;
+    uint inner;
+    uint extent;
+    uint index_offset;
+    int ignored;
+};
+
+void main() {
+    uint entry = linear_invocation();
+    if (entry >= entry_count) {
+        return;
+    }
+    int index = indices[index_offset + entry];
+    if (uint(index) >= extent || index == ignored) {
+        return;
+    }
+    uint i = entry % inner;
+    uint k = (entry / inner) % entries;
+    uint o = entry / inner / entries;
+    uint bucket = (o * extent + uint(index)) * inner + i;
+    atomicMin(ends[2u * bucket], k);
+    atomicMin(ends[2u * bucket + 1u], ~k);
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Last pass of a deterministic scatter: output element (o, v, i) of [outer, extent, inner] is base
+// there plus the source elements (o, k, i) of [outer, K, inner] over its bucket's list of k, in
+// rising order. Sums in float32 (floating dtypes) or int32, rounded once.
+//
+// Bindings: 0 source, 1 base, 2 ends [buckets, 2], 3 next, 4 output; all contiguous. The base is not
+// read without HAS_BASE.
+// Push constants: element_count of the output; entries (K), inner, extent in elements;
+//   source_offset, base_offset of the first element in their bindings.
+// Specialization constants:
+//   0 LOCAL_SIZE   invocations a workgroup
+//   1 DTYPE        of source, base and output, 0 to 6, default 0
+//   2 HAS_BASE     whether there is a base, default true
+//   3 IS_ROW_WISE  whether one index moves a whole row (buckets are v), default false (buckets are
+//                  output elements)
+#version 450
+#extension GL_GOOGLE_include_directive : require
+
+layout(local_size_x_id = 0) in;
+
+#include "dtype.glsl"
+#include "grid.glsl"
+
+layout(constant_id = 1) const uint DTYPE = 0u;
+layout(constant_id = 2) const bool HAS_BASE = true;
+layout(constant_id = 3) const bool IS_ROW_WISE = false;
+
+layout(std430, set = 0, binding = 0) readonly buffer Source { uint source[]; };
+layout(std430, set = 0, binding = 1) readonly buffer Base { uint base[]; };
+layout(std430, set = 0, binding = 2) readonly buffer Ends { uint ends[]; };
+layout(std430, set = 0, binding = 3) readonly buffer Next { uint next[]; };
+layout(std430, set = 0, binding = 4) writeonly buffer Result { uint result[]; };
+
+layout(push_constant) uniform Push {
+    uint element_count;
+    uint entries;
+    uint inner;
+    uint extent;
+    uint source_offset;
+    uint base_offset;
+};
+
+uint summed_bits(uint element) {
+    precise float real_sum = 0.0;
+    int integer_sum = 0;
+    if (HAS_BASE) {
+        uint at = base_offset + element;
+        uint word = base[word_index(at, DTYPE)];
+        if (is_float_dtype(DTYPE)) {
+            real_sum = decode_float(word, at, DTYPE);
+        } else {
+            integer_sum = decode_int(word, at, DTYPE);
+        }
+    }
+    uint i = element % inner;
+    uint v = (element / inner) % extent;
+    uint o = element / inner / extent;
+    uint bucket = IS_ROW_WISE ? v : element;
+    uint k = ends[2u * bucket];
+    uint last = ~ends[2u * bucket + 1u];
+    for (bool is_done = k == 0xffffffffu; !is_done;) {
+        uint at = source_offset + (o * entries + k) * inner + i;
+        uint word = source[word_index(at, DTYPE)];
+        if (is_float_dtype(DTYPE)) {
+            real_sum += decode_float(word, at, DTYPE);
+        } else {
+            integer_sum += decode_int(word, at, DTYPE);
+        }
+        is_done = k >= last;
+        if (!is_done) {
+            k = next[IS_ROW_WISE ? k : (o * entries + k) * inner + i];
+        }
+    }
+    return is_float_dtype(DTYPE) ? encode_float(real_sum, DTYPE) : encode_int(integer_sum, DTYPE);
+}
+
+void main() {
+    uint word = linear_invocation();
+    uint first = word << word_shift(DTYPE);
+    if (first >= element_count) {
+        return;
+    }
+    uint packed = 0u;
+    uint end = min(first + elements_per_word(DTYPE), element_count);
+    for (uint element = first; element < end; ++element) {
+        packed |= place_bits(summed_bits(element), element, DTYPE);
+    }
+    result[word] = packed;
+}

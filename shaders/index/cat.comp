@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Joins up to seven tensors along one dimension. The output is rows of row_elements; input j fills
+// the part of each row before end[j] (and after end[j - 1]) from a row of its own. Elements are
+// moved as bits.
+//
+// Bindings: 0 to 6 the inputs, contiguous within a row; 7 output, contiguous. Inputs past
+// INPUT_COUNT may be any buffer.
+// Push constants (elements):
+//   end           of each input's part within an output row
+//   row_stride    between rows of an input
+//   offset        of an input's first element in its binding
+//   row_elements  of an output row
+//   element_count of the output
+// Specialization constants:
+//   0 LOCAL_SIZE   invocations a workgroup
+//   1 DTYPE        any dtype with the elements' width, 0 to 6, default 0
+//   2 INPUT_COUNT  1 to 7, default 7
+#version 450
+#extension GL_GOOGLE_include_directive : require
+
+layout(local_size_x_id = 0) in;
+
+#include "dtype.glsl"
+#include "grid.glsl"
+
+layout(constant_id = 1) const uint DTYPE = 0u;
+layout(constant_id = 2) const uint INPUT_COUNT = 7u;
+
+layout(std430, set = 0, binding = 0) readonly buffer Input0 { uint input0[]; };
+layout(std430, set = 0, binding = 1) readonly buffer Input1 { uint input1[]; };
+layout(std430, set = 0, binding = 2) readonly buffer Input2 { uint input2[]; };
+layout(std430, set = 0, binding = 3) readonly buffer Input3 { uint input3[]; };
+layout(std430, set = 0, binding = 4) readonly buffer Input4 { uint input4[]; };
+layout(std430, set = 0, binding = 5) readonly buffer Input5 { uint input5[]; };
+layout(std430, set = 0, binding = 6) readonly buffer Input6 { uint input6[]; };
+layout(std430, set = 0, binding = 7) writeonly buffer Result { uint result[]; };
+
+layout(push_constant) uniform Push {
+    uint end[7];
+    uint row_stride[7];
+    uint offset[7];
+    uint row_elements;
+    uint element_count;
+};
+
+uint input_word(uint j, uint at) {
+    switch (j) {
+        case 0u: return input0[at];
+        case 1u: return input1[at];
+        case 2u: return input2[at];
+        case 3u: return input3[at];
+        case 4u: return input4[at];
+        case 5u: return input5[at];
+        default: return input6[at];
+    }
+}
+
+uint joined_bits(uint element) {
+    uint row = element / row_elements;
+    uint within = element - row * row_elements;
+    uint j = 0u;
+    uint start = 0u;
+    while (j + 1u < INPUT_COUNT && within >= end[j]) {
+        start = end[j];
+        ++j;
+    }
+    uint at = offset[j] + row * row_stride[j] + within - start;
+    return extract_bits(input_word(j, word_index(at, DTYPE)), at, DTYPE);
+}
+
+void main() {
+    uint word = linear_invocation();
+    uint first = word << word_shift(DTYPE);
+    if (first >= element_count) {
+        return;
+    }
+    uint packed = 0u;
+    uint stop = min(first + elements_per_word(DTYPE), element_count);
+    for (uint element = first; element < stop; ++element) {
+        packed |= place_bits(joined_bits(element), element, DTYPE);
+    }
+    result[word] = packed;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads x at places of which one dimension comes from an index tensor: gather, index_select and
+// embedding. Elements are moved as bits; an index outside its dimension gives `missing_bits`.
+//
+// Bindings: 0 x, strided; 1 index, int32, strided; 2 output, contiguous.
+// Push constants (elements unless said otherwise):
+//   sizes         of the output, outermost first
+//   x_strides     of x for each output dimension, 0 for the indexed one and for those of the index
+//   index_strides of the index for each output dimension, 0 where it has none
+//   rank          dimensions in use, 1 to 8
+//   element_count of the output
+//   x_offset, index_offset   of the first element in their bindings
+//   dim_stride, dim_extent   of x's indexed dimension
+//   missing_bits  bits of an element whose index is outside or ignored
+//   ignored       an index value that is passed over; negative for none
+// Specialization constants:
+//   0 LOCAL_SIZE  invocations a workgroup
+//   1 DTYPE       any dtype with x's element width, 0 to 6, default 0
+#version 450
+#extension GL_GOOGLE_include_directive : require
+
+layout(local_size_x_id = 0) in;
+
+#include "dtype.glsl"
+#include "grid.glsl"
+
+layout(constant_id = 1) const uint DTYPE = 0u;
+
+layout(std430, set = 0, binding = 0) readonly buffer Source { uint source[]; };
+layout(std430, set = 0, binding = 1) readonly buffer Index { int indices[]; };
+layout(std430, set = 0, binding = 2) writeonly buffer Result { uint result[]; };
+
+layout(push_constant) uniform Push {
+    uint sizes[8];
+    uint x_strides[8];
+    uint index_strides[8];
+    uint rank;
+    uint element_count;
+    uint x_offset;
+    uint index_offset;
+    uint dim_stride;
+    uint dim_extent;
+    uint missing_bits;
+    int ignored;
+};
+
+uint taken_bits(uint element) {
+    uint x_at = x_offset;
+    uint index_at = index_offset;
+    uint left = element;
+    for (uint d = rank; d-- > 0u;) {
+        uint outer = left / sizes[d];
+        uint coordinate = left - outer * sizes[d];
+        x_at += coordinate * x_strides[d];
+        index_at += coordinate * index_strides[d];
+        left = outer;
+    }
+    int index = indices[index_at];
+    if (uint(index) >= dim_extent || index == ignored) {  // negative ones wrap past every extent
+        return missing_bits;
+    }
+    x_at += uint(index) * dim_stride;
+    return extract_bits(source[word_index(x_at, DTYPE)], x_at, DTYPE);
+}
+
+void main() {
+    uint word = linear_invocation();
+    uint first = word << word_shift(DTYPE);
+    if (first >= element_count) {
+        return;
+    }
+    uint packed = 0u;
+    uint end = min(first + elements_per_word(DTYPE), element_count);
+    for (uint element = first; element < end; ++element) {
+        packed |= place_bits(taken_bits(element), element, DTYPE);
+    }
+    result[word] = packed;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// layer_norm (REDUCE_OP var): (x - mean) * rsqrt(var + eps) * weight + bias over each row;
+// rms_norm (REDUCE_OP squares): x * rsqrt(mean(x^2) + eps) * weight. LANES invocations work on one
+// row (1: each alone).
+//
+// Bindings: 0 x, rows of any strides; 1 weight [row_length], 2 bias [row_length], contiguous (bound
+//           to anything unless HAS_WEIGHT, HAS_BIAS); 3 y [rows, row_length] contiguous
+// Push: kept_sizes, kept_strides    x without the row, innermost in w; elements
+//       row_count, row_length       rows; elements of a row
+//       x_offset, x_stride          before the first element of x; between elements of a row
+//       weight_offset, bias_offset  elements before the first
+//       eps
+// Spec: LOCAL_SIZE 1..1024 (64); REDUCE_OP kReduceVar or kReduceSquares (var); REDUCE_DTYPE DType
+// of
+//       x and y, WEIGHT_DTYPE of weight and bias (float32); LANES a power of two up to LOCAL_SIZE
+//       (1); HAS_WEIGHT, HAS_BIAS (false); STORES_MASKED: rows of y share words (false).
+#version 460
+#extension GL_GOOGLE_include_directive : require
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const uint LOCAL_SIZE = 64u;
+layout(constant_id = 1) const uint REDUCE_OP = 6u;
+layout(constant_id = 2) const uint REDUCE_DTYPE = 0u;
+layout(constant_id = 3) const uint WEIGHT_DTYPE = 0u;
+layout(constant_id = 4) const uint LANES = 1u;
+layout(constant_id = 5) const bool HAS_WEIGHT = false;
+layout(constant_id = 6) const bool HAS_BIAS = false;
+layout(constant_id = 7) const bool STORES_MASKED = false;
+
+layout(set = 0, binding = 0, std430) readonly buffer X {
+    uint x_words[];
+};
+layout(set = 0, binding = 1, std430) readonly buffer Weight {
+    uint weight_words[];
+};
+layout(set = 0, binding = 2, std430) readonly buffer Bias {
+    uint bias_words[];
+};
+layout(set = 0, binding = 3, std430) buffer Y {
+    uint y_words[];
+};
+
+layout(push_constant, std430) uniform Push {
+    uvec4 kept_sizes;
+    uvec4 kept_strides;
+    uint row_count;
+    uint row_length;
+    uint x_offset;
+    uint x_stride;
+    uint weight_offset;
+    uint bias_offset;
+    float eps;
+} push;
+
+#define READS_PARTIALS false
+#include "grid.glsl"
+#include "lanes.glsl"
+#include "row_stats.glsl"
+
+uint load_word(uint index) {
+    return x_words[index];
+}
+
+uint element_at(uint base, uint k) {
+    return base + k * push.x_stride;
+}
+
+float normalized(uint base, uint k, RowStats stats) {
+    precise float y = normalize(load_float(base, k), stats);
+    if (HAS_WEIGHT) {
+        uint at = push.weight_offset + k;
+        y *= decode_float(weight_words[word_index(at, WEIGHT_DTYPE)], at, WEIGHT_DTYPE);
+    }
+    if (HAS_BIAS) {
+        uint at = push.bias_offset + k;
+        y += decode_float(bias_words[word_index(at, WEIGHT_DTYPE)], at, WEIGHT_DTYPE);
+    }
+    return y;
+}
+
+void main() {
+    uint row = item_index();
+    bool is_wanted = row < push.row_count;
+    uint base = push.x_offset + strided_offset(row, push.kept_sizes, push.kept_strides);
+    RowStats stats = row_stats(base, push.row_length, push.eps, is_wanted);
+    if (!is_wanted) {
+        return;
+    }
+    uint run = STORES_MASKED ? 1u : elements_per_word(REDUCE_DTYPE);
+    for (uint k = lane_index() * run; k < push.row_length; k += LANES * run) {
+        uint at = row * push.row_length + k;
+        uint word = 0u;
+        for (uint i = 0u; i < run; ++i) {
+            uint bits = encode_float(normalized(base, k + i, stats), REDUCE_DTYPE);
+            if (STORES_MASKED) {
+                store_masked(y_words, at, bits, REDUCE_DTYPE);
+            } else {
+                word |= place_bits(bits, at + i, REDUCE_DTYPE);
+            }
+        }
+        if (!STORES_MASKED) {
+            y_words[word_index(at, REDUCE_DTYPE)] = word;
+        }
+    }
+}

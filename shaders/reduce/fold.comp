@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Folds the reduced dimensions of a strided tensor: sum, mean, amax, amin, any, all, var, std,
+// argmax, argmin, logsumexp. LANES invocations work on one output together (1: each alone, without
+// barriers). Few outputs with many elements each are cut into chunks: a first run writes Partials,
+// a second one reads them.
+//
+// Bindings: 0 x, kept x reduced, any strides (READS_PARTIALS: Partials [outputs, chunks])
+//           1 result [outputs] contiguous, or Partials [outputs, chunk_count] (WRITES_PARTIALS)
+// Push: kept_sizes, kept_strides      kept dimensions, innermost in w; elements
+//       reduced_sizes, reduced_strides  reduced dimensions, innermost in w; elements
+//       output_count, reduced_count   elements
+//       chunk_length, chunk_count     reduced elements of a chunk; chunks an output
+//       x_offset                      elements before the first of x in its binding
+//       divisor                       mean: n; var, std: n - correction
+// Spec: LOCAL_SIZE 1..1024 (64); REDUCE_OP kReduce* (sum); REDUCE_DTYPE, OUTPUT_DTYPE DType
+//       (float32); LANES a power of two up to LOCAL_SIZE (1); READS_PARTIALS, WRITES_PARTIALS
+//       (false); REDUCED_RANK 1..4 (1).
+#version 460
+#extension GL_GOOGLE_include_directive : require
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const uint LOCAL_SIZE = 64u;
+layout(constant_id = 1) const uint REDUCE_OP = 0u;
+layout(constant_id = 2) const uint REDUCE_DTYPE = 0u;
+layout(constant_id = 3) const uint OUTPUT_DTYPE = 0u;
+layout(constant_id = 4) const uint LANES = 1u;
+layout(constant_id = 5) const bool READS_PARTIALS = false;
+layout(constant_id = 6) const bool WRITES_PARTIALS = false;
+layout(constant_id = 7) const uint REDUCED_RANK = 1u;
+
+layout(set = 0, binding = 0, std430) readonly buffer X {
+    uint x_words[];
+};
+layout(set = 0, binding = 1, std430) writeonly buffer Result {
+    uint result_words[];
+};
+
+layout(push_constant, std430) uniform Push {
+    uvec4 kept_sizes;
+    uvec4 kept_strides;
+    uvec4 reduced_sizes;
+    uvec4 reduced_strides;
+    uint output_count;
+    uint reduced_count;
+    uint chunk_length;
+    uint chunk_count;
+    uint x_offset;
+    float divisor;
+} push;
+
+#include "grid.glsl"
+#include "lanes.glsl"
+
+uint load_word(uint index) {
+    return x_words[index];
+}
+
+// A lane that works alone over several dimensions goes run by run; see reduce_runs.
+uint element_at(uint base, uint k) {
+    if (LANES == 1u || REDUCED_RANK == 1u) {
+        return base + k * push.reduced_strides.w;
+    }
+    return base + strided_offset(k, push.reduced_sizes, push.reduced_strides);
+}
+
+// Run after run along the innermost reduced dimension. The base of a run is such that its elements
+// keep their number k (unsigned numbers wrap).
+Partial reduce_runs(uint base, uint first, uint end) {
+    Partial p = empty_partial();
+    uint k = first;
+    while (k < end) {
+        uint run = min(push.reduced_sizes.w - k % push.reduced_sizes.w, end - k);
+        uint run_base = base + strided_offset(k, push.reduced_sizes, push.reduced_strides) -
+                        k * push.reduced_strides.w;
+        p = merge(p, reduce_range(run_base, k, k + run, 1u));
+        k += run;
+    }
+    return p;
+}
+
+uint finish(Partial p) {
+    if (has_index()) {
+        return encode_int(p.j, OUTPUT_DTYPE);
+    }
+    if (has_int_value()) {
+        return encode_int(p.i, OUTPUT_DTYPE);
+    }
+    if (reduce_op_is(kReduceVar, kReduceStd)) {
+        float variance = pair_value(p.b, p.c) / push.divisor;
+        return encode_float(REDUCE_OP == kReduceStd ? sqrt(variance) : variance, OUTPUT_DTYPE);
+    }
+    if (REDUCE_OP == kReduceLogSumExp) {
+        return encode_float(exp_origin(p.a) + log_float(pair_value(p.b, p.c)), OUTPUT_DTYPE);
+    }
+    if (REDUCE_OP == kReduceMean) {
+        return encode_float(pair_value(p.a, p.b) / push.divisor, OUTPUT_DTYPE);
+    }
+    return encode_float(REDUCE_OP == kReduceSum ? pair_value(p.a, p.b) : p.a, OUTPUT_DTYPE);
+}
+
+void store_partial(uint index, Partial p) {
+    uvec4 words = pack_partial(p);
+    for (uint i = 0u; i < 4u; ++i) {
+        result_words[4u * index + i] = words[i];
+    }
+}
+
+void main() {
+    uint lane = lane_index();
+    uint outputs_each = WRITES_PARTIALS ? 1u : elements_per_word(OUTPUT_DTYPE);
+    uint unit_count = (push.output_count + outputs_each - 1u) / outputs_each;
+    uint unit = item_index() % unit_count;
+    uint chunk = item_index() / unit_count;
+    uint first = min(chunk * push.chunk_length, push.reduced_count);
+    uint end = min(first + push.chunk_length, push.reduced_count);
+    uint word = 0u;
+    for (uint i = 0u; i < outputs_each; ++i) {
+        uint target = unit * outputs_each + i;
+        bool is_wanted = chunk < push.chunk_count && target < push.output_count;
+        Partial p = empty_partial();
+        if (is_wanted) {
+            uint base = push.x_offset + strided_offset(target, push.kept_sizes, push.kept_strides);
+            if (!READS_PARTIALS && reduce_op_is(kReduceVar, kReduceStd) && first < end) {
+                reduce_pivot = load_float(base, 0u);
+            }
+            if (LANES == 1u && REDUCED_RANK > 1u) {
+                p = reduce_runs(base, first, end);
+            } else {
+                p = reduce_range(base, first + lane, end, LANES);
+            }
+        }
+        p = merge_lanes(p);
+        if (is_wanted && lane == 0u) {
+            if (WRITES_PARTIALS) {
+                store_partial(target * push.chunk_count + chunk, p);
+            } else {
+                word |= place_bits(finish(p), target, OUTPUT_DTYPE);
+            }
+        }
+    }
+    if (!WRITES_PARTIALS && lane == 0u && chunk < push.chunk_count) {
+        result_words[unit] = word;
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include "pumice/nn/containers.h"
+#include "pumice/nn/layers.h"
+#include "pumice/pumice.h"
+#include "support/harness.h"
+
+namespace pumice::nn {
+
+namespace {
+
+class PairImpl : public Module {
+public:
+    PairImpl() {
+        first = register_module("first", Linear(3, 4));
+        second = register_module("second", Linear(4, 2, false));
+        scale = register_buffer("scale", ones({1}));
+        scratch = register_buffer("scratch", ones({1}), false);
+    }
+    Tensor forward(Tensor x) const { return mul(second(relu(first(std::move(x)))), scale); }
+
+    void take(std::string name) { register_parameter(std::move(name), ones({1})); }
+
+    Linear first = nullptr;
+    Linear second = nullptr;
+    Tensor scale;
+    Tensor scratch;
+};
+using Pair = ModuleHolder<PairImpl>;
+
+std::vector<std::string> names_of(const StateDict& dict) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : dict) {
+        names.push_back(name);
+    }
+    return names;
+}
+
+}  // namespace
+
+TEST_CASE("module: names, state and persistence") {
+    const Pair pair;
+    CHECK(names_of(pair->named_parameters()) ==
+          std::vector<std::string>{"first.weight", "first.bias", "second.weight"});
+    CHECK(names_of(pair->named_buffers()) == std::vector<std::string>{"scale", "scratch"});
+    CHECK(names_of(pair->state_dict()) ==
+          std::vector<std::string>{"first.weight", "first.bias", "second.weight", "scale"});
+    CHECK(pair->parameters()[0].requires_grad());
+    test::check_throws<ArgumentError>([&] { pair->take("first"); }, "'first' is taken");
+    test::check_throws<ArgumentError>([&] { pair->take("a.b"); }, "have a dot");
+    test::check_throws<ArgumentError>([&] { pair->take(""); }, "empty");
+}
+
+TEST_CASE("module: load_state_dict copies all or nothing") {
+    const Pair from;
+    const Pair to;
+    to->load_state_dict(from->state_dict());
+    const Tensor x = test::random_tensor({5, 3});
+    test::check_same_bits(to(x), from(x));
+    StateDict state = from->state_dict();
+    state[2].second = ones({2, 5});
+    const Tensor before = to->first->weight.clone();
+    no_grad([&] { zero_(state[0].second); });
+    test::check_throws<ShapeError>([&] { to->load_state_dict(state); },
+                                   "'second.weight' has shape [2, 5], wanted [2, 4]");
+    test::check_same_bits(to->first->weight, before);
+    state.pop_back();
+    state.emplace_back("extra", ones({1}));
+    test::check_throws<ArgumentError>([&] { to->load_state_dict(state); },
+                                      "missing keys: [scale]; unexpected keys: [extra]");
+}
+
+TEST_CASE("G5 G53 train, eval and to keep modes and kinds") {
+    const Pair pair;
+    inference_mode([&] { pair->eval(); });
+    CHECK(!pair->is_training());
+    CHECK(!pair->first->is_training());
+    inference_mode([&] { pair->to(kFloat16); });
+    CHECK(pair->first->weight.dtype() == kFloat16);
+    CHECK(!pair->first->weight.is_inference());
+    CHECK(pair->first->weight.requires_grad());
+    CHECK(pair->scale.dtype() == kFloat16);
+    test::check_throws<DTypeError>([&] { pair->to(kInt32); }, "int32");
+}
+
+TEST_CASE("module: gradients reach every parameter and zero_grad drops them") {
+    const Pair pair;
+    sum(pair(test::random_tensor({5, 3}))).backward();
+    for (const auto& [name, value] : pair->named_parameters()) {
+        INFO(name);
+        CHECK(value.grad().defined());
+    }
+    pair->zero_grad(false);
+    test::check_close(pair->first->bias.grad(), std::vector<double>(4, 0.0));
+    pair->zero_grad();
+    CHECK(!pair->first->bias.grad().defined());
+}
+
+TEST_CASE("containers: Sequential and ModuleList register their children") {
+    const Sequential chain(Linear(3, 4), Linear(4, 2));
+    CHECK(names_of(chain->named_parameters()) ==
+          std::vector<std::string>{"0.weight", "0.bias", "1.weight", "1.bias"});
+    CHECK(chain(ones({7, 3})).sizes() == Dims{7, 2});
+    chain->push_back(&relu);
+    CHECK(chain->count() == 3);
+    test::check_throws<ArgumentError>([] { Sequential()(ones({1})); }, "no modules");
+    ModuleList<Linear> list;
+    list->push_back(Linear(2, 2));
+    CHECK(names_of(list->named_parameters()) == std::vector<std::string>{"0.weight", "0.bias"});
+}
+
+}  // namespace pumice::nn

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <numbers>
+
+#include <doctest/doctest.h>
+
+#include "pumice/optim.h"
+#include "pumice/pumice.h"
+#include "support/harness.h"
+
+namespace pumice::optim {
+
+TEST_CASE("schedules warm up linearly, then fall along their curve") {
+    const Tensor p = ones({1}, {kFloat32, true});
+    SGD optimizer({p}, {.lr = 2.0});
+    LinearSchedule linear(optimizer, 4, 12, 0.5);
+    CHECK(optimizer.lr() == doctest::Approx(0.5));
+    for (int step = 1; step <= 20; ++step) {
+        linear.step();
+        const double progress = std::min(1.0, (step - 4) / 8.0);
+        CHECK(optimizer.lr() ==
+              doctest::Approx(step < 4 ? 2.0 * (step + 1) / 4.0 : 2.0 - progress));
+    }
+    SGD other({p}, {.lr = 2.0});
+    CosineSchedule cosine(other, 0, 10);
+    cosine.set_step(5);
+    CHECK(other.lr() == doctest::Approx(1.0));
+    cosine.set_step(3);
+    CHECK(other.lr() == doctest::Approx(1.0 + std::cos(0.3 * std::numbers::pi)));
+    test::check_throws<ArgumentError>([&] { LinearSchedule(other, 5, 5); }, "warmup_steps");
+}
+
+}  // namespace pumice::optim
