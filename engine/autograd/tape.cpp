@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "autograd/tape.h"
 
+#include <utility>
+
 #include "autograd/copy_slices.h"
 #include "autograd/meta.h"
 #include "autograd/op_node.h"
@@ -14,10 +16,7 @@ namespace {
 [[gnu::tls_model("initial-exec")]] thread_local constinit OpNode* pending = nullptr;
 
 IntrusivePtr<OpNode> take_pending() noexcept {
-    IntrusivePtr node(pending);
-    pending->release();
-    pending = nullptr;
-    return node;
+    return IntrusivePtr<OpNode>::adopt(std::exchange(pending, nullptr));
 }
 
 void attach(const Tensor& output, const IntrusivePtr<Node>& node, std::size_t index) noexcept {
@@ -44,9 +43,9 @@ void Tape::prepare(const dispatch::OpCall& call,
                    const dispatch::CallTraits& traits,
                    const dispatch::Decision& /*decision*/) {
     const bool is_in_place = traits.form == dispatch::Form::kInPlace;
-    IntrusivePtr node(new OpNode(call, is_in_place));
-    pending = node.get();
-    pending->retain();
+    auto* node = new OpNode(call, is_in_place);
+    node->retain();
+    pending = node;
 }
 
 void Tape::commit(const dispatch::OpCall& /*call*/,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elementwise operators of two operands, tensor with tensor and tensor with number: one row each in
-// the tables below, formulas in shaders/include/elementwise.glsl.
+// the tables below, formulas in shaders/include/binary.glsl.
 #include <array>
 
 #include <fmt/format.h>
@@ -21,6 +21,7 @@ using dispatch::OpCall;
 using dispatch::OpDef;
 using dispatch::SavedSet;
 using vk::BinaryOp;
+using vk::KernelId;
 
 namespace {
 
@@ -42,7 +43,8 @@ void infer_scalar(const OpCall& call, dispatch::Inferred& inferred) {
         dispatch::contiguous_meta(impl_of(call.inputs[0]).sizes, call.attrs_as<Attrs>().result));
 }
 
-template <BinaryOp kOp, bool kIsScalar>
+// The kernel is the build variant that holds the formula.
+template <BinaryOp kOp, bool kIsScalar, KernelId kKernel>
 void select(const OpCall& call,
             std::span<const Tensor> outputs,
             const vk::Capabilities& caps,
@@ -58,7 +60,7 @@ void select(const OpCall& call,
                                                static_cast<std::uint32_t>(attrs.common),
                                                static_cast<std::uint32_t>(kOp),
                                                kIsScalar ? 1U : 0U};
-    add_map_step({.kernel = vk::KernelId::kElementwiseBinary,
+    add_map_step({.kernel = kKernel,
                   .operands = operands,
                   .bindings = bindings,
                   .spec = spec,
@@ -68,25 +70,25 @@ void select(const OpCall& call,
 }
 
 // Two tensors. `saved` and what each saved operand is for come from the gradient.
-template <BinaryOp kOp>
+template <BinaryOp kOp, KernelId kKernel = KernelId::kElementwiseBinarySimple>
 constexpr OpDef pair(std::string_view name, const SavedSet& saved, BackwardFn backward) {
     const Grad grad = backward == nullptr ? Grad::kNever : Grad::kFormula;
     return {.name = name,
             .inputs = {{{"a", grad}, {"b", grad}}},
             .infer = infer_pair,
-            .select = select<kOp, false>,
+            .select = select<kOp, false, kKernel>,
             .saved = saved,
             .lends = 0b11,
             .backward = backward};
 }
 
 // A tensor and a number.
-template <BinaryOp kOp>
+template <BinaryOp kOp, KernelId kKernel = KernelId::kElementwiseBinarySimple>
 constexpr OpDef with_scalar(std::string_view name, const SavedSet& saved, BackwardFn backward) {
     return {.name = name,
             .inputs = {{{"a", backward == nullptr ? Grad::kNever : Grad::kFormula}}},
             .infer = infer_scalar,
-            .select = select<kOp, true>,
+            .select = select<kOp, true, kKernel>,
             .saved = saved,
             .lends = 1,
             .backward = backward};
@@ -208,7 +210,7 @@ constexpr OpDef kSub = pair<BinaryOp::kSub>("sub", {}, sub_grad);
 constexpr OpDef kMul = pair<BinaryOp::kMul>("mul", kCross, mul_grad);
 constexpr OpDef kDiv =
     pair<BinaryOp::kDiv>("div", {.inputs = 0b11, .input_is_for = {0b10, 0b11}}, div_grad);
-constexpr OpDef kPow = pair<BinaryOp::kPow>("pow", kBoth, pow_grad);
+constexpr OpDef kPow = pair<BinaryOp::kPow, KernelId::kElementwiseBinaryPower>("pow", kBoth, pow_grad);
 constexpr OpDef kMaximum = pair<BinaryOp::kMaximum>("maximum", kBoth, maximum_grad);
 constexpr OpDef kMinimum = pair<BinaryOp::kMinimum>("minimum", kBoth, minimum_grad);
 constexpr OpDef kEq = pair<BinaryOp::kEq>("eq", {}, nullptr);
@@ -225,7 +227,7 @@ constexpr OpDef kSubScalar = with_scalar<BinaryOp::kSub>("sub_scalar", {}, pass_
 constexpr OpDef kRsubScalar = with_scalar<BinaryOp::kRsub>("rsub_scalar", {}, rsub_scalar_grad);
 constexpr OpDef kMulScalar = with_scalar<BinaryOp::kMul>("mul_scalar", {}, mul_scalar_grad);
 constexpr OpDef kDivScalar = with_scalar<BinaryOp::kDiv>("div_scalar", {}, div_scalar_grad);
-constexpr OpDef kPowScalar = with_scalar<BinaryOp::kPow>("pow_scalar", kFirst, pow_scalar_grad);
+constexpr OpDef kPowScalar = with_scalar<BinaryOp::kPow, KernelId::kElementwiseBinaryPower>("pow_scalar", kFirst, pow_scalar_grad);
 constexpr OpDef kEqScalar = with_scalar<BinaryOp::kEq>("eq_scalar", {}, nullptr);
 constexpr OpDef kNeScalar = with_scalar<BinaryOp::kNe>("ne_scalar", {}, nullptr);
 constexpr OpDef kLtScalar = with_scalar<BinaryOp::kLt>("lt_scalar", {}, nullptr);

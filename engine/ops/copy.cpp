@@ -19,7 +19,6 @@ using dispatch::Operand;
 using dispatch::OpCall;
 using dispatch::OpDef;
 using vk::KernelId;
-using vk::UnaryOp;
 
 namespace {
 
@@ -80,16 +79,16 @@ void add_ragged_copy(const Copy& copy, const vk::Capabilities& caps, dispatch::P
     step.work = std::uint64_t{push.count} * 2;
 }
 
-void add_unary(const Copy& copy,
-               UnaryOp op,
-               const MapParams& params,
-               const vk::Capabilities& caps,
-               dispatch::Program& program) {
+void add_copy(const Copy& copy,
+              bool is_fill,
+              const MapParams& params,
+              const vk::Capabilities& caps,
+              dispatch::Program& program) {
     const std::array<const TensorImpl*, 2> operands = {&copy.target, &copy.source};
     const std::array<Operand, 2> bindings = {copy.source_binding, dispatch::output()};
     const std::array<std::uint32_t, 2> spec = {static_cast<std::uint32_t>(copy.source.dtype),
-                                               static_cast<std::uint32_t>(op)};
-    add_map_step({.kernel = KernelId::kElementwiseUnary,
+                                               is_fill ? 1U : 0U};
+    add_map_step({.kernel = KernelId::kElementwiseCopy,
                   .operands = operands,
                   .bindings = bindings,
                   .spec = spec,
@@ -108,7 +107,7 @@ void select_copy(const OpCall& call,
                     .target = impl_of(outputs[0]),
                     .source_binding = dispatch::input(kInput)};
     if (fits_map(copy.target.sizes, call.inputs.subspan(kInput, 1), &outputs[0])) {
-        add_unary(copy, UnaryOp::kIdentity, {}, caps, program);
+        add_copy(copy, false, {}, caps, program);
     } else {
         add_ragged_copy(copy, caps, program);
     }
@@ -119,11 +118,11 @@ void select_fill(const OpCall& call,
                  const vk::Capabilities& caps,
                  dispatch::Program& program) {
     const TensorImpl& target = impl_of(outputs[0]);
-    add_unary({.source = target, .target = target, .source_binding = dispatch::output()},
-              UnaryOp::kFill,
-              call.attrs_as<FillAttrs>().bits,
-              caps,
-              program);
+    add_copy({.source = target, .target = target, .source_binding = dispatch::output()},
+             true,
+             call.attrs_as<FillAttrs>().bits,
+             caps,
+             program);
 }
 
 void infer_same(const OpCall& call, dispatch::Inferred& inferred) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elementwise operators of one operand: one row each in the table below, formulas in
-// shaders/include/elementwise.glsl.
+// shaders/include/unary.glsl.
 #include <array>
 #include <bit>
 #include <cmath>
@@ -23,6 +23,7 @@ using dispatch::BackwardFn;
 using dispatch::Grad;
 using dispatch::OpCall;
 using dispatch::OpDef;
+using vk::KernelId;
 using vk::UnaryOp;
 
 namespace {
@@ -33,6 +34,11 @@ struct Attrs {
     double first = 0.0;
     double second = 0.0;
 };
+
+constexpr KernelId kExponential = KernelId::kElementwiseUnaryExponential;
+constexpr KernelId kAngle = KernelId::kElementwiseUnaryAngle;
+constexpr KernelId kHyperbolic = KernelId::kElementwiseUnaryHyperbolic;
+constexpr KernelId kNormal = KernelId::kElementwiseUnaryNormal;
 
 /// Which dtype comes out.
 enum class Result : std::uint8_t { kSame, kFloating, kBool };
@@ -46,7 +52,8 @@ void infer(const OpCall& call, dispatch::Inferred& inferred) {
     inferred.push_back(dispatch::contiguous_meta(x.sizes, dtype));
 }
 
-template <UnaryOp kOp>
+// The kernel is the build variant that holds the formula.
+template <UnaryOp kOp, KernelId kKernel>
 void select(const OpCall& call,
             std::span<const Tensor> outputs,
             const vk::Capabilities& caps,
@@ -56,7 +63,7 @@ void select(const OpCall& call,
     const std::array<dispatch::Operand, 2> bindings = {dispatch::input(0), dispatch::output()};
     const std::array<std::uint32_t, 2> spec = {static_cast<std::uint32_t>(operands[1]->dtype),
                                                static_cast<std::uint32_t>(kOp)};
-    add_map_step({.kernel = vk::KernelId::kElementwiseUnary,
+    add_map_step({.kernel = kKernel,
                   .operands = operands,
                   .bindings = bindings,
                   .spec = spec,
@@ -68,12 +75,12 @@ void select(const OpCall& call,
 constexpr std::uint32_t kReadsInput = 1;
 constexpr std::uint32_t kReadsOutput = 2;
 
-template <UnaryOp kOp, Result kResult>
+template <UnaryOp kOp, Result kResult, KernelId kKernel = KernelId::kElementwiseUnarySimple>
 constexpr OpDef row(std::string_view name, std::uint32_t reads, BackwardFn backward) {
     return {.name = name,
             .inputs = {{{"x", backward == nullptr ? Grad::kNever : Grad::kFormula}}},
             .infer = infer<kResult>,
-            .select = select<kOp>,
+            .select = select<kOp, kKernel>,
             .saved = {.inputs = reads & kReadsInput, .outputs = reads >> 1U},
             .lends = 1,
             .backward = backward};
@@ -245,25 +252,25 @@ constexpr OpDef kSqrt = row<UnaryOp::kSqrt, Result::kFloating>("sqrt", kReadsOut
 constexpr OpDef kRsqrt = row<UnaryOp::kRsqrt, Result::kFloating>("rsqrt", kReadsOutput, rsqrt_grad);
 constexpr OpDef kReciprocal =
     row<UnaryOp::kReciprocal, Result::kFloating>("reciprocal", kReadsOutput, reciprocal_grad);
-constexpr OpDef kExp = row<UnaryOp::kExp, Result::kFloating>("exp", kReadsOutput, exp_grad);
-constexpr OpDef kLog = row<UnaryOp::kLog, Result::kFloating>("log", kReadsInput, log_grad);
-constexpr OpDef kLog1p = row<UnaryOp::kLog1p, Result::kFloating>("log1p", kReadsInput, log1p_grad);
-constexpr OpDef kSin = row<UnaryOp::kSin, Result::kFloating>("sin", kReadsInput, sin_grad);
-constexpr OpDef kCos = row<UnaryOp::kCos, Result::kFloating>("cos", kReadsInput, cos_grad);
-constexpr OpDef kTanh = row<UnaryOp::kTanh, Result::kFloating>("tanh", kReadsOutput, tanh_grad);
-constexpr OpDef kSinh = row<UnaryOp::kSinh, Result::kFloating>("sinh", kReadsInput, sinh_grad);
-constexpr OpDef kCosh = row<UnaryOp::kCosh, Result::kFloating>("cosh", kReadsInput, cosh_grad);
-constexpr OpDef kAsinh = row<UnaryOp::kAsinh, Result::kFloating>("asinh", kReadsInput, asinh_grad);
-constexpr OpDef kErf = row<UnaryOp::kErf, Result::kFloating>("erf", kReadsInput, erf_grad);
+constexpr OpDef kExp = row<UnaryOp::kExp, Result::kFloating, kExponential>("exp", kReadsOutput, exp_grad);
+constexpr OpDef kLog = row<UnaryOp::kLog, Result::kFloating, kExponential>("log", kReadsInput, log_grad);
+constexpr OpDef kLog1p = row<UnaryOp::kLog1p, Result::kFloating, kExponential>("log1p", kReadsInput, log1p_grad);
+constexpr OpDef kSin = row<UnaryOp::kSin, Result::kFloating, kAngle>("sin", kReadsInput, sin_grad);
+constexpr OpDef kCos = row<UnaryOp::kCos, Result::kFloating, kAngle>("cos", kReadsInput, cos_grad);
+constexpr OpDef kTanh = row<UnaryOp::kTanh, Result::kFloating, kHyperbolic>("tanh", kReadsOutput, tanh_grad);
+constexpr OpDef kSinh = row<UnaryOp::kSinh, Result::kFloating, kHyperbolic>("sinh", kReadsInput, sinh_grad);
+constexpr OpDef kCosh = row<UnaryOp::kCosh, Result::kFloating, kHyperbolic>("cosh", kReadsInput, cosh_grad);
+constexpr OpDef kAsinh = row<UnaryOp::kAsinh, Result::kFloating, kHyperbolic>("asinh", kReadsInput, asinh_grad);
+constexpr OpDef kErf = row<UnaryOp::kErf, Result::kFloating, kNormal>("erf", kReadsInput, erf_grad);
 constexpr OpDef kSigmoid =
-    row<UnaryOp::kSigmoid, Result::kFloating>("sigmoid", kReadsOutput, sigmoid_grad);
+    row<UnaryOp::kSigmoid, Result::kFloating, kExponential>("sigmoid", kReadsOutput, sigmoid_grad);
 constexpr OpDef kRelu = row<UnaryOp::kRelu, Result::kSame>("relu", kReadsOutput, relu_grad);
-constexpr OpDef kGelu = row<UnaryOp::kGelu, Result::kFloating>("gelu", kReadsInput, gelu_grad);
+constexpr OpDef kGelu = row<UnaryOp::kGelu, Result::kFloating, kNormal>("gelu", kReadsInput, gelu_grad);
 constexpr OpDef kGeluTanh =
-    row<UnaryOp::kGeluTanh, Result::kFloating>("gelu_tanh", kReadsInput, gelu_tanh_grad);
-constexpr OpDef kSilu = row<UnaryOp::kSilu, Result::kFloating>("silu", kReadsInput, silu_grad);
+    row<UnaryOp::kGeluTanh, Result::kFloating, kExponential>("gelu_tanh", kReadsInput, gelu_tanh_grad);
+constexpr OpDef kSilu = row<UnaryOp::kSilu, Result::kFloating, kExponential>("silu", kReadsInput, silu_grad);
 constexpr OpDef kSoftplus =
-    row<UnaryOp::kSoftplus, Result::kFloating>("softplus", kReadsInput, softplus_grad);
+    row<UnaryOp::kSoftplus, Result::kFloating, kExponential>("softplus", kReadsInput, softplus_grad);
 constexpr OpDef kClamp = row<UnaryOp::kClamp, Result::kSame>("clamp", kReadsInput, clamp_grad);
 constexpr OpDef kNanToNum =
     row<UnaryOp::kNanToNum, Result::kSame>("nan_to_num", kReadsInput, nan_to_num_grad);

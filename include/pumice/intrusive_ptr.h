@@ -59,6 +59,13 @@ public:
         }
     }
 
+    /// Takes over a count that the caller holds.
+    static IntrusivePtr adopt(T* object) noexcept {
+        IntrusivePtr pointer;
+        pointer.object_ = object;
+        return pointer;
+    }
+
     T* get() const noexcept { return object_; }
     T& operator*() const noexcept { return *object_; }
     T* operator->() const noexcept { return object_; }

@@ -151,16 +151,10 @@ Tensor ForecasterImpl::features(const Tensor& values,
                -1);
 }
 
-Prediction ForecasterImpl::forward(const Tensor& context, std::int64_t patch_count) {
+// A function of its own, so that everything but its result dies before the encoder's peak.
+ForecasterImpl::Embedded ForecasterImpl::embed(const Tensor& context,
+                                               std::int64_t patch_count) const {
     const std::int64_t patch = config_.patch_length;
-    if (context.dim() != 2 || context.size(1) < 1 || context.size(1) > config_.context_length ||
-        patch_count < 1 || patch_count * patch > config_.horizon_length) {
-        throw pumice::ShapeError(
-            "forecaster",
-            "wanted a context [B, 1.." + std::to_string(config_.context_length) +
-                "] and at most " + std::to_string(config_.horizon_length) + " steps; got " +
-                to_string(context.sizes()) + " and " + std::to_string(patch_count * patch));
-    }
     const std::int64_t missing = (patch - context.size(1) % patch) % patch;
     const Tensor padded = pad(context, {missing, 0}, kNaN);
     const std::int64_t rows = padded.size(0);
@@ -175,24 +169,44 @@ Prediction ForecasterImpl::forward(const Tensor& context, std::int64_t patch_cou
     const Tensor tokens = input_patch_embedding_(features(values, observed, patch_count));
     const Tensor reg = expand(reg_token_.view({1, 1, config_.model_dim}),
                               {rows, 1, config_.model_dim});
-    Tensor hidden = pumice::cat({tokens.narrow(1, 0, context_patches),
-                         reg,
-                         tokens.narrow(1, context_patches, patch_count)},
-                        1);
+    Tensor sequence = pumice::cat({tokens.narrow(1, 0, context_patches),
+                                  reg,
+                                  tokens.narrow(1, context_patches, patch_count)},
+                                 1);
     const Tensor has_values = any(is_observed.view({rows, context_patches, patch}), {2});
     const Tensor mask = pumice::cat({has_values, pumice::ones({rows, 1 + patch_count}, pumice::kBool)}, 1)
                             .view({rows, 1, 1, context_patches + 1 + patch_count});
-    for (const EncoderBlock& block : *blocks_) {
-        hidden = block->forward(std::move(hidden), mask);
+    return {.tokens = std::move(sequence),
+            .mask = mask,
+            .loc = std::move(norm.loc),
+            .scale = std::move(norm.scale)};
+}
+
+Prediction ForecasterImpl::forward(const Tensor& context, std::int64_t patch_count) {
+    const std::int64_t patch = config_.patch_length;
+    if (context.dim() != 2 || context.size(1) < 1 || context.size(1) > config_.context_length ||
+        patch_count < 1 || patch_count * patch > config_.horizon_length) {
+        throw pumice::ShapeError(
+            "forecaster",
+            "wanted a context [B, 1.." + std::to_string(config_.context_length) +
+                "] and at most " + std::to_string(config_.horizon_length) + " steps; got " +
+                to_string(context.sizes()) + " and " + std::to_string(patch_count * patch));
     }
-    const Tensor last = final_norm_(hidden.narrow(1, context_patches + 1, patch_count));
+    const std::int64_t rows = context.size(0);
+    Embedded embedded = embed(context, patch_count);
+    Tensor hidden = std::move(embedded.tokens);
+    for (const EncoderBlock& block : *blocks_) {
+        hidden = block->forward(std::move(hidden), embedded.mask);
+    }
+    const std::int64_t token_count = hidden.size(1);
+    const Tensor last = final_norm_(hidden.narrow(1, token_count - patch_count, patch_count));
     const std::int64_t quantile_count = quantiles_.numel();
     const Tensor patches = output_patch_embedding_(last)
                                .view({rows, patch_count, quantile_count, patch})
                                .permute({0, 1, 3, 2});
     return {.normalised = reshape(patches, {rows, patch_count * patch, quantile_count}),
-            .loc = std::move(norm.loc),
-            .scale = std::move(norm.scale)};
+            .loc = std::move(embedded.loc),
+            .scale = std::move(embedded.scale)};
 }
 
 Tensor ForecasterImpl::predict(const Tensor& context, std::int64_t patch_count) {

@@ -84,7 +84,16 @@ public:
     const Config& config() const noexcept { return config_; }
 
 private:
+    /// What the encoder starts from.
+    struct Embedded {
+        pumice::Tensor tokens;  ///< [B, N + 1 + patches, D]: context, REG, future
+        pumice::Tensor mask;    ///< bool [B, 1, 1, N + 1 + patches]
+        pumice::Tensor loc;
+        pumice::Tensor scale;
+    };
+
     void initialise();
+    Embedded embed(const pumice::Tensor& context, std::int64_t patch_count) const;
     /// Patches of time, value and mask features, context and future: [B, N, 3P].
     pumice::Tensor features(const pumice::Tensor& values,
                             const pumice::Tensor& observed,

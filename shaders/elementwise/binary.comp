@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// y = op(a, b), element by element, b a tensor or one number; the formulas are in elementwise.glsl,
-// the frame in layout.glsl. Operands are rounded to the common dtype first.
+// y = op(a, b), element by element, b a tensor or one number; the formulas are in binary.glsl, the
+// frame in layout.glsl. Operands are rounded to the common dtype first.
 //
 // Bindings: 0 a, any strides; 1 b, any strides (a once more if b is a number); 2 y.
 // Push constants: see layout.glsl; params = b if it is a number, then p1 of
@@ -9,8 +9,9 @@
 //   5 A_DTYPE       0 to 6 (pumice::DType), default 0
 //   6 B_DTYPE       0 to 6, default 0
 //   7 COMMON_DTYPE  0 to 6, default 0
-//   8 OP            kBinary*, default add
+//   8 OP            kBinary* of the variant's group, default add
 //   9 B_IS_NUMBER   default false
+//@variant FORMULA = simple exponential normal power
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
@@ -18,7 +19,7 @@ layout(std430, set = 0, binding = 0) readonly buffer A { uint a_words[]; };
 layout(std430, set = 0, binding = 1) readonly buffer B { uint b_words[]; };
 layout(std430, set = 0, binding = 2) buffer Output { uint output_words[]; };
 
-#include "elementwise.glsl"
+#include "binary.glsl"
 #include "layout.glsl"
 
 layout(constant_id = 5) const uint A_DTYPE = 0u;

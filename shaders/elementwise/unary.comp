@@ -1,39 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// y = op(x), element by element; the formulas are in elementwise.glsl, the frame in layout.glsl.
+// y = op(x), element by element; the formulas are in unary.glsl, the frame in layout.glsl.
 //
 // Bindings: 0 x, any strides; 1 y.
 // Push constants: see layout.glsl; params = p0, p1, p2 of the formula.
 // Specialization constants, after those of layout.glsl:
 //   5 X_DTYPE  0 to 6 (pumice::DType), default 0
-//   6 OP       kUnary*, default neg
+//   6 OP       kUnary* of the variant's group, default neg
+//@variant FORMULA = simple exponential angle hyperbolic normal
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
 layout(std430, set = 0, binding = 0) readonly buffer X { uint x_words[]; };
 layout(std430, set = 0, binding = 1) buffer Output { uint output_words[]; };
 
-#include "convert.glsl"
-#include "elementwise.glsl"
 #include "layout.glsl"
+#include "unary.glsl"
 
 layout(constant_id = 5) const uint X_DTYPE = 0u;
 layout(constant_id = 6) const uint OP = 0u;
 
 uint result_bits(uvec4 index) {
-    float p0 = uintBitsToFloat(map.params[0]);
-    if (OP == kUnaryFill) {
-        return is_float_dtype(OUT_DTYPE) ? encode_float(p0, OUT_DTYPE)
-                                         : encode_int(int(map.params[0]), OUT_DTYPE);
-    }
     uint at = element_at(1u, index);
     uint word = x_words[word_index(at, X_DTYPE)];
-    if (OP == kUnaryIdentity) {
-        return convert_bits(word, at, X_DTYPE, OUT_DTYPE);
-    }
     if (is_float_dtype(X_DTYPE) || is_float_dtype(OUT_DTYPE)) {
         float y = unary_float(OP,
                               decode_float(word, at, X_DTYPE),
-                              p0,
+                              uintBitsToFloat(map.params[0]),
                               uintBitsToFloat(map.params[1]),
                               uintBitsToFloat(map.params[2]));
         return encode_float(y, OUT_DTYPE);

@@ -17,7 +17,7 @@ layout(local_size_x_id = 0) in;
 
 #include "dtype.glsl"
 #include "grid.glsl"
-#include "math.glsl"
+#include "math_angle.glsl"
 #include "philox.glsl"
 #include "random_kind.glsl"
 

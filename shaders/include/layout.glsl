@@ -94,21 +94,27 @@ uint element_at(const uint operand, uvec4 index) {
     return at;
 }
 
-// Merges an element into a word whose other bits belong to somebody else.
-void write_element(uint at, uint bits) {
-    store_masked(output_words, at, bits, OUT_DTYPE);
-}
-
-// One word of a contiguous output; the first and last may be shared with neighbours outside.
-void write_word(uint word) {
-    uint first = word << word_shift(OUT_DTYPE);
+// A scattered element stands alone in its word; a contiguous output is written word by word, of
+// which the first and last may be shared with neighbours outside.
+void write_unit(uint unit) {
+    bool is_scattered = LAYOUT == kLayoutScattered;
+    uint word = (map.offsets[0] >> word_shift(OUT_DTYPE)) + unit;
+    uint lanes = is_scattered ? 1u : elements_per_word(OUT_DTYPE);
     uint packed = 0u;
     uint mask = 0u;
-    for (uint lane = 0u; lane < elements_per_word(OUT_DTYPE); ++lane) {
-        uint element = first + lane - map.offsets[0];  // wraps before the first
+    for (uint lane = 0u; lane < lanes; ++lane) {
+        // Wraps before the first element of the output.
+        uint element = is_scattered ? unit
+                                    : (word << word_shift(OUT_DTYPE)) + lane - map.offsets[0];
         if (element < map.count) {
-            packed |= place_bits(result_bits(index_of(element)), lane, OUT_DTYPE);
-            mask |= place_bits(element_mask(OUT_DTYPE), lane, OUT_DTYPE);
+            uvec4 index = index_of(element);
+            uint at = lane;
+            if (is_scattered) {
+                at = element_at(0u, index);
+                word = word_index(at, OUT_DTYPE);
+            }
+            packed |= place_bits(result_bits(index), at, OUT_DTYPE);
+            mask |= place_bits(element_mask(OUT_DTYPE), at, OUT_DTYPE);
         }
     }
     if (mask == 0xffffffffu) {
@@ -122,18 +128,7 @@ void write_word(uint word) {
 void main() {
     uint first = linear_group() * gl_WorkGroupSize.x * WORDS + gl_LocalInvocationID.x;
     for (uint i = 0u; i < WORDS; ++i) {
-        uint unit = first + i * gl_WorkGroupSize.x;
-        if (LAYOUT == kLayoutScattered || word_shift(OUT_DTYPE) == 0u) {
-            if (unit < map.count) {
-                uvec4 index = index_of(unit);
-                uint bits = result_bits(index);
-                write_element(LAYOUT == kLayoutScattered ? element_at(0u, index)
-                                                         : map.offsets[0] + unit,
-                              bits);
-            }
-        } else {
-            write_word((map.offsets[0] >> word_shift(OUT_DTYPE)) + unit);
-        }
+        write_unit(first + i * gl_WorkGroupSize.x);
     }
 }
 

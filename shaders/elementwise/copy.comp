@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// y = x converted to y's dtype, or one value, element by element; the frame is in layout.glsl.
+//
+// Bindings: 0 x, any strides (y once more to fill); 1 y, any strides.
+// Push constants: see layout.glsl; params[0] = the value: bits of a float or of an int.
+// Specialization constants, after those of layout.glsl:
+//   5 X_DTYPE  0 to 6 (pumice::DType), default 0
+//   6 IS_FILL  default false
+#version 450
+#extension GL_GOOGLE_include_directive : require
+
+layout(std430, set = 0, binding = 0) readonly buffer X { uint x_words[]; };
+layout(std430, set = 0, binding = 1) buffer Output { uint output_words[]; };
+
+#include "convert.glsl"
+#include "layout.glsl"
+
+layout(constant_id = 5) const uint X_DTYPE = 0u;
+layout(constant_id = 6) const bool IS_FILL = false;
+
+uint result_bits(uvec4 index) {
+    if (IS_FILL) {
+        return is_float_dtype(OUT_DTYPE) ? encode_float(uintBitsToFloat(map.params[0]), OUT_DTYPE)
+                                         : encode_int(int(map.params[0]), OUT_DTYPE);
+    }
+    uint at = element_at(1u, index);
+    return convert_bits(x_words[word_index(at, X_DTYPE)], at, X_DTYPE, OUT_DTYPE);
+}
