@@ -24,6 +24,9 @@ SavedTensor save(const Tensor& tensor) noexcept {
 }  // namespace
 
 const Tensor& SavedTensor::unpack(std::string_view op) const {
+    if (!tensor.defined()) {
+        return tensor;  // an optional operand that was not given
+    }
     const TensorImpl& impl = impl_of(tensor);
     if (impl.version && impl.version->value() != version) {
         throw GradModeError(

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/factory.h"
 #include "ops/scalar_bits.h"
 #include "ops/walk.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
 
 namespace pumice::ops {
 
@@ -113,13 +114,10 @@ Tensor arange(const Scalar& start,
               const TensorOptions& options) {
     // Integer dtypes take the integer parts, as in PyTorch.
     const auto number = [&](const Scalar& value) {
-        return is_floating_point(options.dtype) ? value.to_double()
-                                                : std::trunc(value.to_double());
+        return is_floating_point(options.dtype) ? value.to_double() : std::trunc(value.to_double());
     };
-    const ops::ArangeAttrs attrs{.start = number(start),
-                                 .end = number(end),
-                                 .step = number(step),
-                                 .dtype = options.dtype};
+    const ops::ArangeAttrs attrs{
+        .start = number(start), .end = number(end), .step = number(step), .dtype = options.dtype};
     return ops::make(ops::kArange, attrs, options.requires_grad);
 }
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Views of any geometry: as_strided, unfold.
-#include <algorithm>
-#include <array>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/strided_sum.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
 
 namespace pumice::ops {
 
@@ -84,16 +85,13 @@ void backward_as_strided(BackwardCall& call) {
         strides.push_back(attrs.input_strides[static_cast<std::size_t>(d)]);
     }
     const std::int64_t first = std::min(attrs.offset, attrs.input_offset);
-    const std::int64_t end =
-        std::max(attrs.offset + hull_elements(attrs.sizes, attrs.strides),
-                 attrs.input_offset + hull_elements(sizes, strides));
+    const std::int64_t end = std::max(attrs.offset + hull_elements(attrs.sizes, attrs.strides),
+                                      attrs.input_offset + hull_elements(sizes, strides));
     const Dims span{end - first};
     Tensor sums = strided_sum(call.grad(), span, attrs.strides, attrs.offset - first);
     if (may_overlap(sizes, strides)) {
-        const Tensor names = strided_sum(ones(sizes, call.input_dtype(0)),
-                                         span,
-                                         strides,
-                                         attrs.input_offset - first);
+        const Tensor names = strided_sum(
+            ones(sizes, call.input_dtype(0)), span, strides, attrs.input_offset - first);
         sums = div(sums, names);
     }
     call.set(0, as_strided(sums, sizes, strides, attrs.input_offset - first));
@@ -116,8 +114,7 @@ void infer_unfold(const OpCall& call, Inferred& inferred) {
                                         dim,
                                         describe(call.inputs[0])));
     }
-    OutputMeta& meta =
-        inferred.emplace_back(OutputMeta{x.sizes, x.strides, x.offset, x.dtype});
+    OutputMeta& meta = inferred.emplace_back(OutputMeta{x.sizes, x.strides, x.offset, x.dtype});
     meta.sizes[dim] = (x.sizes[dim] - attrs.length) / attrs.step + 1;
     meta.strides[dim] *= attrs.step;
     meta.sizes.push_back(attrs.length);

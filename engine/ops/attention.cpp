@@ -212,8 +212,8 @@ bool is_in_pairs(const Tensor& tensor, std::uint32_t offset, std::span<const std
 
 // Rows of queries a subgroup holds: as many as the registers take beside the result's columns.
 std::uint32_t choose_rows(std::uint32_t query_count, std::uint32_t cols_per_lane) noexcept {
-    if (query_count <= 4) {
-        return query_count == 1 ? 1 : 4;
+    if (query_count == 1) {
+        return 1;
     }
     return query_count <= 8 || cols_per_lane > 4 ? 8 : 16;
 }

@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include "dispatch/corridor.h"
 #include "ops/all_ops.h"
-#include "ops/map_step.h"
+#include "ops/binary.h"
+#include "ops/gradients.h"
 #include "ops/promote.h"
 #include "pumice/error.h"
 #include "pumice/ops.h"
@@ -15,95 +15,18 @@
 namespace pumice::ops {
 
 using dispatch::BackwardCall;
-using dispatch::BackwardFn;
-using dispatch::Grad;
-using dispatch::OpCall;
 using dispatch::OpDef;
-using dispatch::SavedSet;
 using vk::BinaryOp;
 using vk::KernelId;
 
 namespace {
-
-struct Attrs {
-    DType common = kFloat32;  ///< dtype both operands are brought to
-    DType result = kFloat32;
-    MapParams bits{};         ///< scalar operand and alpha, as the common dtype's kernel reads them
-    double scalar = 0.0;
-    double alpha = 1.0;
-};
-
-void infer_pair(const OpCall& call, dispatch::Inferred& inferred) {
-    inferred.push_back(dispatch::contiguous_meta(broadcast_sizes(call.def.name, call.inputs),
-                                                 call.attrs_as<Attrs>().result));
-}
-
-void infer_scalar(const OpCall& call, dispatch::Inferred& inferred) {
-    inferred.push_back(
-        dispatch::contiguous_meta(impl_of(call.inputs[0]).sizes, call.attrs_as<Attrs>().result));
-}
-
-// The kernel is the build variant that holds the formula.
-template <BinaryOp kOp, bool kIsScalar, KernelId kKernel>
-void select(const OpCall& call,
-            std::span<const Tensor> outputs,
-            const vk::Capabilities& caps,
-            dispatch::Program& program) {
-    constexpr std::size_t kOther = kIsScalar ? 0 : 1;
-    const auto& attrs = call.attrs_as<Attrs>();
-    const std::array<const TensorImpl*, 3> operands = {
-        &impl_of(outputs[0]), &impl_of(call.inputs[0]), &impl_of(call.inputs[kOther])};
-    const std::array<dispatch::Operand, 3> bindings = {
-        dispatch::input(0), dispatch::input(kOther), dispatch::output()};
-    const std::array<std::uint32_t, 5> spec = {static_cast<std::uint32_t>(operands[1]->dtype),
-                                               static_cast<std::uint32_t>(operands[2]->dtype),
-                                               static_cast<std::uint32_t>(attrs.common),
-                                               static_cast<std::uint32_t>(kOp),
-                                               kIsScalar ? 1U : 0U};
-    add_map_step({.kernel = kKernel,
-                  .operands = operands,
-                  .bindings = bindings,
-                  .spec = spec,
-                  .params = attrs.bits},
-                 caps,
-                 program);
-}
-
-// Two tensors. `saved` and what each saved operand is for come from the gradient.
-template <BinaryOp kOp, KernelId kKernel = KernelId::kElementwiseBinarySimple>
-constexpr OpDef pair(std::string_view name, const SavedSet& saved, BackwardFn backward) {
-    const Grad grad = backward == nullptr ? Grad::kNever : Grad::kFormula;
-    return {.name = name,
-            .inputs = {{{"a", grad}, {"b", grad}}},
-            .infer = infer_pair,
-            .select = select<kOp, false, kKernel>,
-            .saved = saved,
-            .lends = 0b11,
-            .backward = backward};
-}
-
-// A tensor and a number.
-template <BinaryOp kOp, KernelId kKernel = KernelId::kElementwiseBinarySimple>
-constexpr OpDef with_scalar(std::string_view name, const SavedSet& saved, BackwardFn backward) {
-    return {.name = name,
-            .inputs = {{{"a", backward == nullptr ? Grad::kNever : Grad::kFormula}}},
-            .infer = infer_scalar,
-            .select = select<kOp, true, kKernel>,
-            .saved = saved,
-            .lends = 1,
-            .backward = backward};
-}
-
-void give(BackwardCall& call, std::size_t input, Tensor gradient) {
-    call.set(input, sum_to_size(std::move(gradient), call.input_sizes(input)));
-}
 
 void add_grad(BackwardCall& call) {
     if (call.needs(0)) {
         give(call, 0, call.grad());
     }
     if (call.needs(1)) {
-        const double alpha = call.attrs_as<Attrs>().alpha;
+        const double alpha = call.attrs_as<BinaryAttrs>().alpha;
         give(call, 1, alpha == 1.0 ? call.grad() : mul(call.grad(), alpha));
     }
 }
@@ -113,7 +36,7 @@ void sub_grad(BackwardCall& call) {
         give(call, 0, call.grad());
     }
     if (call.needs(1)) {
-        give(call, 1, mul(call.grad(), -call.attrs_as<Attrs>().alpha));
+        give(call, 1, mul(call.grad(), -call.attrs_as<BinaryAttrs>().alpha));
     }
 }
 
@@ -142,36 +65,37 @@ void pow_grad(BackwardCall& call) {
     const Tensor b = call.input(1);
     if (call.needs(0)) {
         const Tensor slope = mul(b, pow(a, sub(b, 1.0)));
-        give(call, 0, mul(call.grad(), where(eq(b, 0.0), zeros_like(slope), slope)));
+        give(call, 0, keep_where(mul(call.grad(), slope), ne(b, 0.0)));
     }
     if (call.needs(1)) {
         const Tensor slope = mul(pow(a, b), log(a));
-        const Tensor is_flat = logical_and(eq(a, 0.0), ge(b, 0.0));
-        give(call, 1, mul(call.grad(), where(is_flat, zeros_like(slope), slope)));
+        const Tensor is_steep = logical_or(ne(a, 0.0), lt(b, 0.0));
+        give(call, 1, keep_where(mul(call.grad(), slope), is_steep));
     }
 }
 
-// The chosen operand gets the gradient; equal ones share it.
-void share(BackwardCall& call, const Tensor& a_wins, const Tensor& b_wins) {
-    const Tensor half = mul(call.grad(), 0.5);
+// An operand that is beaten gets nothing; equal ones share the gradient.
+void share(BackwardCall& call, const Tensor& a_loses, const Tensor& b_loses) {
+    const Tensor is_tie = eq(call.input(0), call.input(1));
+    const Tensor shared = where(is_tie, mul(call.grad(), 0.5), call.grad());
     if (call.needs(0)) {
-        give(call, 0, where(a_wins, call.grad(), where(b_wins, zeros_like(half), half)));
+        give(call, 0, keep_where(shared, logical_not(a_loses)));
     }
     if (call.needs(1)) {
-        give(call, 1, where(b_wins, call.grad(), where(a_wins, zeros_like(half), half)));
+        give(call, 1, keep_where(shared, logical_not(b_loses)));
     }
 }
 
 void maximum_grad(BackwardCall& call) {
     const Tensor a = call.input(0);
     const Tensor b = call.input(1);
-    share(call, gt(a, b), lt(a, b));
+    share(call, lt(a, b), gt(a, b));
 }
 
 void minimum_grad(BackwardCall& call) {
     const Tensor a = call.input(0);
     const Tensor b = call.input(1);
-    share(call, lt(a, b), gt(a, b));
+    share(call, gt(a, b), lt(a, b));
 }
 
 void pass_grad(BackwardCall& call) {
@@ -183,36 +107,31 @@ void rsub_scalar_grad(BackwardCall& call) {
 }
 
 void mul_scalar_grad(BackwardCall& call) {
-    call.set(0, mul(call.grad(), call.attrs_as<Attrs>().scalar));
+    call.set(0, mul(call.grad(), call.attrs_as<BinaryAttrs>().scalar));
 }
 
 void div_scalar_grad(BackwardCall& call) {
-    call.set(0, div(call.grad(), call.attrs_as<Attrs>().scalar));
+    call.set(0, div(call.grad(), call.attrs_as<BinaryAttrs>().scalar));
 }
 
 void pow_scalar_grad(BackwardCall& call) {
-    const double exponent = call.attrs_as<Attrs>().scalar;
+    const double exponent = call.attrs_as<BinaryAttrs>().scalar;
     call.set(0,
              exponent == 0.0
                  ? zeros_like(call.grad())
                  : mul(call.grad(), mul(pow(call.input(0), exponent - 1.0), exponent)));
 }
 
-// Each operand is saved for the other's gradient.
-constexpr SavedSet kCross = {.inputs = 0b11, .input_is_for = {0b10, 0b01}};
-constexpr SavedSet kBoth = {.inputs = 0b11};
-constexpr SavedSet kFirst = {.inputs = 0b01};
-
 }  // namespace
 
 constexpr OpDef kAdd = pair<BinaryOp::kAdd>("add", {}, add_grad);
 constexpr OpDef kSub = pair<BinaryOp::kSub>("sub", {}, sub_grad);
-constexpr OpDef kMul = pair<BinaryOp::kMul>("mul", kCross, mul_grad);
+constexpr OpDef kMul = pair<BinaryOp::kMul>("mul", kSavedCross, mul_grad);
 constexpr OpDef kDiv =
     pair<BinaryOp::kDiv>("div", {.inputs = 0b11, .input_is_for = {0b10, 0b11}}, div_grad);
-constexpr OpDef kPow = pair<BinaryOp::kPow, KernelId::kElementwiseBinaryPower>("pow", kBoth, pow_grad);
-constexpr OpDef kMaximum = pair<BinaryOp::kMaximum>("maximum", kBoth, maximum_grad);
-constexpr OpDef kMinimum = pair<BinaryOp::kMinimum>("minimum", kBoth, minimum_grad);
+constexpr OpDef kPow = pair<BinaryOp::kPow, KernelId::kElementwiseBinaryPower>("pow", kSavedBoth, pow_grad);
+constexpr OpDef kMaximum = pair<BinaryOp::kMaximum>("maximum", kSavedBoth, maximum_grad);
+constexpr OpDef kMinimum = pair<BinaryOp::kMinimum>("minimum", kSavedBoth, minimum_grad);
 constexpr OpDef kEq = pair<BinaryOp::kEq>("eq", {}, nullptr);
 constexpr OpDef kNe = pair<BinaryOp::kNe>("ne", {}, nullptr);
 constexpr OpDef kLt = pair<BinaryOp::kLt>("lt", {}, nullptr);
@@ -227,7 +146,7 @@ constexpr OpDef kSubScalar = with_scalar<BinaryOp::kSub>("sub_scalar", {}, pass_
 constexpr OpDef kRsubScalar = with_scalar<BinaryOp::kRsub>("rsub_scalar", {}, rsub_scalar_grad);
 constexpr OpDef kMulScalar = with_scalar<BinaryOp::kMul>("mul_scalar", {}, mul_scalar_grad);
 constexpr OpDef kDivScalar = with_scalar<BinaryOp::kDiv>("div_scalar", {}, div_scalar_grad);
-constexpr OpDef kPowScalar = with_scalar<BinaryOp::kPow, KernelId::kElementwiseBinaryPower>("pow_scalar", kFirst, pow_scalar_grad);
+constexpr OpDef kPowScalar = with_scalar<BinaryOp::kPow, KernelId::kElementwiseBinaryPower>("pow_scalar", kSavedFirst, pow_scalar_grad);
 constexpr OpDef kEqScalar = with_scalar<BinaryOp::kEq>("eq_scalar", {}, nullptr);
 constexpr OpDef kNeScalar = with_scalar<BinaryOp::kNe>("ne_scalar", {}, nullptr);
 constexpr OpDef kLtScalar = with_scalar<BinaryOp::kLt>("lt_scalar", {}, nullptr);
@@ -256,7 +175,7 @@ static_assert(all_well_formed());
 /// What decides the dtypes of a row.
 enum class Kind : std::uint8_t { kArithmetic, kDivision, kComparison };
 
-void set_dtypes(Attrs& attrs, DType common, Kind kind) {
+void set_dtypes(BinaryAttrs& attrs, DType common, Kind kind) {
     attrs.common = kind == Kind::kDivision ? floating(common) : common;
     attrs.result = kind == Kind::kComparison ? kBool : attrs.common;
 }
@@ -270,10 +189,10 @@ void check_alpha(std::string_view op, DType common, const Scalar& alpha) {
     }
 }
 
-Attrs pair_attrs(const OpDef& def, const Tensor& a, const Tensor& b, Kind kind, const Scalar& alpha) {
+BinaryAttrs pair_attrs(const OpDef& def, const Tensor& a, const Tensor& b, Kind kind, const Scalar& alpha) {
     checked_impl(a, def.name.data());
     checked_impl(b, def.name.data());
-    Attrs attrs;
+    BinaryAttrs attrs;
     set_dtypes(attrs, result_type(a, b), kind);
     check_alpha(def.name, attrs.common, alpha);
     attrs.bits[1] = scalar_word(alpha, attrs.common);
@@ -281,9 +200,9 @@ Attrs pair_attrs(const OpDef& def, const Tensor& a, const Tensor& b, Kind kind, 
     return attrs;
 }
 
-Attrs scalar_attrs(const OpDef& def, const Tensor& a, const Scalar& b, Kind kind) {
+BinaryAttrs scalar_attrs(const OpDef& def, const Tensor& a, const Scalar& b, Kind kind) {
     checked_impl(a, def.name.data());
-    Attrs attrs;
+    BinaryAttrs attrs;
     set_dtypes(attrs, result_type(a, b), kind);
     attrs.bits = {scalar_word(b, attrs.common), scalar_word(1, attrs.common)};
     attrs.scalar = b.to_double();
@@ -291,20 +210,21 @@ Attrs scalar_attrs(const OpDef& def, const Tensor& a, const Scalar& b, Kind kind
 }
 
 Tensor run(const OpDef& def, Tensor a, Tensor b, Kind kind, const Scalar& alpha = 1) {
-    const Attrs attrs = pair_attrs(def, a, b, kind, alpha);
+    const BinaryAttrs attrs = pair_attrs(def, a, b, kind, alpha);
     Tensor inputs[] = {std::move(a), std::move(b)};
     make_mappable(def.name, inputs, nullptr);
     return dispatch::call(def, inputs, attrs);
 }
 
 Tensor run(const OpDef& def, Tensor a, const Scalar& b, Kind kind) {
-    const Attrs attrs = scalar_attrs(def, a, b, kind);
+    const BinaryAttrs attrs = scalar_attrs(def, a, b, kind);
     Tensor inputs[] = {std::move(a)};
     make_mappable(def.name, inputs, nullptr);
     return dispatch::call(def, inputs, attrs);
 }
 
-Tensor& write(const OpDef& def, Tensor& self, std::span<Tensor> inputs, const Attrs& attrs) {
+Tensor& write(const OpDef& def, Tensor& self, std::span<Tensor> inputs, const BinaryAttrs& attrs) {
+    make_disjoint(def.name, self, inputs);
     if (!fits_map(self.sizes(), inputs, &self)) {
         for (Tensor& input : inputs) {
             input = contiguous(expand(input, self.sizes()));
@@ -316,22 +236,23 @@ Tensor& write(const OpDef& def, Tensor& self, std::span<Tensor> inputs, const At
 }
 
 Tensor& run_in_place(const OpDef& def, Tensor& self, Tensor b, Kind kind, const Scalar& alpha = 1) {
-    const Attrs attrs = pair_attrs(def, self, b, kind, alpha);
+    const BinaryAttrs attrs = pair_attrs(def, self, b, kind, alpha);
     Tensor inputs[] = {self, std::move(b)};
     return write(def, self, inputs, attrs);
 }
 
 Tensor& run_in_place(const OpDef& def, Tensor& self, const Scalar& b, Kind kind) {
-    const Attrs attrs = scalar_attrs(def, self, b, kind);
+    const BinaryAttrs attrs = scalar_attrs(def, self, b, kind);
     Tensor inputs[] = {self};
     return write(def, self, inputs, attrs);
 }
 
 Tensor& run_out(const OpDef& def, Tensor& out, Tensor a, Tensor b, Kind kind, const Scalar& alpha) {
     checked_impl(out, def.name.data());
-    const Attrs attrs = pair_attrs(def, a, b, kind, alpha);
+    const BinaryAttrs attrs = pair_attrs(def, a, b, kind, alpha);
     Tensor inputs[] = {std::move(a), std::move(b)};
     make_mappable(def.name, inputs, &out);
+    make_disjoint(def.name, out, inputs);
     dispatch::call_out(def, out, inputs, attrs);
     return out;
 }

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // cat, and stack by way of it.
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+#include "dispatch/corridor.h"
+#include "ops/all_ops.h"
+#include "ops/walk.h"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <optional>
 #include <span>
 #include <vector>
-
-#include <fmt/format.h>
-
-#include "dispatch/corridor.h"
-#include "ops/all_ops.h"
-#include "ops/walk.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
 
 namespace pumice::ops {
 

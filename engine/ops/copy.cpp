@@ -225,6 +225,7 @@ Tensor& copy_(Tensor& self, Tensor source) {
     checked_impl(self, "copy_");
     checked_impl(source, "copy_");
     Tensor inputs[] = {self, std::move(source)};
+    ops::make_disjoint("copy_", self, std::span(inputs).subspan(1));
     dispatch::call_in_place(ops::kCopy, inputs);
     return self;
 }

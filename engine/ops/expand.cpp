@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // expand, and repeat by way of it.
-#include <utility>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <utility>
 
 namespace pumice::ops {
 

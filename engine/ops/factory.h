@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string_view>
+#include "pumice/tensor.h"
 
 #include "dispatch/op_def.h"
-#include "pumice/tensor.h"
+
+#include <string_view>
 
 namespace pumice::ops {
 

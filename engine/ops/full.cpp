@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensors of one value or none: empty, zeros, ones, full, their _like forms, scalar_tensor.
-#include <array>
-#include <limits>
-#include <string>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/factory.h"
 #include "ops/scalar_bits.h"
 #include "ops/walk.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <limits>
+#include <string>
 
 namespace pumice::ops {
 
@@ -69,18 +70,16 @@ void check_new_sizes(std::string_view op, const Dims& sizes) {
     bool is_empty = false;
     for (const std::int64_t extent : sizes) {
         if (extent < 0) {
-            throw ShapeError(
-                op, fmt::format("extents must not be negative; got {}", to_string(sizes)));
+            throw ShapeError(op,
+                             fmt::format("extents must not be negative; got {}", to_string(sizes)));
         }
         is_empty = is_empty || extent == 0;
-        count = extent > kMostElements || count > kMostElements ? kMostElements + 1
-                                                                : count * extent;
+        count =
+            extent > kMostElements || count > kMostElements ? kMostElements + 1 : count * extent;
     }
     if (!is_empty && count > kMostElements) {
-        throw ShapeError(op,
-                         fmt::format("at most {} elements; got shape {}",
-                                     kMostElements,
-                                     to_string(sizes)));
+        throw ShapeError(
+            op, fmt::format("at most {} elements; got shape {}", kMostElements, to_string(sizes)));
     }
 }
 

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads by index: gather, index_select, embedding. One kernel serves the three.
-#include <array>
-#include <utility>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/indexing.h"
 #include "ops/scalar_bits.h"
 #include "ops/walk.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
 
 namespace pumice::ops {
 
@@ -82,16 +83,16 @@ void infer_embedding(const OpCall& call, Inferred& inferred) {
     const TensorImpl& index = impl_of(call.inputs[kIndex]);
     check_index_dtype(call.def.name, call.inputs[kIndex]);
     if (weight.sizes.count() != 2) {
-        throw ShapeError("embedding",
-                         fmt::format("weight must have two dimensions; got {}",
-                                     describe(call.inputs[kX])));
+        throw ShapeError(
+            "embedding",
+            fmt::format("weight must have two dimensions; got {}", describe(call.inputs[kX])));
     }
     const std::int64_t padding = call.attrs_as<TakeAttrs>().ignored;
     if (padding >= weight.sizes[0]) {
-        throw ArgumentError("embedding",
-                            fmt::format("padding_idx must be below the vocabulary's {}; got {}",
-                                        weight.sizes[0],
-                                        padding));
+        throw ArgumentError(
+            "embedding",
+            fmt::format(
+                "padding_idx must be below the vocabulary's {}; got {}", weight.sizes[0], padding));
     }
     Dims sizes = index.sizes;
     sizes.push_back(weight.sizes[1]);
@@ -263,11 +264,10 @@ void check_index_range([[maybe_unused]] std::string_view op,
     const std::vector<std::int32_t> values = index.to_vector<std::int32_t>();
     for (std::size_t i = 0; i < values.size(); ++i) {
         if (values[i] < 0 || values[i] >= extent) {
-            throw ArgumentError(op,
-                                fmt::format("indices must be in [0, {}); got {} at position {}",
-                                            extent,
-                                            values[i],
-                                            i));
+            throw ArgumentError(
+                op,
+                fmt::format(
+                    "indices must be in [0, {}); got {} at position {}", extent, values[i], i));
         }
     }
 #endif
@@ -312,10 +312,8 @@ Tensor index_select(Tensor x, std::int64_t dim, Tensor index) {
 
 Tensor embedding(Tensor weight, Tensor indices, std::int64_t padding_idx) {
     check_operands("embedding", weight, 0, indices);
-    return ops::call_take(ops::kEmbedding,
-                          std::move(weight),
-                          std::move(indices),
-                          {.dim = 0, .ignored = padding_idx});
+    return ops::call_take(
+        ops::kEmbedding, std::move(weight), std::move(indices), {.dim = 0, .ignored = padding_idx});
 }
 
 }  // namespace pumice

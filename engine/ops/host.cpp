@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Between tensors and the host: from_bytes, to_host, to_host_async, item, persist.
-#include <cstring>
-#include <memory>
-#include <utility>
-#include <vector>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "dispatch/state.h"
 #include "memory/trace.h"
 #include "memory/transfer.h"
 #include "ops/factory.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
 #include "vk/device.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
 
 namespace pumice {
 
@@ -44,9 +45,9 @@ public:
     HostTensor get() override {
         const TensorImpl& impl = impl_of(source_);
         HostTensor host{.sizes = impl.sizes, .dtype = impl.dtype, .bytes = {}};
-        const auto bytes = readback_.bytes().subspan(
-            static_cast<std::size_t>(first_byte_),
-            static_cast<std::size_t>(impl.numel * itemsize(impl.dtype)));
+        const auto bytes =
+            readback_.bytes().subspan(static_cast<std::size_t>(first_byte_),
+                                      static_cast<std::size_t>(impl.numel * itemsize(impl.dtype)));
         host.bytes.assign(bytes.begin(), bytes.end());
         return host;
     }
@@ -62,7 +63,9 @@ class EmptyReadback final : public detail::FutureSource<HostTensor> {
 public:
     explicit EmptyReadback(const TensorImpl& impl)
         : host_{.sizes = impl.sizes, .dtype = impl.dtype, .bytes = {}} {}
+
     bool is_ready() const override { return true; }
+
     HostTensor get() override { return std::move(host_); }
 
 private:
@@ -124,11 +127,9 @@ Tensor from_bytes(std::span<const std::byte> bytes,
     const std::int64_t count = numel(sizes);
     const std::size_t wanted = static_cast<std::size_t>(count) * host_itemsize(source);
     if (bytes.size() != wanted) {
-        throw ShapeError("from_bytes",
-                         fmt::format("shape {} needs {} bytes; got {}",
-                                     to_string(sizes),
-                                     wanted,
-                                     bytes.size()));
+        throw ShapeError(
+            "from_bytes",
+            fmt::format("shape {} needs {} bytes; got {}", to_string(sizes), wanted, bytes.size()));
     }
     // Booleans are converted too: only 0 and 1 may reach the device.
     const bool is_same = source == host_dtype(options.dtype) && source != HostDType::kBoolean;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string_view>
-
 #include "pumice/tensor.h"
+
+#include <string_view>
 
 namespace pumice::ops {
 

@@ -125,6 +125,15 @@ std::uint64_t unit_count(const TensorImpl& output, const MapPush& push, const La
     return (lead + push.count + per_word - 1) / per_word;
 }
 
+// Whether the bytes from first to last element of two tensors of one storage overlap.
+bool ranges_meet(const TensorImpl& a, const TensorImpl& b) {
+    const auto start = [](const TensorImpl& x) { return x.offset * itemsize(x.dtype); };
+    const auto end = [&start](const TensorImpl& x) {
+        return start(x) + hull_elements(x.sizes, x.strides) * itemsize(x.dtype);
+    };
+    return start(a) < end(b) && start(b) < end(a);
+}
+
 }  // namespace
 
 void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::Program& program) {
@@ -212,6 +221,28 @@ void make_mappable(std::string_view op, std::span<Tensor> inputs, const Tensor* 
     }
     for (Tensor& input : inputs) {
         input = contiguous(expand(input, sizes));
+    }
+}
+
+void make_disjoint(std::string_view op, const Tensor& target, std::span<Tensor> inputs) {
+    const TensorImpl& out = impl_of(target);
+    for (std::int64_t dim = 0; dim < out.sizes.count(); ++dim) {
+        if (out.strides[dim] == 0 && out.sizes[dim] > 1) {
+            throw ArgumentError(op,
+                                fmt::format("the written tensor {} has several elements in one "
+                                            "place (stride 0 in dimension {}); clone() it first",
+                                            describe(target),
+                                            dim));
+        }
+    }
+    for (Tensor& input : inputs) {
+        const TensorImpl& in = impl_of(input);
+        const bool is_apart = in.storage != out.storage || !in.storage;
+        const bool is_same = in.offset == out.offset && in.dtype == out.dtype &&
+                             in.sizes == out.sizes && in.strides == out.strides;
+        if (!is_apart && !is_same && ranges_meet(in, out)) {
+            input = clone(input);
+        }
     }
 }
 

@@ -46,4 +46,8 @@ Dims broadcast_sizes(std::string_view op, std::span<const Tensor> inputs);
 /// Replaces inputs whose geometry no map kernel takes by contiguous copies of their expansion.
 void make_mappable(std::string_view op, std::span<Tensor> inputs, const Tensor* target);
 
+/// Replaces inputs that share memory with the written tensor other than index by index by copies.
+/// @throws ArgumentError if the target itself has several elements in one place
+void make_disjoint(std::string_view op, const Tensor& target, std::span<Tensor> inputs);
+
 }  // namespace pumice::ops

@@ -34,6 +34,7 @@ struct Push {
     std::uint32_t a_offset;
     std::uint32_t b_offset;
     std::uint32_t c_offset;
+    std::uint32_t has_bias;
     std::uint32_t bias_offset;
     std::uint32_t bias_stride;
     std::array<std::uint32_t, kRank - 1> batch_sizes;
@@ -117,11 +118,11 @@ void clear_unused_strides(Product& p) noexcept {
     p.c.row_stride = p.rows == 1 ? 0 : p.c.row_stride;
 }
 
-Push make_push(const Product& p, const Walk<3>& walk, std::int64_t split_depth) noexcept {
+Push make_push(const Product& p, const Walk<3>& walk, const Splits& splits) noexcept {
     Push push{.rows = u32(p.rows),
               .cols = u32(p.cols),
               .depth = u32(p.depth),
-              .depth_per_split = u32(split_depth),
+              .depth_per_split = u32(splits.depth),
               .batch_count = u32(numel(p.batch_sizes)),
               .a_row_stride = u32(p.a.row_stride),
               .a_depth_stride = u32(p.a.col_stride),
@@ -131,10 +132,11 @@ Push make_push(const Product& p, const Walk<3>& walk, std::int64_t split_depth) 
               .c_col_stride = u32(p.c.col_stride),
               .a_offset = p.a.offset,
               .b_offset = p.b.offset,
-              .c_offset = p.c.offset,
+              .c_offset = splits.is_partial ? 0 : p.c.offset,
+              .has_bias = p.has_bias && !splits.is_partial,
               .bias_offset = p.bias_offset,
               .bias_stride = p.bias_stride,
-              .batch_sizes = {},
+              .batch_sizes = {1, 1, 1},
               .a_batch_strides = {},
               .b_batch_strides = {},
               .c_batch_strides = {}};
@@ -165,18 +167,16 @@ KernelId choose_kernel(const Product& p, bool is_subgroup, const vk::Capabilitie
 void specialize(dispatch::Step& step,
                 const Product& p,
                 const Tiling& tiling,
-                bool is_split,
-                std::uint32_t batch_rank,
+                bool is_partial,
                 const vk::Capabilities& caps) {
     const Loads a = choose_a(p, tiling.is_subgroup);
     const Loads b = choose_b(p, tiling.is_subgroup);
     const bool is_word = itemsize(p.dtype) == 4;
     const DType accumulator = p.dtype == kInt32 ? kInt32 : kFloat32;
     const auto dtype = static_cast<std::uint32_t>(p.dtype);
-    const auto out_dtype = is_split ? static_cast<std::uint32_t>(accumulator) : dtype;
+    const auto out_dtype = is_partial ? static_cast<std::uint32_t>(accumulator) : dtype;
     const auto store = static_cast<std::uint32_t>(
-        choose_store(p, is_split ? accumulator : p.dtype, is_split ? 0 : p.c.offset));
-    const bool has_bias = p.has_bias && !is_split;
+        choose_store(p, is_partial ? accumulator : p.dtype, is_partial ? 0 : p.c.offset));
     if (tiling.is_subgroup) {
         push_spec(step,
                   {caps.subgroup_size,
@@ -188,10 +188,7 @@ void specialize(dispatch::Step& step,
                    b.along_depth,
                    a.is_wide,
                    b.is_wide,
-                   store,
-                   has_bias,
-                   is_split,
-                   batch_rank});
+                   store});
         return;
     }
     const std::uint32_t local_size =
@@ -208,9 +205,6 @@ void specialize(dispatch::Step& step,
                a.along_depth,
                b.along_depth,
                store,
-               has_bias,
-               is_split,
-               batch_rank,
                a.is_wide && is_word,
                b.is_wide && is_word});
 }
@@ -264,32 +258,25 @@ void plan_product(Product product, const vk::Capabilities& caps, dispatch::Progr
     fold_batch_into_rows(p);
     clear_unused_strides(p);
     const Tiling tiling = choose_tiling(p, caps);
-    const std::int64_t split_depth = choose_split_depth(p, tiling, caps);
-    const std::int64_t split_count = split_depth == p.depth ? 1 : ceil_div(p.depth, split_depth);
-    const bool is_split = split_count > 1;
+    const Splits splits = choose_splits(p, tiling, caps);
     const Walk<3> walk =
         merge_dims<3>(p.batch_sizes, {p.a.batch_strides, p.b.batch_strides, p.c.batch_strides});
-    const std::uint32_t batch_rank = numel(p.batch_sizes) == 1 ? 0 : walk.rank;
     dispatch::Step& step = program.steps.emplace_back();
     step.kernel = choose_kernel(p, tiling.is_subgroup, caps);
     step.bindings.push_back(p.a.operand);
     step.bindings.push_back(p.b.operand);
-    step.bindings.push_back(is_split ? dispatch::workspace(0) : p.c.operand);
+    step.bindings.push_back(splits.is_partial ? dispatch::workspace(0) : p.c.operand);
     step.bindings.push_back(p.has_bias ? p.bias : p.a.operand);
-    specialize(step, p, tiling, is_split, batch_rank, caps);
-    const auto groups = static_cast<std::uint64_t>(tile_count(p, tiling) * split_count);
+    specialize(step, p, tiling, splits.is_partial, caps);
+    const auto groups = static_cast<std::uint64_t>(tile_count(p, tiling) * splits.count);
     step.groups = dispatch::fold_groups(groups, caps);
     const std::int64_t element_count = p.rows * p.cols * numel(p.batch_sizes);
     step.work = static_cast<std::uint64_t>(element_count * std::max<std::int64_t>(p.depth, 1)) * 2;
-    Push push = make_push(p, walk, split_depth);
-    if (is_split) {
-        push.c_offset = 0;
-        program.workspace_bytes.push_back(static_cast<std::uint64_t>(element_count * split_count) *
+    step.set_push(make_push(p, walk, splits));
+    if (splits.is_partial) {
+        program.workspace_bytes.push_back(static_cast<std::uint64_t>(element_count * splits.count) *
                                           4);
-    }
-    step.set_push(push);
-    if (is_split) {
-        append_sum(p, split_count, caps, program);
+        append_sum(p, splits.count, caps, program);
     }
 }
 

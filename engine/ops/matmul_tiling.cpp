@@ -43,7 +43,7 @@ Tiling tile_for_cpu(const Product& p, const vk::Capabilities& caps) noexcept {
     const std::int64_t lanes = caps.subgroup_size;
     Tiling tiling{.is_subgroup = true, .cols_per_invocation = p.cols <= 2 * lanes ? 2U : 4U};
     if (p.rows <= 8) {
-        tiling.rows = p.rows == 1 ? 1 : (p.rows <= 4 ? 4 : 8);
+        tiling.rows = p.rows == 1 ? 1 : 8;
     } else if (tiling.cols_per_invocation == 2) {
         tiling.rows = p.rows <= 16 ? 16 : 32;
     } else {
@@ -118,22 +118,27 @@ std::int64_t tile_count(const Product& p, const Tiling& tiling) noexcept {
            ceil_div<std::int64_t>(p.cols, tiling.cols) * numel(p.batch_sizes);
 }
 
-std::int64_t choose_split_depth(const Product& p,
-                                const Tiling& tiling,
-                                const vk::Capabilities& caps) noexcept {
+Splits choose_splits(const Product& p,
+                     const Tiling& tiling,
+                     const vk::Capabilities& caps) noexcept {
     const std::int64_t wanted_groups = caps.is_cpu ? 4 : 256;
     const std::int64_t least_depth = caps.is_cpu ? 512 : 256;
-    const std::int64_t splits =
-        std::min(wanted_groups / tile_count(p, tiling), p.depth / least_depth);
-    const std::int64_t item = itemsize(p.dtype);
-    const std::int64_t element_count = p.rows * p.cols * numel(p.batch_sizes);
-    const auto partial_bytes = static_cast<std::uint64_t>(splits * element_count) * 4;
-    if (splits < 2 || !p.c_is_contiguous || p.c.offset * item % 4 != 0 ||
-        partial_bytes > caps.max_storage_range_bytes) {
-        return p.depth;
+    constexpr std::int64_t kMultiple = 64;  // keeps every split's start aligned for wide loads
+    Splits splits{.depth = p.depth};
+    const bool has_whole_words = p.c.offset * itemsize(p.dtype) % 4 == 0;
+    if (!p.c_is_contiguous || !has_whole_words) {
+        return splits;
     }
-    constexpr std::int64_t kMultiple = 64;
-    return ceil_div(ceil_div(p.depth, splits), kMultiple) * kMultiple;
+    const std::int64_t wanted =
+        std::min(wanted_groups / tile_count(p, tiling), p.depth / least_depth);
+    const std::int64_t element_count = p.rows * p.cols * numel(p.batch_sizes);
+    const auto partial_bytes = static_cast<std::uint64_t>(wanted * element_count) * 4;
+    if (wanted > 1 && partial_bytes <= caps.max_storage_range_bytes) {
+        splits.depth = ceil_div(ceil_div(p.depth, wanted), kMultiple) * kMultiple;
+        splits.count = ceil_div(p.depth, splits.depth);
+    }
+    splits.is_partial = splits.count > 1 || choose_store(p, p.dtype, p.c.offset) == Store::kMasked;
+    return splits;
 }
 
 }  // namespace pumice::ops

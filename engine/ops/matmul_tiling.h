@@ -32,10 +32,16 @@ Tiling choose_tiling(const Product& p, const vk::Capabilities& caps) noexcept;
 /// Tiles of all batches.
 std::int64_t tile_count(const Product& p, const Tiling& tiling) noexcept;
 
-/// Depth of a split: all of it where the tiles alone fill the device.
-std::int64_t choose_split_depth(const Product& p,
-                                const Tiling& tiling,
-                                const vk::Capabilities& caps) noexcept;
+/// How the depth is divided. Partial products go through a workspace of accumulators, which a
+/// second kernel adds up and rounds: where few tiles have a long depth, and where rows of a narrow
+/// dtype share words.
+struct Splits {
+    std::int64_t depth = 0;  ///< of one split
+    std::int64_t count = 1;
+    bool is_partial = false;
+};
+
+Splits choose_splits(const Product& p, const Tiling& tiling, const vk::Capabilities& caps) noexcept;
 
 Loads choose_a(const Product& p, bool is_subgroup) noexcept;
 Loads choose_b(const Product& p, bool is_subgroup) noexcept;

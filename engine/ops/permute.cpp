@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Views that reorder dimensions: permute, transpose (t).
-#include <utility>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <utility>
 
 namespace pumice::ops {
 
@@ -66,8 +67,7 @@ void infer_transpose(const OpCall& call, Inferred& inferred) {
     const auto& attrs = call.attrs_as<TransposeAttrs>();
     const std::int64_t dim0 = wrap_dim("transpose", attrs.dim0, x.sizes.count());
     const std::int64_t dim1 = wrap_dim("transpose", attrs.dim1, x.sizes.count());
-    OutputMeta& meta =
-        inferred.emplace_back(OutputMeta{x.sizes, x.strides, x.offset, x.dtype});
+    OutputMeta& meta = inferred.emplace_back(OutputMeta{x.sizes, x.strides, x.offset, x.dtype});
     if (!x.sizes.empty()) {
         std::swap(meta.sizes[dim0], meta.sizes[dim1]);
         std::swap(meta.strides[dim0], meta.strides[dim1]);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "pumice/tensor.h"
+
+#include "tensor/tensor_impl.h"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <ostream>
 #include <string>
 #include <vector>
-
-#include <fmt/format.h>
-
-#include "pumice/tensor.h"
-#include "tensor/tensor_impl.h"
 
 namespace pumice {
 
@@ -26,9 +27,12 @@ std::string text_of(double value, DType dtype) {
     }
     // Digits that tell two values of the dtype apart.
     switch (dtype) {
-        case kFloat16: return fmt::format("{:.5g}", value);
-        case kBFloat16: return fmt::format("{:.4g}", value);
-        default: return fmt::format("{}", static_cast<float>(value));
+        case kFloat16:
+            return fmt::format("{:.5g}", value);
+        case kBFloat16:
+            return fmt::format("{:.4g}", value);
+        default:
+            return fmt::format("{}", static_cast<float>(value));
     }
 }
 
@@ -37,7 +41,8 @@ public:
     Printer(const Dims& sizes, DType dtype, const std::vector<double>& values)
         : sizes_(sizes), dtype_(dtype), values_(values) {
         for_each_shown(0, 0, [this](std::int64_t at) {
-            width_ = std::max(width_, text_of(values_[static_cast<std::size_t>(at)], dtype_).size());
+            width_ =
+                std::max(width_, text_of(values_[static_cast<std::size_t>(at)], dtype_).size());
         });
     }
 

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // rand, randn, randint.
-#include <array>
-#include <limits>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/factory.h"
 #include "ops/generator.h"
 #include "ops/walk.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <limits>
 
 namespace pumice::ops {
 
@@ -85,19 +86,16 @@ Tensor make_random(const OpDef& def, const Dims& sizes, const TensorOptions& opt
 
 }  // namespace
 
-constexpr OpDef kRand{.name = "rand",
-                      .infer = infer_random,
-                      .select = select_random<vk::RandomKind::kUniform>};
+constexpr OpDef kRand{
+    .name = "rand", .infer = infer_random, .select = select_random<vk::RandomKind::kUniform>};
 static_assert(well_formed(kRand));
 
-constexpr OpDef kRandn{.name = "randn",
-                       .infer = infer_random,
-                       .select = select_random<vk::RandomKind::kNormal>};
+constexpr OpDef kRandn{
+    .name = "randn", .infer = infer_random, .select = select_random<vk::RandomKind::kNormal>};
 static_assert(well_formed(kRandn));
 
-constexpr OpDef kRandint{.name = "randint",
-                         .infer = infer_random,
-                         .select = select_random<vk::RandomKind::kInteger>};
+constexpr OpDef kRandint{
+    .name = "randint", .infer = infer_random, .select = select_random<vk::RandomKind::kInteger>};
 static_assert(well_formed(kRandint));
 
 }  // namespace pumice::ops
@@ -123,12 +121,11 @@ Tensor randint(std::int64_t low, std::int64_t high, const Dims& sizes) {
                                         low,
                                         high));
     }
-    const ops::RandomAttrs attrs{
-        .sizes = sizes,
-        .dtype = kInt32,
-        .state = ops::take_random_blocks(ops::random_blocks(numel(sizes))),
-        .low = static_cast<std::int32_t>(low),
-        .range = static_cast<std::uint32_t>(high - low)};
+    const ops::RandomAttrs attrs{.sizes = sizes,
+                                 .dtype = kInt32,
+                                 .state = ops::take_random_blocks(ops::random_blocks(numel(sizes))),
+                                 .low = static_cast<std::int32_t>(low),
+                                 .range = static_cast<std::uint32_t>(high - low)};
     return ops::make(ops::kRandint, attrs, false);
 }
 

@@ -3,18 +3,19 @@
 // index. Note [Deterministic scatter]: the entries of one target are linked into a list in rising
 // order by integer minima (shaders/index/bucket_*.comp), and one invocation a target element walks
 // it; no float atomics, the same sum on every run.
-#include <array>
-#include <utility>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/indexing.h"
 #include "ops/strided_sum.h"
 #include "ops/walk.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
 
 namespace pumice::ops {
 
@@ -118,13 +119,12 @@ void add_lists(const OpCall& call,
                Program& program) {
     const auto& attrs = call.attrs_as<ScatterAttrs>();
     // A row-wise index has one list a row, whatever stands before and behind the dimension.
-    const BucketPush push{
-        .entry_count = plan.entry_count,
-        .entries = plan.entries,
-        .inner = attrs.form == IndexForm::kRows ? 1 : plan.inner,
-        .extent = plan.extent,
-        .index_offset = dispatch::bound_offset(call.inputs[kIndex], caps),
-        .ignored = static_cast<std::int32_t>(attrs.ignored)};
+    const BucketPush push{.entry_count = plan.entry_count,
+                          .entries = plan.entries,
+                          .inner = attrs.form == IndexForm::kRows ? 1 : plan.inner,
+                          .extent = plan.extent,
+                          .index_offset = dispatch::bound_offset(call.inputs[kIndex], caps),
+                          .ignored = static_cast<std::int32_t>(attrs.ignored)};
     for (const vk::KernelId kernel :
          {vk::KernelId::kIndexBucketMark, vk::KernelId::kIndexBucketLink}) {
         Step& step = program.steps.emplace_back();
@@ -178,9 +178,9 @@ void select_scatter(const OpCall& call,
 void backward_scatter(BackwardCall& call) {
     const auto& attrs = call.attrs_as<ScatterAttrs>();
     if (call.needs(kSource)) {
-        call.set(kSource,
-                 take_or_zero(
-                     call.grad(), attrs.dim, call.input(kIndex), attrs.form, attrs.ignored));
+        call.set(
+            kSource,
+            take_or_zero(call.grad(), attrs.dim, call.input(kIndex), attrs.form, attrs.ignored));
     }
     if (call.input_count() > kBase && call.needs(kBase)) {
         call.set(kBase, call.grad());
@@ -200,24 +200,22 @@ constexpr OpDef kScatterSum{.name = "scatter_sum",
                             .backward = backward_scatter};
 static_assert(well_formed(kScatterSum));
 
-constexpr OpDef kScatterAdd{.name = "scatter_add",
-                            .inputs = {{{"source", Grad::kFormula},
-                                        {"index", Grad::kNever},
-                                        {"x", Grad::kFormula}}},
-                            .infer = infer_scatter,
-                            .select = select_scatter,
-                            .saved = kSavesIndexForSource,
-                            .backward = backward_scatter};
+constexpr OpDef kScatterAdd{
+    .name = "scatter_add",
+    .inputs = {{{"source", Grad::kFormula}, {"index", Grad::kNever}, {"x", Grad::kFormula}}},
+    .infer = infer_scatter,
+    .select = select_scatter,
+    .saved = kSavesIndexForSource,
+    .backward = backward_scatter};
 static_assert(well_formed(kScatterAdd));
 
-constexpr OpDef kIndexAdd{.name = "index_add",
-                          .inputs = {{{"source", Grad::kFormula},
-                                      {"index", Grad::kNever},
-                                      {"x", Grad::kFormula}}},
-                          .infer = infer_scatter,
-                          .select = select_scatter,
-                          .saved = kSavesIndexForSource,
-                          .backward = backward_scatter};
+constexpr OpDef kIndexAdd{
+    .name = "index_add",
+    .inputs = {{{"source", Grad::kFormula}, {"index", Grad::kNever}, {"x", Grad::kFormula}}},
+    .infer = infer_scatter,
+    .select = select_scatter,
+    .saved = kSavesIndexForSource,
+    .backward = backward_scatter};
 static_assert(well_formed(kIndexAdd));
 
 namespace {
@@ -301,9 +299,8 @@ Tensor scatter_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
     ops::widen_to(sizes, wrapped, source, index);
     std::array<Tensor, 3> inputs{
         contiguous(std::move(source)), contiguous(std::move(index)), contiguous(std::move(x))};
-    return dispatch::call(ops::kScatterAdd,
-                          inputs,
-                          ops::ScatterAttrs{sizes, wrapped, -1, ops::IndexForm::kElements});
+    return dispatch::call(
+        ops::kScatterAdd, inputs, ops::ScatterAttrs{sizes, wrapped, -1, ops::IndexForm::kElements});
 }
 
 Tensor index_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
@@ -325,9 +322,8 @@ Tensor index_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
     ops::check_index_range("index_add", index, sizes[wrapped]);
     std::array<Tensor, 3> inputs{
         contiguous(std::move(source)), contiguous(std::move(index)), contiguous(std::move(x))};
-    return dispatch::call(ops::kIndexAdd,
-                          inputs,
-                          ops::ScatterAttrs{sizes, wrapped, -1, ops::IndexForm::kRows});
+    return dispatch::call(
+        ops::kIndexAdd, inputs, ops::ScatterAttrs{sizes, wrapped, -1, ops::IndexForm::kRows});
 }
 
 }  // namespace pumice

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Views of a part along one dimension: select, slice (narrow), split (chunk).
-#include <algorithm>
-#include <limits>
-#include <vector>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/strided_sum.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
 
 namespace pumice::ops {
 
@@ -175,8 +176,7 @@ Tensor narrow(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_
                                         length,
                                         describe(x)));
     }
-    return dispatch::call_view(
-        ops::kSlice, x, ops::SliceAttrs{wrapped, first, first + length, 1});
+    return dispatch::call_view(ops::kSlice, x, ops::SliceAttrs{wrapped, first, first + length, 1});
 }
 
 std::vector<Tensor> split(const Tensor& x, std::int64_t split_length, std::int64_t dim) {
@@ -184,10 +184,10 @@ std::vector<Tensor> split(const Tensor& x, std::int64_t split_length, std::int64
     const std::int64_t wrapped = ops::part_dim("split", dim, sizes);
     const std::int64_t extent = sizes[wrapped];
     if (split_length < 0 || (split_length == 0 && extent != 0)) {
-        throw ArgumentError("split",
-                            fmt::format("split_length must be positive; got {} for x {}",
-                                        split_length,
-                                        describe(x)));
+        throw ArgumentError(
+            "split",
+            fmt::format(
+                "split_length must be positive; got {} for x {}", split_length, describe(x)));
     }
     std::vector<Tensor> parts;
     std::int64_t start = 0;

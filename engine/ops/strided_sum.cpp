@@ -3,19 +3,20 @@
 // around it.
 #include "ops/strided_sum.h"
 
-#include <algorithm>
-#include <array>
-#include <bit>
-#include <utility>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/scalar_bits.h"
 #include "ops/walk.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <utility>
 
 namespace pumice::ops {
 
@@ -126,16 +127,16 @@ void add_step(const Tensor& parts,
     step.spec.push_back(overlaps(walk) ? 1 : 0);
     step.bindings.push_back(dispatch::input(0));
     step.bindings.push_back(dispatch::output());
-    step.set_push(Push{.sizes = walk.sizes,
-                       .strides = walk.strides[0],
-                       .part_strides = walk.strides[1],
-                       .rank = walk.rank,
-                       // No part at all: nothing is reached.
-                       .offset = static_cast<std::uint32_t>(from.numel == 0 ? element_count
-                                                                            : offset),
-                       .element_count = static_cast<std::uint32_t>(element_count),
-                       .part_offset = dispatch::bound_offset(parts, caps),
-                       .fill_bits = fill_bits});
+    step.set_push(
+        Push{.sizes = walk.sizes,
+             .strides = walk.strides[0],
+             .part_strides = walk.strides[1],
+             .rank = walk.rank,
+             // No part at all: nothing is reached.
+             .offset = static_cast<std::uint32_t>(from.numel == 0 ? element_count : offset),
+             .element_count = static_cast<std::uint32_t>(element_count),
+             .part_offset = dispatch::bound_offset(parts, caps),
+             .fill_bits = fill_bits});
     step.work = static_cast<std::uint64_t>(element_count) * walk.rank * 4;
 }
 
@@ -150,11 +151,9 @@ void select_strided_sum(const OpCall& call,
 void backward_strided_sum(BackwardCall& call) {
     const auto& attrs = call.attrs_as<StridedSumAttrs>();
     const Tensor grad = contiguous(call.grad());
-    call.set(0,
-             as_strided(grad,
-                        call.input_sizes(0),
-                        attrs.strides,
-                        grad.storage_offset() + attrs.offset));
+    call.set(
+        0,
+        as_strided(grad, call.input_sizes(0), attrs.strides, grad.storage_offset() + attrs.offset));
 }
 
 void infer_pad(const OpCall& call, Inferred& inferred) {
@@ -227,8 +226,7 @@ Tensor strided_sum(Tensor parts, const Dims& sizes, const Dims& strides, std::in
 
 Tensor pad_to(Tensor x, const Dims& sizes, const Scalar& value) {
     const TensorImpl& impl = checked_impl(x, "pad");
-    PadAttrs attrs{
-        .before = {}, .after = {}, .fill_bits = scalar_bits("pad", value, impl.dtype)};
+    PadAttrs attrs{.before = {}, .after = {}, .fill_bits = scalar_bits("pad", value, impl.dtype)};
     for (std::int64_t d = 0; d < sizes.count(); ++d) {
         attrs.after[static_cast<std::size_t>(d)] = sizes[d] - impl.sizes[d];
     }
@@ -250,7 +248,8 @@ Tensor pad(Tensor x, const Dims& padding, const Scalar& value) {
                                         to_string(padding),
                                         describe(x)));
     }
-    ops::PadAttrs attrs{.before = {}, .after = {}, .fill_bits = ops::scalar_bits("pad", value, impl.dtype)};
+    ops::PadAttrs attrs{
+        .before = {}, .after = {}, .fill_bits = ops::scalar_bits("pad", value, impl.dtype)};
     const Dims sizes = impl.sizes;
     for (std::int64_t pair = 0; pair < padding.count() / 2; ++pair) {
         const std::int64_t d = dims - 1 - pair;

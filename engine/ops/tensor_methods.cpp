@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensor's methods that are operators: each forwards to the function of the same name.
-#include <utility>
-
 #include "pumice/ops.h"
+
+#include <utility>
 
 namespace pumice {
 

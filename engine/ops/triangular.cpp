@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // tril and triu.
-#include <algorithm>
-#include <array>
-#include <utility>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/walk.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
 
 namespace pumice::ops {
 
@@ -31,9 +32,9 @@ struct TriangularAttrs {
 void infer_triangular(const OpCall& call, Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     if (x.sizes.count() < 2) {
-        throw ShapeError(call.def.name,
-                         fmt::format("x must have at least two dimensions; got {}",
-                                     describe(call.inputs[0])));
+        throw ShapeError(
+            call.def.name,
+            fmt::format("x must have at least two dimensions; got {}", describe(call.inputs[0])));
     }
     inferred.emplace_back(dispatch::contiguous_meta(x.sizes, x.dtype));
 }

@@ -11,6 +11,7 @@
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
+#include "ops/gradients.h"
 #include "ops/map_step.h"
 #include "ops/promote.h"
 #include "pumice/error.h"
@@ -96,6 +97,7 @@ Tensor run(const OpDef& def, Tensor x, const Attrs& attrs = {}) {
 Tensor& run_in_place(const OpDef& def, Tensor& self, const Attrs& attrs = {}) {
     checked_impl(self, def.name.data());
     Tensor inputs[] = {self};
+    make_disjoint(def.name, self, inputs);
     if (!fits_map(self.sizes(), inputs, &self)) {
         return copy_(self, run(def, self, attrs));
     }
@@ -108,6 +110,7 @@ Tensor& run_out(const OpDef& def, Tensor& out, Tensor x) {
     checked_impl(x, def.name.data());
     Tensor inputs[] = {std::move(x)};
     make_mappable(def.name, inputs, &out);
+    make_disjoint(def.name, out, inputs);
     dispatch::call_out(def, out, inputs, Attrs{});
     return out;
 }
@@ -168,7 +171,7 @@ void cos_grad(BackwardCall& call) {
 }
 
 void tanh_grad(BackwardCall& call) {
-    pass(call, mul(call.grad(), rsub(square(call.output(0)), 1.0)));
+    pass(call, tanh_backward(call.grad(), call.output(0)));
 }
 
 void sinh_grad(BackwardCall& call) {
@@ -190,56 +193,40 @@ void erf_grad(BackwardCall& call) {
 }
 
 void sigmoid_grad(BackwardCall& call) {
-    const Tensor y = call.output(0);
-    pass(call, mul(call.grad(), mul(y, rsub(y, 1.0))));
+    pass(call, sigmoid_backward(call.grad(), call.output(0)));
 }
 
 void relu_grad(BackwardCall& call) {
-    pass(call, mul(call.grad(), gt(call.output(0), 0.0)));
+    pass(call, relu_backward(call.grad(), call.output(0)));
 }
 
-// cdf(x) + x pdf(x) of the standard normal
 void gelu_grad(BackwardCall& call) {
-    const Tensor x = call.input(0);
-    const Tensor cdf = mul(add(erf(mul(x, 1.0 / std::numbers::sqrt2)), 1.0), 0.5);
-    const double scale = std::numbers::inv_sqrtpi / std::numbers::sqrt2;
-    const Tensor pdf = mul(exp(mul(square(x), -0.5)), scale);
-    pass(call, mul(call.grad(), add(cdf, mul(x, pdf))));
+    pass(call, gelu_backward(call.grad(), call.input(0)));
 }
 
 void gelu_tanh_grad(BackwardCall& call) {
-    const double scale = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
-    const Tensor x = call.input(0);
-    const Tensor x2 = square(x);
-    const Tensor t = tanh(mul(mul(x, add(mul(x2, 0.044715), 1.0)), scale));
-    const Tensor slope = mul(add(mul(x2, 3.0 * 0.044715), 1.0), scale);
-    const Tensor outer = mul(add(t, 1.0), 0.5);
-    const Tensor inner = mul(mul(mul(x, rsub(square(t), 1.0)), slope), 0.5);
-    pass(call, mul(call.grad(), add(outer, inner)));
+    pass(call, gelu_tanh_backward(call.grad(), call.input(0)));
 }
 
 void silu_grad(BackwardCall& call) {
-    const Tensor x = call.input(0);
-    const Tensor s = sigmoid(x);
-    pass(call, mul(call.grad(), mul(s, add(mul(x, rsub(s, 1.0)), 1.0))));
+    pass(call, silu_backward(call.grad(), call.input(0)));
 }
 
 void softplus_grad(BackwardCall& call) {
     const auto& attrs = call.attrs_as<Attrs>();
     const Tensor scaled = mul(call.input(0), attrs.first);
-    const Tensor slope = where(gt(scaled, attrs.second), ones_like(scaled), sigmoid(scaled));
-    pass(call, mul(call.grad(), slope));
+    const Tensor slope = sigmoid(scaled);
+    pass(call, where(gt(scaled, attrs.second), call.grad(), mul(call.grad(), slope)));
 }
 
 void clamp_grad(BackwardCall& call) {
     const auto& attrs = call.attrs_as<Attrs>();
     const Tensor x = call.input(0);
-    pass(call,
-         mul(call.grad(), logical_and(ge(x, attrs.first), le(x, attrs.second))));
+    pass(call, keep_where(call.grad(), logical_and(ge(x, attrs.first), le(x, attrs.second))));
 }
 
 void nan_to_num_grad(BackwardCall& call) {
-    pass(call, mul(call.grad(), isfinite(call.input(0))));
+    pass(call, keep_where(call.grad(), isfinite(call.input(0))));
 }
 
 }  // namespace

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Views that keep the order of elements: view (reshape, flatten, view_as), squeeze, unsqueeze,
 // alias.
-#include <optional>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <optional>
 
 namespace pumice::ops {
 
@@ -80,8 +81,8 @@ std::optional<Dims> view_strides(const TensorImpl& x, const Dims& sizes) noexcep
     std::int64_t in_view = 1;
     for (std::int64_t d = x.sizes.count() - 1; d >= 0; --d) {
         in_run *= x.sizes[d];
-        const bool ends = d == 0 || (x.sizes[d - 1] != 1 &&
-                                     x.strides[d - 1] != in_run * chunk_stride);
+        const bool ends =
+            d == 0 || (x.sizes[d - 1] != 1 && x.strides[d - 1] != in_run * chunk_stride);
         if (!ends) {
             continue;
         }
@@ -124,10 +125,8 @@ void reshape_gradient(BackwardCall& call) {
 
 void infer_squeeze(const OpCall& call, Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
-    const std::int64_t dim =
-        wrap_dim("squeeze", call.attrs_as<DimAttrs>().dim, x.sizes.count());
-    OutputMeta& meta =
-        inferred.emplace_back(OutputMeta{x.sizes, x.strides, x.offset, x.dtype});
+    const std::int64_t dim = wrap_dim("squeeze", call.attrs_as<DimAttrs>().dim, x.sizes.count());
+    OutputMeta& meta = inferred.emplace_back(OutputMeta{x.sizes, x.strides, x.offset, x.dtype});
     if (dim < x.sizes.count() && x.sizes[dim] == 1) {
         meta.sizes.erase(dim);
         meta.strides.erase(dim);
@@ -138,10 +137,8 @@ void infer_unsqueeze(const OpCall& call, Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     const std::int64_t dim =
         wrap_dim("unsqueeze", call.attrs_as<DimAttrs>().dim, x.sizes.count() + 1);
-    const std::int64_t stride =
-        dim < x.sizes.count() ? x.sizes[dim] * x.strides[dim] : 1;
-    OutputMeta& meta =
-        inferred.emplace_back(OutputMeta{x.sizes, x.strides, x.offset, x.dtype});
+    const std::int64_t stride = dim < x.sizes.count() ? x.sizes[dim] * x.strides[dim] : 1;
+    OutputMeta& meta = inferred.emplace_back(OutputMeta{x.sizes, x.strides, x.offset, x.dtype});
     meta.sizes.insert(dim, 1);
     meta.strides.insert(dim, stride);
 }

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/dims.h"
+
+#include "dispatch/corridor.h"
+#include "dispatch/program.h"
+#include "vk/capabilities.h"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
 
-#include "dispatch/corridor.h"
-#include "dispatch/program.h"
-#include "pumice/dims.h"
-#include "vk/capabilities.h"
-
 namespace pumice::ops {
 
-/// One walk over a shape for `N` strided operands, as push constants hold it. Dimensions of extent 1
-/// are gone, and neighbours that every operand crosses alike are one; at least one dimension stays.
+/// One walk over a shape for `N` strided operands, as push constants hold it. Dimensions of extent
+/// 1 are gone, and neighbours that every operand crosses alike are one; at least one dimension
+/// stays.
 template <std::size_t N>
 struct Walk {
     std::uint32_t rank = 0;

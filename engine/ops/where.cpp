@@ -6,6 +6,7 @@
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
+#include "ops/gradients.h"
 #include "ops/map_step.h"
 #include "ops/promote.h"
 #include "pumice/error.h"
@@ -54,12 +55,11 @@ void select(const OpCall& call,
 // The gradient goes to the operand that was taken.
 void backward(BackwardCall& call) {
     const Tensor condition = call.input(0);
-    const Tensor none = zeros_like(call.grad());
     if (call.needs(1)) {
-        call.set(1, sum_to_size(where(condition, call.grad(), none), call.input_sizes(1)));
+        call.set(1, sum_to_size(keep_where(call.grad(), condition), call.input_sizes(1)));
     }
     if (call.needs(2)) {
-        call.set(2, sum_to_size(where(condition, none, call.grad()), call.input_sizes(2)));
+        call.set(2, sum_to_size(keep_where(call.grad(), logical_not(condition)), call.input_sizes(2)));
     }
 }
 

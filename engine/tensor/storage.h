@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/intrusive_ptr.h"
+
 #include "base/pooled.h"
 #include "memory/allocator.h"
-#include "pumice/intrusive_ptr.h"
 
 namespace pumice {
 
@@ -12,6 +13,7 @@ class Storage final : public RefCounted, public Pooled<Storage> {
 public:
     Storage(const memory::Allocation& allocation, std::uint64_t size_bytes) noexcept
         : allocation_(allocation), size_bytes_(size_bytes) {}
+
     Storage(const Storage&) = delete;
     Storage& operator=(const Storage&) = delete;
     Storage(Storage&&) = delete;
@@ -19,8 +21,10 @@ public:
     ~Storage() override;
 
     const memory::Allocation& allocation() const noexcept { return allocation_; }
+
     /// Bytes that were asked for; the allocation is rounded up.
     std::uint64_t size_bytes() const noexcept { return size_bytes_; }
+
     bool is_transient() const noexcept {
         return allocation_.storage_class == memory::StorageClass::kTransient;
     }

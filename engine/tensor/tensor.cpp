@@ -4,6 +4,7 @@
 #include "pumice/tensor.h"
 
 #include "pumice/error.h"
+
 #include "tensor/tensor_impl.h"
 
 namespace pumice {

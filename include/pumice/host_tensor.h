@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/dims.h"
+#include "pumice/dtype.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <vector>
-
-#include "pumice/dims.h"
-#include "pumice/dtype.h"
 
 namespace pumice {
 
@@ -29,12 +29,16 @@ enum class HostDType : std::uint8_t {
 constexpr std::size_t host_itemsize(HostDType dtype) noexcept {
     switch (dtype) {
         case HostDType::kF64:
-        case HostDType::kI64: return 8;
+        case HostDType::kI64:
+            return 8;
         case HostDType::kF32:
-        case HostDType::kI32: return 4;
+        case HostDType::kI32:
+            return 4;
         case HostDType::kF16:
-        case HostDType::kBF16: return 2;
-        default: return 1;
+        case HostDType::kBF16:
+            return 2;
+        default:
+            return 1;
     }
 }
 
@@ -75,8 +79,10 @@ constexpr HostDType host_dtype_of() noexcept {
     }
 }
 
-/// Converts `count` elements. Out-of-range int64 to int32 throws; float to integer truncates.
-/// @throws DTypeError naming the element, when a value does not fit
+/// Converts `count` elements between host dtypes. To a floating dtype: rounded to nearest, ties to
+/// even, once. From a floating to an integer one: truncated toward zero. To bool: whether not 0.
+/// @throws DTypeError naming the first element that an integer dtype cannot hold ("element 5 is
+/// 3000000000, which int32 cannot hold")
 void convert_host(const std::byte* source,
                   HostDType source_dtype,
                   std::byte* target,

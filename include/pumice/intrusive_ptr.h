@@ -23,12 +23,15 @@ public:
         // A sole owner needs no atomic read-modify-write: nobody else can retain meanwhile.
         if (owners_.load(std::memory_order_acquire) == 1 ||
             owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-            delete this;
+            destroy();
         }
     }
     std::uint32_t use_count() const noexcept { return owners_.load(std::memory_order_acquire); }
 
 private:
+    /// Out of line: inlined, GCC 12 takes a second handle's release for a use after free.
+    void destroy() const noexcept;
+
     mutable std::atomic<std::uint32_t> owners_{0};
 };
 

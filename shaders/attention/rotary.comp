@@ -6,10 +6,11 @@
 // x: [n0, n1, T, d], any strides; cos, sin: [T, half] float32 contiguous; out: [n0, n1, T, d]
 // contiguous in x's dtype. One invocation computes the pairs that share an output word.
 #extension GL_GOOGLE_include_directive : require
+layout(local_size_x_id = 0) in;  // before grid.glsl, or glslang folds gl_WorkGroupSize to 1
+
 #include "dtype.glsl"
 #include "grid.glsl"
 
-layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint kLocalSize = 64u;  // 1 .. maxComputeWorkGroupInvocations
 layout(constant_id = 1) const uint kDType = 0u;       // a floating pumice::DType
 layout(constant_id = 2) const bool kIsMasked = false; // half is no multiple of a word's elements

@@ -68,7 +68,7 @@ float result[TILE_ROWS * COLS_PER_LANE];
 float top[TILE_ROWS];    // largest score so far, the same in all lanes
 float total[TILE_ROWS];  // sum of the lane's own weights
 uint q_first[kRowGroups];
-uint k_first[2];
+uvec2 k_first;  // no array: glslang gives uint[2] the push block's stride
 uint v_first[kColPairs];
 uint v_second[kColPairs];  // elements from a pair's first column to its second
 uint last_key;

@@ -17,7 +17,9 @@ layout(local_size_x_id = 0) in;
 
 layout(constant_id = 1) const uint DTYPE = 0u;
 
-layout(std430, set = 0, binding = 0) writeonly buffer Result { uint result[]; };
+layout(std430, set = 0, binding = 0) writeonly buffer Result {
+    uint result[];
+};
 
 layout(push_constant) uniform Push {
     uint element_count;

@@ -11,8 +11,13 @@ layout(local_size_x_id = 0) in;
 
 #include "grid.glsl"
 
-layout(std430, set = 0, binding = 0) writeonly buffer Result { uint result[]; };
-layout(std430, set = 0, binding = 0) writeonly buffer WideResult { uvec4 wide_result[]; };
+layout(std430, set = 0, binding = 0) writeonly buffer Result {
+    uint result[];
+};
+
+layout(std430, set = 0, binding = 0) writeonly buffer WideResult {
+    uvec4 wide_result[];
+};
 
 layout(push_constant) uniform Push {
     uint word_count;

@@ -4,7 +4,8 @@
 // integers in [low, low + range) by the upper half of a product.
 //
 // Bindings: 0 output, contiguous; float32, float16, bfloat16, or int32 for integers.
-// Push constants: seed and offset of the generator, low word first; element_count of the output; low
+// Push constants: seed and offset of the generator, low word first; element_count of the output;
+// low
 //   and range of the integers (range 0 stands for 2^32).
 // Specialization constants:
 //   0 LOCAL_SIZE  invocations a workgroup
@@ -24,7 +25,9 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint DTYPE = 0u;
 layout(constant_id = 2) const uint KIND = 0u;
 
-layout(std430, set = 0, binding = 0) writeonly buffer Result { uint result[]; };
+layout(std430, set = 0, binding = 0) writeonly buffer Result {
+    uint result[];
+};
 
 layout(push_constant) uniform Push {
     uvec2 seed;

@@ -24,9 +24,10 @@
 #define acc_from_bits int
 #endif
 
-// Strides and offsets count elements. Batch dimensions run from the outermost to the innermost;
-// the outermost needs no size. Workgroups run over splits of the depth, batches, row tiles and
-// column tiles, the last the fastest; a split writes a C of its own, batch_count planes further.
+// Strides and offsets count elements. Batch dimensions run from the outermost to the innermost,
+// leading ones are of extent 1; the outermost needs no size. Workgroups run over splits of the
+// depth, batches, row tiles and column tiles, the last the fastest; a split writes a C of its own,
+// batch_count planes further. has_bias is 0 or 1.
 layout(push_constant, std430) uniform Push {
     uint rows;
     uint cols;
@@ -42,6 +43,7 @@ layout(push_constant, std430) uniform Push {
     uint a_offset;
     uint b_offset;
     uint c_offset;
+    uint has_bias;
     uint bias_offset;
     uint bias_stride;
     uint batch_sizes[3];
@@ -62,54 +64,38 @@ struct Tile {
     uint c;
 };
 
-void enter_batch(inout Tile tile, uint batch, uint batch_rank) {
-    for (uint d = 3u; d > 0u; --d) {
-        if (d >= 4u - batch_rank + 1u) {
-            uint outer = batch / push.batch_sizes[d - 1u];
-            uint index = batch - outer * push.batch_sizes[d - 1u];
-            tile.a += index * push.a_batch_strides[d];
-            tile.b += index * push.b_batch_strides[d];
-            tile.c += index * push.c_batch_strides[d];
-            batch = outer;
-        }
-    }
-    uint first = 4u - batch_rank;
-    tile.a += batch * push.a_batch_strides[first];
-    tile.b += batch * push.b_batch_strides[first];
-    tile.c += batch * push.c_batch_strides[first];
-}
-
-// The workgroup's tile; past the last, its depth_begin is above depth_end. batch_rank 0: one batch.
-Tile find_tile(uint tile_rows, uint tile_cols, uint batch_rank, bool is_split) {
+// The workgroup's tile; past the last, its depth_begin is above depth_end.
+Tile find_tile(uint tile_rows, uint tile_cols) {
     uint row_tiles = (push.rows + tile_rows - 1u) / tile_rows;
     uint col_tiles = (push.cols + tile_cols - 1u) / tile_cols;
     uint group = linear_group();
     uint row_index = group / col_tiles;
+    uint plane = row_index / row_tiles;
+    uint split = plane / push.batch_count;
+    uint batch = plane - split * push.batch_count;
     Tile tile;
+    tile.row = (row_index - plane * row_tiles) * tile_rows;
     tile.col = (group - row_index * col_tiles) * tile_cols;
     tile.a = push.a_offset;
     tile.b = push.b_offset;
-    tile.c = push.c_offset;
-    tile.depth_begin = 0u;
-    tile.depth_end = push.depth;
-    uint plane = row_index / row_tiles;
-    tile.row = (row_index - plane * row_tiles) * tile_rows;
-    uint split = 0u;
-    if (is_split) {
-        split = plane / push.batch_count;
-        tile.c += split * push.batch_count * push.rows * push.cols;
-        plane -= split * push.batch_count;
-        tile.depth_begin = split * push.depth_per_split;
-        tile.depth_end = min(push.depth, tile.depth_begin + push.depth_per_split);
-    }
-    if (batch_rank > 0u) {
-        enter_batch(tile, plane, batch_rank);
-    }
-    bool is_past = is_split ? tile.depth_begin >= push.depth : plane >= push.batch_count;
-    if (is_past) {
+    tile.c = push.c_offset + split * push.batch_count * push.rows * push.cols;
+    tile.depth_begin = split * push.depth_per_split;
+    tile.depth_end = min(push.depth, tile.depth_begin + push.depth_per_split);
+    if (split > 0u && tile.depth_begin >= push.depth) {
         tile.depth_begin = 1u;
         tile.depth_end = 0u;
     }
+    for (uint d = 3u; d > 0u; --d) {
+        uint outer = batch / push.batch_sizes[d - 1u];
+        uint index = batch - outer * push.batch_sizes[d - 1u];
+        tile.a += index * push.a_batch_strides[d];
+        tile.b += index * push.b_batch_strides[d];
+        tile.c += index * push.c_batch_strides[d];
+        batch = outer;
+    }
+    tile.a += batch * push.a_batch_strides[0];
+    tile.b += batch * push.b_batch_strides[0];
+    tile.c += batch * push.c_batch_strides[0];
     return tile;
 }
 

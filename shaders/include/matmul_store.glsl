@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stores results of a matmul kernel, with bias, clipped at the matrix's edges. The including kernel
-// declares OUT_DTYPE, DTYPE, STORE, HAS_BIAS, c_words, c_pairs with pack_words, and bias_words.
+// Stores results of a matmul kernel, clipped at the matrix's edges. The including kernel declares
+// OUT_DTYPE, DTYPE, STORE, c_words, c_pairs with pack_words, and bias_words.
 #ifndef PUMICE_MATMUL_STORE_GLSL
 #define PUMICE_MATMUL_STORE_GLSL
 
@@ -8,17 +8,19 @@ const uint kStoreElement = 0u;
 const uint kStorePair = 1u;    // neighbours in a row are contiguous, pairs start at even elements
 const uint kStoreMasked = 2u;  // elements share words with others
 
-Acc with_bias(Acc value, uint col) {
-    if (HAS_BIAS) {
+// What is added to a column; 0 without a bias.
+Acc bias_of(uint col) {
+    Acc value = Acc(0);
+    if (push.has_bias != 0u && col < push.cols) {
         uint element = push.bias_offset + col * push.bias_stride;
-        value += decode_acc(bias_words[word_index(element, DTYPE)], element, DTYPE);
+        value = decode_acc(bias_words[word_index(element, DTYPE)], element, DTYPE);
     }
     return value;
 }
 
 void store_element(Tile tile, uint row, uint col, Acc value) {
     uint element = tile.c + row * push.c_row_stride + col * push.c_col_stride;
-    uint bits = encode_acc(with_bias(value, col), OUT_DTYPE);
+    uint bits = encode_acc(value, OUT_DTYPE);
     if (STORE == kStoreMasked) {
         store_masked(c_words, element, bits, OUT_DTYPE);
     } else {
@@ -33,8 +35,7 @@ void store_pair(Tile tile, uint row, uint col, Acc first, Acc second) {
     }
     if (STORE == kStorePair) {
         uint element = tile.c + row * push.c_row_stride + col;
-        uvec2 bits = uvec2(encode_acc(with_bias(first, col), OUT_DTYPE),
-                           encode_acc(with_bias(second, col + 1u), OUT_DTYPE));
+        uvec2 bits = uvec2(encode_acc(first, OUT_DTYPE), encode_acc(second, OUT_DTYPE));
         if (word_shift(OUT_DTYPE) == 0u) {
             c_pairs[element >> 1u] = pack_words(bits);
         } else {

@@ -12,9 +12,17 @@ layout(local_size_x_id = 0) in;
 
 #include "grid.glsl"
 
-layout(std430, set = 0, binding = 0) readonly buffer Index { int indices[]; };
-layout(std430, set = 0, binding = 1) readonly buffer Ends { uint ends[]; };
-layout(std430, set = 0, binding = 2) writeonly buffer Next { uint next[]; };
+layout(std430, set = 0, binding = 0) readonly buffer Index {
+    int indices[];
+};
+
+layout(std430, set = 0, binding = 1) readonly buffer Ends {
+    uint ends[];
+};
+
+layout(std430, set = 0, binding = 2) writeonly buffer Next {
+    uint next[];
+};
 
 layout(push_constant) uniform Push {
     uint entry_count;

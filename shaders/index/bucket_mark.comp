@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // First pass of a deterministic scatter: which entries are the first and the last of each bucket.
-// The index, seen as [outer, K, inner], sends entry (o, k, i) to bucket (o * extent + index) * inner
+// The index, seen as [outer, K, inner], sends entry (o, k, i) to bucket (o * extent + index) *
+// inner
 // + i. Minima of integers do not depend on the order of invocations.
 //
 // Bindings: 0 index, int32, contiguous; 1 ends [buckets, 2], all ones at first: the smallest k of
@@ -16,8 +17,13 @@ layout(local_size_x_id = 0) in;
 
 #include "grid.glsl"
 
-layout(std430, set = 0, binding = 0) readonly buffer Index { int indices[]; };
-layout(std430, set = 0, binding = 1) buffer Ends { uint ends[]; };
+layout(std430, set = 0, binding = 0) readonly buffer Index {
+    int indices[];
+};
+
+layout(std430, set = 0, binding = 1) buffer Ends {
+    uint ends[];
+};
 
 layout(push_constant) uniform Push {
     uint entry_count;

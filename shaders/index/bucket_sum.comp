@@ -3,9 +3,9 @@
 // there plus the source elements (o, k, i) of [outer, K, inner] over its bucket's list of k, in
 // rising order. Sums in float32 (floating dtypes) or int32, rounded once.
 //
-// Bindings: 0 source, 1 base, 2 ends [buckets, 2], 3 next, 4 output; all contiguous. The base is not
-// read without HAS_BASE.
-// Push constants: element_count of the output; entries (K), inner, extent in elements;
+// Bindings: 0 source, 1 base, 2 ends [buckets, 2], 3 next, 4 output; all contiguous. The base is
+// not read without HAS_BASE. Push constants: element_count of the output; entries (K), inner,
+// extent in elements;
 //   source_offset, base_offset of the first element in their bindings.
 // Specialization constants:
 //   0 LOCAL_SIZE   invocations a workgroup
@@ -25,11 +25,25 @@ layout(constant_id = 1) const uint DTYPE = 0u;
 layout(constant_id = 2) const bool HAS_BASE = true;
 layout(constant_id = 3) const bool IS_ROW_WISE = false;
 
-layout(std430, set = 0, binding = 0) readonly buffer Source { uint source[]; };
-layout(std430, set = 0, binding = 1) readonly buffer Base { uint base[]; };
-layout(std430, set = 0, binding = 2) readonly buffer Ends { uint ends[]; };
-layout(std430, set = 0, binding = 3) readonly buffer Next { uint next[]; };
-layout(std430, set = 0, binding = 4) writeonly buffer Result { uint result[]; };
+layout(std430, set = 0, binding = 0) readonly buffer Source {
+    uint source[];
+};
+
+layout(std430, set = 0, binding = 1) readonly buffer Base {
+    uint base[];
+};
+
+layout(std430, set = 0, binding = 2) readonly buffer Ends {
+    uint ends[];
+};
+
+layout(std430, set = 0, binding = 3) readonly buffer Next {
+    uint next[];
+};
+
+layout(std430, set = 0, binding = 4) writeonly buffer Result {
+    uint result[];
+};
 
 layout(push_constant) uniform Push {
     uint element_count;

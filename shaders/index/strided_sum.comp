@@ -27,8 +27,13 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint DTYPE = 0u;
 layout(constant_id = 2) const bool OVERLAPS = false;
 
-layout(std430, set = 0, binding = 0) readonly buffer Parts { uint parts[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Result { uint result[]; };
+layout(std430, set = 0, binding = 0) readonly buffer Parts {
+    uint parts[];
+};
+
+layout(std430, set = 0, binding = 1) writeonly buffer Result {
+    uint result[];
+};
 
 layout(push_constant) uniform Push {
     uint sizes[8];
@@ -62,7 +67,9 @@ uint only_bits(uint position) {
 
 // First and last index of dimension d that the dimensions below can still complete.
 uint first_index(uint position, uint below, uint d) {
-    return strides[d] == 0u || position <= below ? 0u : (position - below + strides[d] - 1u) / strides[d];
+    return strides[d] == 0u || position <= below
+               ? 0u
+               : (position - below + strides[d] - 1u) / strides[d];
 }
 
 uint last_index(uint position, uint d) {
@@ -71,15 +78,16 @@ uint last_index(uint position, uint d) {
 
 // Depth-first over all index tuples that sum to the position.
 uint summed_bits(uint position) {
-    uint below[8];
+    // One longer than the push block's arrays, whose stride glslang would give to uint[8].
+    uint below[9];
     uint reach = 0u;
     for (int d = int(rank) - 1; d >= 0; --d) {
         below[d] = reach;
         reach += (sizes[d] - 1u) * strides[d];
     }
-    uint rest[8];
-    uint index[8];
-    uint at[8];
+    uint rest[9];
+    uint index[9];
+    uint at[9];
     precise float real_sum = 0.0;
     int integer_sum = 0;
     int last = int(rank) - 1;

@@ -25,8 +25,13 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint DTYPE = 0u;
 layout(constant_id = 2) const bool IS_UPPER = false;
 
-layout(std430, set = 0, binding = 0) readonly buffer Source { uint source[]; };
-layout(std430, set = 0, binding = 1) writeonly buffer Result { uint result[]; };
+layout(std430, set = 0, binding = 0) readonly buffer Source {
+    uint source[];
+};
+
+layout(std430, set = 0, binding = 1) writeonly buffer Result {
+    uint result[];
+};
 
 layout(push_constant) uniform Push {
     uint sizes[8];

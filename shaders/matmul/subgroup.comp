@@ -5,14 +5,13 @@
 // for software drivers, where a load costs as much as dozens of multiplications (measurements.md).
 //
 // Bindings: 0 A, 1 B: DTYPE, any strides. 2 C: OUT_DTYPE; in a split run the accumulators, [splits,
-//           batch, rows, cols]. 3 bias [cols], or any readable buffer without HAS_BIAS.
+//           batch, rows, cols]. 3 bias [cols], or any readable buffer.
 // Push: see matmul.glsl.
 // Spec: LANES the subgroup's size (8), a workgroup is one subgroup; DTYPE, OUT_DTYPE DType (0);
 //       TILE_ROWS 1..64 (16); COLS_PER_LANE even (4); A_ALONG_DEPTH, B_ALONG_DEPTH: load pairs of
 //       neighbours along the depth, otherwise along rows (A) or columns (B) (true, false);
 //       A_IS_PAIRED, B_IS_PAIRED: such a pair is contiguous and starts at an even element (false);
-//       STORE 0 element, 1 pair, 2 masked element (0); HAS_BIAS (false); IS_SPLIT (false);
-//       BATCH_RANK 0..4 (0).
+//       STORE 0 element, 1 pair, 2 masked element (0).
 //@variant ACCUMULATOR = f32 i32
 //@variant PAIR = int64 vec2
 //@requires subgroup_shuffle
@@ -37,9 +36,6 @@ layout(constant_id = 6) const bool B_ALONG_DEPTH = false;
 layout(constant_id = 7) const bool A_IS_PAIRED = false;
 layout(constant_id = 8) const bool B_IS_PAIRED = false;
 layout(constant_id = 9) const uint STORE = 0u;
-layout(constant_id = 10) const bool HAS_BIAS = false;
-layout(constant_id = 11) const bool IS_SPLIT = false;
-layout(constant_id = 12) const uint BATCH_RANK = 0u;
 
 #include "matmul.glsl"
 #include "pairs.glsl"
@@ -181,7 +177,7 @@ void multiply(uint a_at, uint b_at, uint count) {
 #include "matmul_store.glsl"
 
 void main() {
-    Tile tile = find_tile(TILE_ROWS, LANES * COLS_PER_LANE, BATCH_RANK, IS_SPLIT);
+    Tile tile = find_tile(TILE_ROWS, LANES * COLS_PER_LANE);
     if (tile.depth_begin > tile.depth_end) {
         return;
     }
@@ -203,10 +199,12 @@ void main() {
     for (; k < tile.depth_end; ++k) {
         multiply(k * a_depth_stride, k * b_depth_stride, 1u);
     }
-    [[unroll]] for (uint r = 0u; r < TILE_ROWS; ++r) {
-        [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; j += 2u) {
+    [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; j += 2u) {
+        uint col = column_of(tile.col, lane, j);
+        AccPair bias = AccPair(bias_of(col), bias_of(col + 1u));
+        [[unroll]] for (uint r = 0u; r < TILE_ROWS; ++r) {
             uint at = r * COLS_PER_LANE + j;
-            store_pair(tile, tile.row + r, column_of(tile.col, lane, j), acc[at], acc[at + 1u]);
+            store_pair(tile, tile.row + r, col, acc[at] + bias.x, acc[at + 1u] + bias.y);
         }
     }
 }

@@ -4,15 +4,15 @@
 // registers. The base variant for every device, and the one for hardware.
 //
 // Bindings: 0 A, 1 B: DTYPE, any strides. 2 C: OUT_DTYPE; in a split run the accumulators, [splits,
-//           batch, rows, cols]. 3 bias [cols], or any readable buffer without HAS_BIAS.
+//           batch, rows, cols]. 3 bias [cols], or any readable buffer.
 // Push: see matmul.glsl.
 // Spec: LOCAL_SIZE (TILE_ROWS / ROWS_PER_INVOCATION) * (TILE_COLS / COLS_PER_INVOCATION) (256);
 //       DTYPE, OUT_DTYPE DType (0); TILE_ROWS, TILE_COLS multiples of 4 (64); TILE_DEPTH multiple of
 //       4 (16); ROWS_PER_INVOCATION (4); COLS_PER_INVOCATION even (4); A_ALONG_DEPTH,
 //       B_ALONG_DEPTH: neighbouring invocations load along the depth, otherwise along rows (A) or
-//       columns (B) (true, false); STORE 0 element, 1 pair, 2 masked element (0); HAS_BIAS (false);
-//       IS_SPLIT (false); BATCH_RANK 0..4 (0); A_IN_QUADS, B_IN_QUADS: four neighbours are
-//       contiguous and start at a multiple of four elements, 32-bit dtypes (false).
+//       columns (B) (true, false); STORE 0 element, 1 pair, 2 masked element (0);
+//       A_IN_QUADS, B_IN_QUADS: four neighbours are contiguous and start at a multiple of four
+//       elements, 32-bit dtypes (false).
 //@variant ACCUMULATOR = f32 i32
 #version 460
 #extension GL_GOOGLE_include_directive : require
@@ -30,11 +30,8 @@ layout(constant_id = 7) const uint COLS_PER_INVOCATION = 4u;
 layout(constant_id = 8) const bool A_ALONG_DEPTH = true;
 layout(constant_id = 9) const bool B_ALONG_DEPTH = false;
 layout(constant_id = 10) const uint STORE = 0u;
-layout(constant_id = 11) const bool HAS_BIAS = false;
-layout(constant_id = 12) const bool IS_SPLIT = false;
-layout(constant_id = 13) const uint BATCH_RANK = 0u;
-layout(constant_id = 14) const bool A_IN_QUADS = false;
-layout(constant_id = 15) const bool B_IN_QUADS = false;
+layout(constant_id = 11) const bool A_IN_QUADS = false;
+layout(constant_id = 12) const bool B_IN_QUADS = false;
 
 #include "matmul.glsl"
 
@@ -140,7 +137,7 @@ void multiply_tiles(uint first_row, uint first_col) {
 }
 
 void main() {
-    Tile tile = find_tile(TILE_ROWS, TILE_COLS, BATCH_RANK, IS_SPLIT);
+    Tile tile = find_tile(TILE_ROWS, TILE_COLS);
     if (tile.depth_begin > tile.depth_end) {
         return;  // the whole workgroup
     }
@@ -156,14 +153,13 @@ void main() {
         multiply_tiles(first_row, first_col);
         barrier();
     }
-    [[unroll]] for (uint r = 0u; r < ROWS_PER_INVOCATION; ++r) {
-        [[unroll]] for (uint c = 0u; c < COLS_PER_INVOCATION; c += 2u) {
+    [[unroll]] for (uint c = 0u; c < COLS_PER_INVOCATION; c += 2u) {
+        uint col = tile.col + first_col + c;
+        AccPair bias = AccPair(bias_of(col), bias_of(col + 1u));
+        [[unroll]] for (uint r = 0u; r < ROWS_PER_INVOCATION; ++r) {
             uint at = r * COLS_PER_INVOCATION + c;
-            store_pair(tile,
-                       tile.row + first_row + r,
-                       tile.col + first_col + c,
-                       acc[at],
-                       acc[at + 1u]);
+            uint row = tile.row + first_row + r;
+            store_pair(tile, row, col, acc[at] + bias.x, acc[at + 1u] + bias.y);
         }
     }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/all_ops.h"
 
+#include "dispatch/op_def.h"
+
 #include <doctest/doctest.h>
 
 #include <string>
 #include <string_view>
-
-#include "dispatch/op_def.h"
 
 TEST_CASE("all_ops: sorted by name, each once, each well formed") {
     std::string_view before;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 using namespace pumice;
 using test::check_gradients;
@@ -13,16 +14,19 @@ using Inputs = std::vector<Tensor>;
 
 TEST_CASE("as_strided: any geometry within the storage") {
     const Tensor x = arange(12);
-    CHECK(as_strided(x, {2, 3}, {1, 2}, 3).to_vector<int>() ==
-          std::vector<int>{3, 5, 7, 4, 6, 8});
+    CHECK(as_strided(x, {2, 3}, {1, 2}, 3).to_vector<int>() == std::vector<int>{3, 5, 7, 4, 6, 8});
     CHECK(as_strided(x, {3, 2}, {0, 1}, 10).to_vector<int>() ==
           std::vector<int>{10, 11, 10, 11, 10, 11});
     CHECK(as_strided(x.slice(0, 4), {2}, {1}, 0).to_vector<int>() == std::vector<int>{0, 1});
     CHECK(as_strided(x, {}, {}, 11).item() == 11.0);
     CHECK(as_strided(x, {0, 5}, {1, 1}, 12).numel() == 0);
-    check_throws<ShapeError>([&] { as_strided(x, {2, 2}, {10, 2}, 0); },
-                             "reach element 12 of a storage of 12");
-    check_throws<ArgumentError>([&] { as_strided(x, {2}, {-1}, 3); }, "[as_strided] sizes, strides");
+    check_throws<ShapeError>(
+        [&] {
+            as_strided(x, {2, 2}, {10, 2}, 0);
+        },
+        "reach element 12 of a storage of 12");
+    check_throws<ArgumentError>([&] { as_strided(x, {2}, {-1}, 3); },
+                                "[as_strided] sizes, strides");
     check_throws<ArgumentError>([&] { as_strided(x, {2}, {1, 1}, 0); }, "[as_strided]");
     check_throws<ArgumentError>([&] { as_strided(x, {2}, {1}, -1); }, "[as_strided]");
 }

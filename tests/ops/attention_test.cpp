@@ -145,11 +145,11 @@ TEST_CASE("attention: shapes around the tiles") {
             check_attention(x.q, x.k, x.v, {2});
         }
     }
-    for (const std::int64_t depth : {1, 2, 3, 5, 16, 17, 64, 130}) {
+    for (const std::int64_t depth : {1, 2, 3, 16, 17, 130}) {
         const Operands x = operands(5, 19, depth, 3);
         check_attention(x.q, x.k, x.v, {2});
     }
-    for (const std::int64_t cols : {1, 2, 15, 16, 17, 32, 33, 64, 65, 129, 200}) {
+    for (const std::int64_t cols : {1, 2, 15, 16, 17, 34, 65, 130}) {
         const Operands x = operands(5, 19, 4, cols);
         check_attention(x.q, x.k, x.v, {2});
     }

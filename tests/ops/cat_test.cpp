@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 using namespace pumice;
 using test::check_gradients;
@@ -15,8 +16,7 @@ TEST_CASE("cat: along each dimension, uneven lengths") {
     const Tensor a = arange(6).view({2, 3});
     const Tensor b = arange(6, 10).view({2, 2});
     CHECK(cat({a, b}, 1).to_vector<int>() == std::vector<int>{0, 1, 2, 6, 7, 3, 4, 5, 8, 9});
-    CHECK(cat({a, a}, -2).to_vector<int>() ==
-          std::vector<int>{0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5});
+    CHECK(cat({a, a}, -2).to_vector<int>() == std::vector<int>{0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5});
     CHECK(cat({a}, 0).to_vector<int>() == a.to_vector<int>());
     CHECK(cat({a, zeros({2, 0}, kInt32), b}, 1).sizes() == Dims{2, 5});
     CHECK(cat({zeros({0}), a}, 1).sizes() == Dims{2, 3});
@@ -64,14 +64,20 @@ TEST_CASE("stack: a new dimension") {
 
 TEST_CASE("cat, stack: errors") {
     check_throws<ArgumentError>([] { cat({}); }, "[cat] tensors must not be empty");
-    check_throws<ShapeError>([] { cat({zeros({2, 3}), zeros({3, 3})}, 1); },
-                             "[cat] tensors must have one shape but for dim 1; got [3, 3] at "
-                             "position 1, wanted [2, 3]");
+    check_throws<ShapeError>(
+        [] {
+            cat({zeros({2, 3}), zeros({3, 3})}, 1);
+        },
+        "[cat] tensors must have one shape but for dim 1; got [3, 3] at "
+        "position 1, wanted [2, 3]");
     check_throws<ShapeError>([] { cat({scalar_tensor(1)}); }, "[cat] zero-dimensional");
     check_throws<ArgumentError>([] { cat({zeros({2})}, 1); }, "[cat] dim must be in [-1, 1)");
     check_throws<ArgumentError>([] { cat({Tensor()}); }, "[cat] got an undefined tensor");
-    check_throws<ShapeError>([] { stack({zeros({2}), zeros({3})}); },
-                             "[stack] tensors must have one shape; got [3] at position 1");
+    check_throws<ShapeError>(
+        [] {
+            stack({zeros({2}), zeros({3})});
+        },
+        "[stack] tensors must have one shape; got [3] at position 1");
 }
 
 TEST_CASE("cat, stack: gradients and modes") {
@@ -81,7 +87,10 @@ TEST_CASE("cat, stack: gradients and modes") {
     const Inputs in = {random_tensor({2, 3}), random_tensor({2, 2}, -1, 1, 2)};
     check_modes(joined, in);
     check_gradients(joined, in);
-    check_gradients([](const Inputs& x) { return stack({x[0], mul(x[0], 2), x[0]}, 1); },
-                    {random_tensor({2, 3})});
+    check_gradients(
+        [](const Inputs& x) {
+            return stack({x[0], mul(x[0], 2), x[0]}, 1);
+        },
+        {random_tensor({2, 3})});
     check_gradients([](const Inputs& x) { return cat(Inputs(9, x[0])); }, {random_tensor({2})});
 }

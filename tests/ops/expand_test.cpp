@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 using namespace pumice;
 using test::check_gradients;
@@ -34,7 +35,11 @@ TEST_CASE("repeat: copies along each dimension") {
     CHECK(repeat(zeros({0, 2}), {2, 2}).sizes() == Dims{0, 4});
     CHECK_FALSE(repeat(x, {1, 1}).is_view());
     check_throws<ShapeError>([&] { repeat(x, {2}); }, "[repeat] repeats must have at least");
-    check_throws<ArgumentError>([&] { repeat(x, {1, -1}); }, "[repeat] repeats must not be negative");
+    check_throws<ArgumentError>(
+        [&] {
+            repeat(x, {1, -1});
+        },
+        "[repeat] repeats must not be negative");
 }
 
 TEST_CASE("expand, repeat: gradients and modes") {

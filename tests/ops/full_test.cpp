@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 using namespace pumice;
 using test::check_throws;
@@ -41,8 +42,11 @@ TEST_CASE("full: like another tensor") {
 }
 
 TEST_CASE("full: errors") {
-    check_throws<ShapeError>([] { zeros({2, -1}); },
-                             "[full] extents must not be negative; got [2, -1]");
+    check_throws<ShapeError>(
+        [] {
+            zeros({2, -1});
+        },
+        "[full] extents must not be negative; got [2, -1]");
     check_throws<ShapeError>([] { empty({-1}); }, "[empty] extents must not be negative");
     check_throws<ShapeError>([] { zeros({65536, 65536}); }, "[full] at most 2147483647 elements");
     check_throws<DTypeError>([] { full({2}, 300, kUInt8); },

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "pumice/pumice.h"
+
+#include "support/harness.h"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
-
-#include "pumice/pumice.h"
-#include "support/harness.h"
 
 using namespace pumice;
 using test::check_gradients;
@@ -28,13 +29,19 @@ TEST_CASE("gather: single elements along a dimension") {
 
 TEST_CASE("gather: errors") {
     const Tensor x = zeros({3, 4});
-    check_throws<DTypeError>([&] { gather(x, 0, zeros({1, 1})); },
-                             "[gather] index must be int32; got [1, 1] float32");
+    check_throws<DTypeError>(
+        [&] {
+            gather(x, 0, zeros({1, 1}));
+        },
+        "[gather] index must be int32; got [1, 1] float32");
     check_throws<ShapeError>([&] { gather(x, 0, zeros({2}, kInt32)); },
                              "[gather] index must have x's dimensions");
     check_throws<ShapeError>([&] { gather(x, 0, zeros({1, 5}, kInt32)); }, "[gather]");
-    check_throws<ArgumentError>([&] { gather(x, 2, zeros({1, 1}, kInt32)); },
-                                "[gather] dim must be in [-2, 2); got 2");
+    check_throws<ArgumentError>(
+        [&] {
+            gather(x, 2, zeros({1, 1}, kInt32));
+        },
+        "[gather] dim must be in [-2, 2); got 2");
 }
 
 TEST_CASE("index_select: whole rows") {
@@ -47,8 +54,11 @@ TEST_CASE("index_select: whole rows") {
     CHECK(index_select(x.transpose(0, 2), 1, tensor<int>({1, 1})).sizes() == Dims{2, 2, 3});
     CHECK(index_select(x, 0, scalar_tensor(1)).sizes() == Dims{1, 2, 2});
     CHECK(index_select(ones({5, 3}, kBool), 0, index).to_vector<int>() == std::vector<int>(9, 1));
-    check_throws<ShapeError>([&] { index_select(x, 0, zeros({1, 1}, kInt32)); },
-                             "[index_select] index must have at most one dimension");
+    check_throws<ShapeError>(
+        [&] {
+            index_select(x, 0, zeros({1, 1}, kInt32));
+        },
+        "[index_select] index must have at most one dimension");
     check_throws<ArgumentError>([&] { index_select(scalar_tensor(1), 0, index); },
                                 "[index_select] x must have at least one dimension");
 }
@@ -72,8 +82,11 @@ TEST_CASE("gather: indices outside the dimension") {
 #ifdef PUMICE_CHECKED
     check_throws<ArgumentError>([&] { gather(x, 0, index); },
                                 "[gather] indices must be in [0, 3); got 3 at position 1");
-    check_throws<ArgumentError>([&] { embedding(ones({3, 2}), tensor<int>({-1})); },
-                                "[embedding] indices must be in [0, 3); got -1 at position 0");
+    check_throws<ArgumentError>(
+        [&] {
+            embedding(ones({3, 2}), tensor<int>({-1}));
+        },
+        "[embedding] indices must be in [0, 3); got -1 at position 0");
 #else
     const auto values = gather(x, 0, index).to_vector<float>();
     CHECK(values[0] == 1.0F);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "pumice/pumice.h"
+
+#include "memory/scoped_environment.h"
+#include "support/harness.h"
+
 #include <doctest/doctest.h>
 
 #include <cstdint>
-
-#include "memory/scoped_environment.h"
-#include "pumice/pumice.h"
-#include "support/harness.h"
 
 using namespace pumice;
 using test::check_throws;
@@ -69,8 +70,11 @@ TEST_CASE("host: item") {
     CHECK(scalar_tensor(2.5).item() == 2.5);
     CHECK(tensor<std::int32_t>({7}).item<int>() == 7);
     CHECK(tensor<float>({1, 2}).select(0, 1).item<float>() == 2.0F);
-    check_throws<ShapeError>([] { tensor<float>({1, 2}).item(); },
-                             "[item] the tensor must have one element; got [2] float32");
+    check_throws<ShapeError>(
+        [] {
+            tensor<float>({1, 2}).item();
+        },
+        "[item] the tensor must have one element; got [2] float32");
 }
 
 TEST_CASE("host: from_bytes checks shape and values") {

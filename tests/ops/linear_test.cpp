@@ -53,7 +53,7 @@ const auto kLinear = [](const std::vector<Tensor>& x) {
 
 TEST_CASE("linear: shapes, with and without bias") {
     for (const Dims& sizes : {Dims{7}, Dims{1, 7}, Dims{17, 7}, Dims{3, 5, 7}, Dims{2, 3, 2, 7}}) {
-        for (const std::int64_t features : {1, 2, 15, 33}) {
+        for (const std::int64_t features : {1, 16, 33}) {
             const Tensor x = random_tensor(sizes, -1.0, 1.0, 1);
             const Tensor weight = random_tensor({features, 7}, -1.0, 1.0, 2);
             check_linear(x, weight, random_tensor({features}, -1.0, 1.0, 3));

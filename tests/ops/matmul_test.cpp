@@ -106,13 +106,12 @@ const auto kMatmul = [](const std::vector<Tensor>& x) { return matmul(x[0], x[1]
 }  // namespace
 
 TEST_CASE("matmul: every layout at sizes around the tiles") {
-    for (const std::int64_t m : {1, 2, 7, 8, 15, 16, 17, 33}) {
-        for (const std::int64_t n : {1, 2, 7, 16, 17, 31, 32, 33}) {
-            check_shapes(m, n, 13);
-        }
+    const std::int64_t shapes[][2] = {
+        {1, 1}, {1, 7}, {2, 2}, {7, 8}, {8, 16}, {9, 17}, {16, 33}, {17, 32}, {33, 31}, {40, 1}};
+    for (const auto& shape : shapes) {
+        check_shapes(shape[0], shape[1], 13);
     }
     for (const std::int64_t k : {1, 2, 3, 4, 5, 6, 7, 8, 9, 64, 127}) {
-        check_shapes(5, 6, k);
         check_shapes(18, 34, k);
     }
     check_shapes(64, 66, 300);
@@ -121,11 +120,9 @@ TEST_CASE("matmul: every layout at sizes around the tiles") {
 
 TEST_CASE("matmul: dtypes") {
     for (const DType dtype : {kFloat16, kBFloat16}) {
-        for (const std::int64_t n : {1, 5, 6, 40}) {
-            check_shapes(1, n, 9, dtype);
-            check_shapes(19, n, 33, dtype);
-            check_shapes(18, n, 34, dtype);
-        }
+        check_shapes(1, 5, 9, dtype);
+        check_shapes(19, 7, 33, dtype);
+        check_shapes(18, 40, 34, dtype);
     }
 }
 
@@ -203,10 +200,10 @@ TEST_CASE("matmul: strided, offset and expanded operands are read in place") {
 
 TEST_CASE("matmul: a long depth is split, in the same order every time") {
     for (const std::int64_t k : {2048, 4097}) {
-        check_shapes(3, 5, k);
         check_shapes(16, 16, k);
-        check_shapes(1, 9, k, kFloat16);
+        check_shapes(1, 9, k);
     }
+    check_shapes(3, 5, 2050, kBFloat16);
     const Tensor a = random_tensor({4, 4096}, -1.0, 1.0, 1);
     const Tensor b = random_tensor({4096, 4}, -1.0, 1.0, 2);
     check_modes(kMatmul, {a, b});

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 using namespace pumice;
 using test::check_gradients;
@@ -27,8 +28,11 @@ TEST_CASE("permute: dimensions in a new order") {
     }
     CHECK(y.to_vector<int>() == wanted);
     CHECK(permute(scalar_tensor(1), {}).sizes() == Dims{});
-    check_throws<ArgumentError>([&] { permute(x, {0, 1}); },
-                                "[permute] dims must name each dimension once; got [0, 1]");
+    check_throws<ArgumentError>(
+        [&] {
+            permute(x, {0, 1});
+        },
+        "[permute] dims must name each dimension once; got [0, 1]");
     check_throws<ArgumentError>([&] { permute(x, {0, 1, 1}); }, "[permute] dims must name");
     check_throws<ArgumentError>([&] { permute(x, {0, 1, 3}); }, "[permute] dim must be in");
 }

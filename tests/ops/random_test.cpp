@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "pumice/pumice.h"
+
+#include "support/harness.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-
-#include "pumice/pumice.h"
-#include "support/harness.h"
 
 using namespace pumice;
 using test::check_throws;
@@ -31,8 +32,9 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::u
 
 std::uint32_t random_word(std::uint64_t seed, std::uint64_t offset, std::size_t element) {
     const std::uint64_t block = offset + element / 4;
-    return philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32U), 0, 0},
-                  seed)[element % 4];
+    return philox(
+        {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32U), 0, 0},
+        seed)[element % 4];
 }
 
 double mean_of(const std::vector<double>& values) {
@@ -114,8 +116,7 @@ TEST_CASE("randint: within the range, the same on every device") {
     manual_seed(3);
     const auto values = randint(-5, 6, {1001}).to_vector<int>();
     for (std::size_t i = 0; i < values.size(); ++i) {
-        const auto wanted =
-            static_cast<int>(std::uint64_t{random_word(3, 0, i)} * 11 >> 32U) - 5;
+        const auto wanted = static_cast<int>(std::uint64_t{random_word(3, 0, i)} * 11 >> 32U) - 5;
         CHECK(values[i] == wanted);
     }
     manual_seed(3);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "pumice/pumice.h"
+
+#include "ops/indexing.h"
+#include "support/harness.h"
+
 #include <doctest/doctest.h>
 
 #include <random>
-
-#include "ops/indexing.h"
-#include "pumice/pumice.h"
-#include "support/harness.h"
 
 using namespace pumice;
 using test::check_close;
@@ -100,12 +101,7 @@ TEST_CASE("scatter_add: agrees with the loop, also where the index is smaller th
 
 TEST_CASE("scatter_sum: ignored and outside indices are left out") {
     const Tensor source = ones({5});
-    CHECK(ops::scatter_sum(source,
-                           0,
-                           tensor<int>({0, 1, 7, -1, 0}),
-                           {3},
-                           ops::IndexForm::kRows,
-                           1)
+    CHECK(ops::scatter_sum(source, 0, tensor<int>({0, 1, 7, -1, 0}), {3}, ops::IndexForm::kRows, 1)
               .to_vector<float>() == std::vector<float>{2, 0, 0});
     CHECK(ops::take_or_zero(
               tensor<float>({1, 2, 3}), 0, tensor<int>({2, 3, 1, -5}), ops::IndexForm::kRows, 1)
@@ -115,21 +111,42 @@ TEST_CASE("scatter_sum: ignored and outside indices are left out") {
 TEST_CASE("scatter_add, index_add: errors") {
     const Tensor x = zeros({3, 4});
     const Tensor index = zeros({2, 4}, kInt32);
-    check_throws<ShapeError>([&] { scatter_add(x, 0, index, zeros({1, 4})); },
-                             "[scatter_add] index must have x's dimensions");
-    check_throws<ShapeError>([&] { scatter_add(x, 1, zeros({4, 4}, kInt32), zeros({4, 4})); },
-                             "[scatter_add]");
-    check_throws<DTypeError>([&] { scatter_add(x, 0, index, zeros({2, 4}, kInt32)); },
-                             "[scatter_add] source must have x's dtype");
-    check_throws<DTypeError>([&] { scatter_add(x, 0, zeros({2, 4}), zeros({2, 4})); },
-                             "[scatter_add] index must be int32");
-    check_throws<ShapeError>([&] { index_add(x, 0, zeros({2}, kInt32), zeros({3, 4})); },
-                             "[index_add] source must have x's shape");
-    check_throws<ArgumentError>([&] { index_add(x, 2, zeros({2}, kInt32), zeros({2, 4})); },
-                                "[index_add] dim must be in [-2, 2); got 2");
+    check_throws<ShapeError>(
+        [&] {
+            scatter_add(x, 0, index, zeros({1, 4}));
+        },
+        "[scatter_add] index must have x's dimensions");
+    check_throws<ShapeError>(
+        [&] {
+            scatter_add(x, 1, zeros({4, 4}, kInt32), zeros({4, 4}));
+        },
+        "[scatter_add]");
+    check_throws<DTypeError>(
+        [&] {
+            scatter_add(x, 0, index, zeros({2, 4}, kInt32));
+        },
+        "[scatter_add] source must have x's dtype");
+    check_throws<DTypeError>(
+        [&] {
+            scatter_add(x, 0, zeros({2, 4}), zeros({2, 4}));
+        },
+        "[scatter_add] index must be int32");
+    check_throws<ShapeError>(
+        [&] {
+            index_add(x, 0, zeros({2}, kInt32), zeros({3, 4}));
+        },
+        "[index_add] source must have x's shape");
+    check_throws<ArgumentError>(
+        [&] {
+            index_add(x, 2, zeros({2}, kInt32), zeros({2, 4}));
+        },
+        "[index_add] dim must be in [-2, 2); got 2");
 #ifdef PUMICE_CHECKED
-    check_throws<ArgumentError>([&] { index_add(x, 0, tensor<int>({0, 3}), zeros({2, 4})); },
-                                "[index_add] indices must be in [0, 3); got 3 at position 1");
+    check_throws<ArgumentError>(
+        [&] {
+            index_add(x, 0, tensor<int>({0, 3}), zeros({2, 4}));
+        },
+        "[index_add] indices must be in [0, 3); got 3 at position 1");
 #endif
 }
 

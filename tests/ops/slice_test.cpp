@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 using namespace pumice;
 using test::check_gradients;
@@ -16,8 +17,9 @@ TEST_CASE("select: one index of a dimension") {
     CHECK(select(x, 1, -1).to_vector<int>() == std::vector<int>{8, 9, 10, 11, 20, 21, 22, 23});
     CHECK(select(arange(3), 0, 2).dim() == 0);
     CHECK(select(arange(3), 0, 2).item() == 2.0);
-    check_throws<ArgumentError>([&] { select(x, 1, 3); },
-                                "[select] index must be in [-3, 3) for dim 1; got 3 for x [2, 3, 4]");
+    check_throws<ArgumentError>(
+        [&] { select(x, 1, 3); },
+        "[select] index must be in [-3, 3) for dim 1; got 3 for x [2, 3, 4]");
     check_throws<ArgumentError>([&] { select(x, 3, 0); }, "[select] dim must be in [-3, 3); got 3");
     check_throws<ArgumentError>([] { select(scalar_tensor(1), 0, 0); }, "[select]");
 }
@@ -30,7 +32,8 @@ TEST_CASE("slice: Python's rules") {
     CHECK(slice(x, 0, 5, 3).numel() == 0);
     CHECK(slice(x, 0, 20).numel() == 0);
     CHECK(slice(x, 0, 0, {}, 4).to_vector<int>() == std::vector<int>{0, 4, 8});
-    check_throws<ArgumentError>([&] { slice(x, 0, 0, 1, 0); }, "[slice] step must be positive; got 0");
+    check_throws<ArgumentError>([&] { slice(x, 0, 0, 1, 0); },
+                                "[slice] step must be positive; got 0");
 }
 
 TEST_CASE("narrow: start and length within the dimension") {
@@ -61,8 +64,11 @@ TEST_CASE("split and chunk") {
     CHECK(split_with_sizes(x.view({1, 7}), {7}, -1)[0].sizes() == Dims{1, 7});
     check_throws<ArgumentError>([&] { split(x, 0); }, "[split] split_length must be positive");
     check_throws<ArgumentError>([&] { chunk(x, 0); }, "[chunk] chunks must be positive");
-    check_throws<ArgumentError>([&] { split_with_sizes(x, {3, 3}); },
-                                "[split_with_sizes] lengths must not be negative and sum to");
+    check_throws<ArgumentError>(
+        [&] {
+            split_with_sizes(x, {3, 3});
+        },
+        "[split_with_sizes] lengths must not be negative and sum to");
 }
 
 TEST_CASE("split: its views cannot be written while recording, G36") {
@@ -78,8 +84,7 @@ TEST_CASE("slice: gradients and modes") {
         const Tensor stepped = slice(in[0], 1, 1, {}, 2);
         const Tensor row = select(in[0], 0, 2);
         const auto halves = chunk(in[0], 2, 0);
-        return mul(mul(stepped, narrow(row, 0, 3, 2)),
-                   slice(repeat(halves[1], {2, 1}), 1, 0, 2));
+        return mul(mul(stepped, narrow(row, 0, 3, 2)), slice(repeat(halves[1], {2, 1}), 1, 0, 2));
     };
     check_modes(twist, {x});
     check_gradients(twist, {x});

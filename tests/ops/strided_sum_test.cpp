@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/strided_sum.h"
 
-#include <doctest/doctest.h>
-
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 using namespace pumice;
 using ops::strided_sum;
@@ -75,9 +76,7 @@ TEST_CASE("strided_sum: nothing to add, nothing to add to, out of the shape") {
 }
 
 TEST_CASE("strided_sum: gradient is the strided view") {
-    const auto sum_twice = [](const Inputs& in) {
-        return strided_sum(in[0], {3, 4}, {3, 2}, 1);
-    };
+    const auto sum_twice = [](const Inputs& in) { return strided_sum(in[0], {3, 4}, {3, 2}, 1); };
     check_modes(sum_twice, {random_tensor({3, 3})});
     check_gradients(sum_twice, {random_tensor({3, 3})});
 }
@@ -113,8 +112,11 @@ TEST_CASE("pad: errors") {
     check_throws<ArgumentError>([&] { pad(x, {1}); }, "[pad] padding must hold (before, after)");
     check_throws<ArgumentError>([&] { pad(x, {1, 1, 1, 1, 1, 1}); }, "[pad] padding must hold");
     check_throws<ShapeError>([&] { pad(x, {-2, -2}); }, "[pad] negative padding must leave dim 1");
-    check_throws<DTypeError>([] { pad(zeros({2}, kUInt8), {1, 1}, 300); },
-                             "[pad] uint8 cannot hold the value 300");
+    check_throws<DTypeError>(
+        [] {
+            pad(zeros({2}, kUInt8), {1, 1}, 300);
+        },
+        "[pad] uint8 cannot hold the value 300");
 }
 
 TEST_CASE("pad: gradients and modes") {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 using namespace pumice;
 using test::check_gradients;
@@ -45,8 +46,10 @@ TEST_CASE("tril, triu: every diagonal, any strides and dtype") {
     check_triangle(ones({3, 3}, kBool), 0);
     check_triangle(zeros({0, 3}), 0);
     check_triangle(random_tensor({66000, 2, 2}), 0);
-    check_throws<ShapeError>([] { tril(zeros({3})); }, "[tril] x must have at least two dimensions");
-    check_throws<ShapeError>([] { triu(zeros({3})); }, "[triu] x must have at least two dimensions");
+    check_throws<ShapeError>([] { tril(zeros({3})); },
+                             "[tril] x must have at least two dimensions");
+    check_throws<ShapeError>([] { triu(zeros({3})); },
+                             "[triu] x must have at least two dimensions");
 }
 
 TEST_CASE("tril, triu: gradients and modes") {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
 #include "tensor/tensor_impl.h"
+
+#include <doctest/doctest.h>
 
 using namespace pumice;
 using test::check_gradients;
@@ -47,8 +48,9 @@ TEST_CASE("view: strided tensors where the strides allow it") {
 
 TEST_CASE("view: errors") {
     const Tensor x = arange(6).view({2, 3});
-    check_throws<ShapeError>([&] { x.view({4}); },
-                             "[view] shape must have as many elements as x, 6; got [4] for x [2, 3]");
+    check_throws<ShapeError>(
+        [&] { x.view({4}); },
+        "[view] shape must have as many elements as x, 6; got [4] for x [2, 3]");
     check_throws<ShapeError>([&] { x.view({4, -1}); }, "[view] shape must have");
     check_throws<ShapeError>([&] { x.view({-1, -1}); }, "[view] extents must not be negative");
     check_throws<ShapeError>([&] { x.t().view({6}); }, "use reshape");
@@ -84,8 +86,11 @@ TEST_CASE("squeeze and unsqueeze") {
     check_throws<ArgumentError>([&] { squeeze(x, 3); }, "[squeeze] dim must be in [-3, 3); got 3");
     check_throws<ArgumentError>([&] { unsqueeze(x, 4); },
                                 "[unsqueeze] dim must be in [-4, 4); got 4");
-    check_throws<ShapeError>([] { unsqueeze(zeros({1, 1, 1, 1, 1, 1, 1, 1}), 0); },
-                             "at most 8 dimensions");
+    check_throws<ShapeError>(
+        [] {
+            unsqueeze(zeros({1, 1, 1, 1, 1, 1, 1, 1}), 0);
+        },
+        "at most 8 dimensions");
 }
 
 TEST_CASE("view: writes through a view reach the base, and share its version") {

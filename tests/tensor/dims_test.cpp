@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/dims.h"
 
+#include "support/harness.h"
+
 #include <doctest/doctest.h>
 
 #include <vector>
-
-#include "support/harness.h"
 
 using namespace pumice;
 

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "pumice/host_tensor.h"
+
+#include "support/harness.h"
+
 #include <doctest/doctest.h>
 
 #include <bit>
@@ -6,9 +10,6 @@
 #include <cstring>
 #include <limits>
 #include <vector>
-
-#include "pumice/host_tensor.h"
-#include "support/harness.h"
 
 using namespace pumice;
 
@@ -117,8 +118,7 @@ TEST_CASE("host_convert: floats truncate toward zero, what does not fit is named
         "element 0 is nan");
     test::check_throws<DTypeError>(
         [] {
-            convert<std::uint8_t>(
-                std::vector<std::int32_t>{-1}, HostDType::kI32, HostDType::kU8);
+            convert<std::uint8_t>(std::vector<std::int32_t>{-1}, HostDType::kI32, HostDType::kU8);
         },
         "element 0 is -1, which uint8 cannot hold");
 }
@@ -128,9 +128,9 @@ TEST_CASE("host_convert: booleans become 0 and 1, from any byte") {
     const std::vector<std::uint8_t> wanted = {0, 1, 1, 1};
     CHECK(convert<std::uint8_t>(bytes, HostDType::kBoolean, HostDType::kBoolean) == wanted);
     CHECK(convert<float>(bytes, HostDType::kBoolean, HostDType::kF32)[3] == 1.0F);
-    CHECK(convert<std::uint8_t>(
-              std::vector<float>{0.0F, 0.5F, -0.0F}, HostDType::kF32, HostDType::kBoolean) ==
-          std::vector<std::uint8_t>{0, 1, 0});
+    CHECK(convert<std::uint8_t>(std::vector<float>{0.0F, 0.5F, -0.0F},
+                                HostDType::kF32,
+                                HostDType::kBoolean) == std::vector<std::uint8_t>{0, 1, 0});
 }
 
 TEST_CASE("host_convert: float64 rounds once to float32") {

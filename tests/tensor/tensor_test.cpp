@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/tensor.h"
 
-#include <doctest/doctest.h>
-
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
 #include "tensor/tensor_impl.h"
+
+#include <doctest/doctest.h>
 
 using namespace pumice;
 using test::check_throws;

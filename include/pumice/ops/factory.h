@@ -1,35 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/tensor.h"
+
 #include <cstddef>
 #include <initializer_list>
 #include <span>
 #include <vector>
 
-#include "pumice/tensor.h"
-
 namespace pumice {
+
+// New tensors are normal or inference tensors as the thread's mode says, and honour
+// options.requires_grad in every mode. All are contiguous, of at most 2^31 - 1 elements. They throw
+// ShapeError for a negative extent or too many elements, OutOfMemoryError, and DTypeError for
+// requires_grad with a dtype that has no gradients.
 
 /// Values unset.
 Tensor empty(const Dims& sizes, const TensorOptions& options = {});
+/// 0 everywhere.
 Tensor zeros(const Dims& sizes, const TensorOptions& options = {});
+/// 1 everywhere.
 Tensor ones(const Dims& sizes, const TensorOptions& options = {});
+/// `value` everywhere. @throws DTypeError if the dtype cannot hold it
 Tensor full(const Dims& sizes, const Scalar& value, const TensorOptions& options);
-/// Dtype from the scalar.
+/// Dtype from the scalar: bool, int32 or float32.
 Tensor full(const Dims& sizes, const Scalar& value);
+/// Shape and dtype of x, values unset.
 Tensor empty_like(const Tensor& x);
+/// Shape and dtype of x, 0 everywhere.
 Tensor zeros_like(const Tensor& x);
+/// Shape and dtype of x, 1 everywhere.
 Tensor ones_like(const Tensor& x);
+/// Shape and dtype of x, `value` everywhere. @throws DTypeError if the dtype cannot hold it
 Tensor full_like(const Tensor& x, const Scalar& value);
-/// [start, end) by step; int32 if all three are integral, else float32.
+
+/// 0, 1, ... below end.
 Tensor arange(const Scalar& end);
+/// start + i * step in [start, end): ceil((end - start) / step) values, computed in int32 or
+/// float32. int32 if all three are integral, else float32.
+/// @throws ArgumentError for a step that is 0, not finite, or leads away from end
 Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step = 1);
-Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, const TensorOptions& options);
-/// Uniform in [0, 1).
+/// The same in the dtype of the options; an integer one takes the integer parts of all three.
+/// @throws ArgumentError as above; DTypeError for bool, or values that the dtype cannot hold
+Tensor arange(const Scalar& start,
+              const Scalar& end,
+              const Scalar& step,
+              const TensorOptions& options);
+
+/// Uniform in [0, 1): multiples of 2^-24 (float32), 2^-11 (float16) or 2^-8 (bfloat16), the same
+/// bits on every device for one seed. Takes a Philox block for every four elements (random.h).
+/// @throws DTypeError for a dtype that is not floating
 Tensor rand(const Dims& sizes, const TensorOptions& options = {});
-/// Standard normal.
+/// Standard normal, by Box and Muller's formula on pairs of uniform numbers; at most 5.8 in
+/// float32. Takes the generator's blocks as rand does. @throws DTypeError for a dtype that is not
+/// floating Source: Box and Muller, "A note on the generation of random normal deviates", 1958.
 Tensor randn(const Dims& sizes, const TensorOptions& options = {});
-/// Uniform integers in [low, high), int32.
+/// Uniform integers in [low, high), int32, the same on every device: low plus the upper half of
+/// (high - low) times a random word, whose bias is below (high - low) / 2^32.
+/// @throws ArgumentError for an empty range or one outside int32
 Tensor randint(std::int64_t low, std::int64_t high, const Dims& sizes);
 
 /// Row-major host values of `source` dtype, converted to options.dtype.
@@ -40,12 +68,14 @@ Tensor from_bytes(std::span<const std::byte> bytes,
                   const TensorOptions& options);
 
 /// Copies host values in row-major order; dtype as options say.
+/// @throws ShapeError unless there are as many values as elements, DTypeError as from_bytes
 template <class T>
 Tensor from_values(std::span<const T> values, const Dims& sizes, const TensorOptions& options) {
     return from_bytes(std::as_bytes(values), host_dtype_of<T>(), sizes, options);
 }
 
-/// LibTorch's torch::tensor for lists: one dimension, dtype from T unless given.
+/// LibTorch's torch::tensor for lists: one dimension, dtype from T unless given (double gives
+/// float32, int64 gives int32). @throws DTypeError for a value that the dtype cannot hold
 template <class T>
 Tensor tensor(const std::vector<T>& values,
               const TensorOptions& options = device_dtype(host_dtype_of<T>())) {
@@ -56,9 +86,8 @@ Tensor tensor(const std::vector<T>& values,
                           {static_cast<std::int64_t>(bytes.size())},
                           options);
     } else {
-        return from_values(std::span<const T>(values),
-                           {static_cast<std::int64_t>(values.size())},
-                           options);
+        return from_values(
+            std::span<const T>(values), {static_cast<std::int64_t>(values.size())}, options);
     }
 }
 
@@ -68,7 +97,7 @@ Tensor tensor(std::initializer_list<T> values,
     return tensor(std::vector<T>(values), options);
 }
 
-/// A zero-dimensional tensor.
+/// A zero-dimensional tensor; dtype as full. @throws DTypeError if the dtype cannot hold the value
 Tensor scalar_tensor(const Scalar& value);
 Tensor scalar_tensor(const Scalar& value, const TensorOptions& options);
 

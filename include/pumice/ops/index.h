@@ -1,26 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <vector>
-
 #include "pumice/tensor.h"
+
+#include <vector>
 
 namespace pumice {
 
-/// weight [V, D], indices [...] int -> [..., D]. Rows equal to padding_idx get no gradient.
+// Indices are int32, on the device. A kernel cannot throw and the host does not wait for one, so an
+// index outside its dimension reads NaN (0 in dtypes without NaN) and is left out of sums. Builds
+// with PUMICE_CHECKED read the indices back and throw ArgumentError with value and position.
+// All functions take any dtype and strides, throw ArgumentError for an undefined tensor or a
+// dimension outside the range, and have results that do not depend on the order of execution.
+
+/// Rows of a table. weight: [V, D], indices: [...] -> [..., D]; out[i] = weight[indices[i]].
+/// Gradient of weight: each row the sum of the gradients of its uses, in their order, none for
+/// padding_idx (negative: no such row). Saves the indices.
+/// @throws ShapeError unless weight has two dimensions; DTypeError for other indices than int32;
+/// ArgumentError for padding_idx from V on
 Tensor embedding(Tensor weight, Tensor indices, std::int64_t padding_idx = -1);
+
+/// Single elements along dim: out[i][j] = x[index[i][j]][j] for dim 0 of a matrix.
+/// x, index: as many dimensions, index no longer than x but along dim -> index's shape.
+/// Gradient of x: scatter_add. Saves the index.
+/// @throws ShapeError, DTypeError for another index than int32
 Tensor gather(Tensor x, std::int64_t dim, Tensor index);
+
+/// Whole rows along dim. x: [.., n, ..], index: [k] or [] -> [.., k, ..]. Gradient of x: index_add.
+/// Saves the index. @throws ShapeError, DTypeError for another index than int32
 Tensor index_select(Tensor x, std::int64_t dim, Tensor index);
-/// x with source added at index along dim, deterministically.
+
+/// x with source added: out[index[i][j]][j] += source[i][j] for dim 0 of a matrix, in rising order
+/// of i, in float32 for the halves. index: no longer than source, nor than x but along dim -> x's
+/// shape. Gradients: of x the gradient, of source its gather. Saves the index. No float atomics;
+/// time grows with the distance between entries of one target.
+/// @throws ShapeError, DTypeError for another index than int32 or two dtypes
 Tensor scatter_add(Tensor x, std::int64_t dim, Tensor index, Tensor source);
+
+/// x with rows of source added: out[.., index[k], ..] += source[.., k, ..], in rising order of k.
+/// index: [k] or []; source: x's shape but k along dim -> x's shape. As scatter_add otherwise.
+/// @throws ShapeError, DTypeError for another index than int32 or two dtypes
 Tensor index_add(Tensor x, std::int64_t dim, Tensor index, Tensor source);
+
+/// Tensors behind one another along dim, in the dtype all promote to. Shapes agree but along dim;
+/// empty one-dimensional tensors go with any. Gradient: each tensor's part. Saves nothing.
+/// @throws ShapeError, ArgumentError for no tensors
 Tensor cat(const std::vector<Tensor>& tensors, std::int64_t dim = 0);
+
+/// Tensors of one shape behind one another along a new dimension. Gradient as cat.
+/// @throws ShapeError, ArgumentError for no tensors
 Tensor stack(const std::vector<Tensor>& tensors, std::int64_t dim = 0);
-/// padding from the last dimension on, (before, after) pairs; negative crops.
-/// mode: constant padding only.
+
+/// x with `value` around it: padding has (before, after) pairs from the last dimension on, negative
+/// ones crop. x: [2, 3], padding {1, 2} -> [2, 6]. Gradient: the inner part. Saves nothing.
+/// @throws ArgumentError for an odd count or too many pairs, ShapeError if cropping takes more than
+/// there is, DTypeError for a value that x's dtype cannot hold
 Tensor pad(Tensor x, const Dims& padding, const Scalar& value = 0);
+
+/// A copy of x laid side by side repeats[i] times along dimension i; new dimensions stand in front.
+/// x: [2, 3], repeats {4, 1, 2} -> [4, 2, 6]. Gradient: the sum over the copies.
+/// @throws ShapeError for fewer repeats than dimensions, ArgumentError for negative ones
 Tensor repeat(const Tensor& x, const Dims& repeats);
+
+/// The lower triangle of the last two dimensions, zeros elsewhere: elements with
+/// column - row <= diagonal stay. x: [..., M, N] -> same. Gradient: tril. Saves nothing.
+/// @throws ShapeError for fewer than two dimensions
 Tensor tril(Tensor x, std::int64_t diagonal = 0);
+
+/// The upper triangle: elements with column - row >= diagonal stay. Otherwise as tril.
+/// @throws ShapeError for fewer than two dimensions
 Tensor triu(Tensor x, std::int64_t diagonal = 0);
 
 }  // namespace pumice

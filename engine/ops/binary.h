@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the rows of elementwise operators of two operands are made of.
+#pragma once
+
+#include <array>
+
+#include "dispatch/corridor.h"
+#include "ops/map_step.h"
+#include "pumice/ops/reduce.h"
+
+namespace pumice::ops {
+
+struct BinaryAttrs {
+    DType common = kFloat32;  ///< dtype both operands are brought to
+    DType result = kFloat32;
+    MapParams bits{};  ///< scalar operand and alpha, as the common dtype's kernel reads them
+    double scalar = 0.0;
+    double alpha = 1.0;
+};
+
+inline void infer_pair(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
+    inferred.push_back(dispatch::contiguous_meta(broadcast_sizes(call.def.name, call.inputs),
+                                                 call.attrs_as<BinaryAttrs>().result));
+}
+
+inline void infer_with_scalar(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
+    inferred.push_back(dispatch::contiguous_meta(impl_of(call.inputs[0]).sizes,
+                                                 call.attrs_as<BinaryAttrs>().result));
+}
+
+// The kernel is the build variant that holds the formula.
+template <vk::BinaryOp kOp, bool kIsScalar, vk::KernelId kKernel>
+void select_binary(const dispatch::OpCall& call,
+                   std::span<const Tensor> outputs,
+                   const vk::Capabilities& caps,
+                   dispatch::Program& program) {
+    constexpr std::size_t kOther = kIsScalar ? 0 : 1;
+    const auto& attrs = call.attrs_as<BinaryAttrs>();
+    const std::array<const TensorImpl*, 3> operands = {
+        &impl_of(outputs[0]), &impl_of(call.inputs[0]), &impl_of(call.inputs[kOther])};
+    const std::array<dispatch::Operand, 3> bindings = {
+        dispatch::input(0), dispatch::input(kOther), dispatch::output()};
+    const std::array<std::uint32_t, 5> spec = {static_cast<std::uint32_t>(operands[1]->dtype),
+                                               static_cast<std::uint32_t>(operands[2]->dtype),
+                                               static_cast<std::uint32_t>(attrs.common),
+                                               static_cast<std::uint32_t>(kOp),
+                                               kIsScalar ? 1U : 0U};
+    add_map_step({.kernel = kKernel,
+                  .operands = operands,
+                  .bindings = bindings,
+                  .spec = spec,
+                  .params = attrs.bits},
+                 caps,
+                 program);
+}
+
+/// Two tensors. What `saved` keeps, and what for, comes from the gradient.
+template <vk::BinaryOp kOp, vk::KernelId kKernel = vk::KernelId::kElementwiseBinarySimple>
+constexpr dispatch::OpDef pair(std::string_view name,
+                               const dispatch::SavedSet& saved,
+                               dispatch::BackwardFn backward) {
+    const dispatch::Grad grad =
+        backward == nullptr ? dispatch::Grad::kNever : dispatch::Grad::kFormula;
+    return {.name = name,
+            .inputs = {{{"a", grad}, {"b", grad}}},
+            .infer = infer_pair,
+            .select = select_binary<kOp, false, kKernel>,
+            .saved = saved,
+            .lends = 0b11,
+            .backward = backward};
+}
+
+/// A tensor and a number.
+template <vk::BinaryOp kOp, vk::KernelId kKernel = vk::KernelId::kElementwiseBinarySimple>
+constexpr dispatch::OpDef with_scalar(std::string_view name,
+                                      const dispatch::SavedSet& saved,
+                                      dispatch::BackwardFn backward) {
+    return {.name = name,
+            .inputs = {{{"a",
+                         backward == nullptr ? dispatch::Grad::kNever : dispatch::Grad::kFormula}}},
+            .infer = infer_with_scalar,
+            .select = select_binary<kOp, true, kKernel>,
+            .saved = saved,
+            .lends = 1,
+            .backward = backward};
+}
+
+/// Each operand is saved for the other's gradient.
+inline constexpr dispatch::SavedSet kSavedCross = {.inputs = 0b11, .input_is_for = {0b10, 0b01}};
+inline constexpr dispatch::SavedSet kSavedBoth = {.inputs = 0b11};
+inline constexpr dispatch::SavedSet kSavedFirst = {.inputs = 0b01};
+
+/// Hands over the gradient of an operand that was broadcast.
+inline void give(dispatch::BackwardCall& call, std::size_t input, Tensor gradient) {
+    call.set(input, sum_to_size(std::move(gradient), call.input_sizes(input)));
+}
+
+}  // namespace pumice::ops
