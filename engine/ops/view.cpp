@@ -9,8 +9,6 @@
 
 #include <fmt/format.h>
 
-#include <optional>
-
 namespace pumice::ops {
 
 using dispatch::BackwardCall;
@@ -38,44 +36,43 @@ struct DimAttrs {
                                  describe(x)));
 }
 
-// The shape with its one -1 replaced.
-Dims resolve_sizes(std::string_view op, const Dims& wanted, const Tensor& x) {
+// Replaces the one -1 of a wanted shape.
+void resolve_sizes(std::string_view op, const Tensor& x, Dims& sizes) {
     const std::int64_t count = impl_of(x).numel;
     std::int64_t known = 1;
     std::int64_t open_dim = -1;
-    for (std::int64_t i = 0; i < wanted.count(); ++i) {
-        if (wanted[i] >= 0) {
-            known *= wanted[i];
-        } else if (wanted[i] == -1 && open_dim < 0) {
+    for (std::int64_t i = 0; i < sizes.count(); ++i) {
+        if (sizes[i] >= 0) {
+            known *= sizes[i];
+        } else if (sizes[i] == -1 && open_dim < 0) {
             open_dim = i;
         } else {
             throw ShapeError(op,
                              fmt::format("extents must not be negative but for one -1; got {}",
-                                         to_string(wanted)));
+                                         to_string(sizes)));
         }
     }
-    if (open_dim < 0) {
-        if (known != count) {
-            throw_count(op, wanted, x);
-        }
-        return wanted;
+    if (open_dim < 0 ? known != count : known == 0 || count % known != 0) {
+        throw_count(op, sizes, x);
     }
-    if (known == 0 || count % known != 0) {
-        throw_count(op, wanted, x);
+    if (open_dim >= 0) {
+        sizes[open_dim] = count / known;
     }
-    Dims sizes = wanted;
-    sizes[open_dim] = count / known;
-    return sizes;
 }
 
-// Strides under which x's storage reads as `sizes`, if there are such: each run of x's dimensions
-// that lie behind one another without a gap may be cut anew (as at::detail::computeStride).
-std::optional<Dims> view_strides(const TensorImpl& x, const Dims& sizes) noexcept {
-    if (x.is_contiguous) {
-        return contiguous_strides(sizes);
-    }
-    Dims strides = sizes;
+// Sets the strides under which x's storage reads as `sizes`, if there are such: each run of x's
+// dimensions that lie behind one another without a gap may be cut anew (as
+// at::detail::computeStride). `strides` has as many values as `sizes`.
+bool set_view_strides(const TensorImpl& x, const Dims& sizes, Dims& strides) noexcept {
     std::int64_t at = sizes.count() - 1;
+    if (x.is_contiguous) {
+        std::int64_t step = 1;
+        for (; at >= 0; --at) {
+            strides[at] = step;
+            step *= sizes[at] > 1 ? sizes[at] : 1;
+        }
+        return true;
+    }
     std::int64_t chunk_stride = x.strides.back();
     std::int64_t in_run = 1;
     std::int64_t in_view = 1;
@@ -92,7 +89,7 @@ std::optional<Dims> view_strides(const TensorImpl& x, const Dims& sizes) noexcep
             --at;
         }
         if (in_view != in_run) {
-            return std::nullopt;
+            return false;
         }
         if (d > 0) {
             chunk_stride = x.strides[d - 1];
@@ -100,22 +97,22 @@ std::optional<Dims> view_strides(const TensorImpl& x, const Dims& sizes) noexcep
             in_view = 1;
         }
     }
-    return at < 0 ? std::optional(strides) : std::nullopt;
+    return at < 0;
 }
 
 void infer_view(const OpCall& call, Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
-    const Dims sizes = resolve_sizes("view", call.attrs_as<SizesAttrs>().sizes, call.inputs[0]);
-    const std::optional<Dims> strides = view_strides(x, sizes);
-    if (!strides) {
+    const Dims& wanted = call.attrs_as<SizesAttrs>().sizes;
+    OutputMeta& meta = inferred.emplace_back(OutputMeta{wanted, wanted, x.offset, x.dtype});
+    resolve_sizes("view", call.inputs[0], meta.sizes);
+    if (!set_view_strides(x, meta.sizes, meta.strides)) {
         throw ShapeError("view",
                          fmt::format("strides {} of x {} do not allow a view of shape {}; use "
                                      "reshape",
                                      to_string(x.strides),
                                      describe(call.inputs[0]),
-                                     to_string(sizes)));
+                                     to_string(meta.sizes)));
     }
-    inferred.emplace_back(OutputMeta{sizes, *strides, x.offset, x.dtype});
 }
 
 // Each of these keeps the elements and their order.
@@ -189,11 +186,10 @@ Tensor view(const Tensor& x, const Dims& sizes) {
 
 Tensor reshape(const Tensor& x, const Dims& sizes) {
     const TensorImpl& impl = checked_impl(x, "reshape");
-    const Dims resolved = ops::resolve_sizes("reshape", sizes, x);
-    if (!ops::view_strides(impl, resolved)) {
-        return view(contiguous(x), resolved);
-    }
-    return view(x, resolved);
+    Dims resolved = sizes;
+    ops::resolve_sizes("reshape", x, resolved);
+    Dims strides = resolved;
+    return view(ops::set_view_strides(impl, resolved, strides) ? x : contiguous(x), resolved);
 }
 
 Tensor flatten(const Tensor& x, std::int64_t start_dim, std::int64_t end_dim) {

@@ -61,7 +61,10 @@ std::uint32_t next_tenant(const Tensor& x) {
     });
 }
 
-std::uint32_t across_submits(const Tensor& x) {
+// Large enough that the first submit still runs when the second is recorded: a finished one orders.
+std::uint32_t across_submits() {
+    const Tensor x = pumice::ones({1 << 24});
+    pumice::synchronize();
     return without_barriers({.kind = HazardKind::kNone, .only_across_submits = true}, [&x] {
         const Tensor a = mul(x, 2.0);
         pumice::vk::device().queue().flush();
@@ -112,7 +115,7 @@ std::uint32_t plant(const std::string& defect) {
         return next_tenant(x);
     }
     if (defect == "across_submits") {
-        return across_submits(x);
+        return across_submits();
     }
     return defect == "past_tensor" ? past_tensor() : 0;
 }
