@@ -20,6 +20,8 @@
 #ifndef PUMICE_LAYOUT_GLSL
 #define PUMICE_LAYOUT_GLSL
 
+#extension GL_EXT_control_flow_attributes : require
+
 #include "dtype.glsl"
 #include "grid.glsl"
 
@@ -104,8 +106,8 @@ void write_unit(uint unit) {
     uint mask = 0u;
     for (uint lane = 0u; lane < lanes; ++lane) {
         // Wraps before the first element of the output.
-        uint element = is_scattered ? unit
-                                    : (word << word_shift(OUT_DTYPE)) + lane - map.offsets[0];
+        uint element =
+            is_scattered ? unit : (word << word_shift(OUT_DTYPE)) + lane - map.offsets[0];
         if (element < map.count) {
             uvec4 index = index_of(element);
             uint at = lane;
@@ -127,7 +129,8 @@ void write_unit(uint unit) {
 
 void main() {
     uint first = linear_group() * gl_WorkGroupSize.x * WORDS + gl_LocalInvocationID.x;
-    for (uint i = 0u; i < WORDS; ++i) {
+    // Unrolled, the loop made pipelines slow to create and no faster to run.
+    [[dont_unroll]] for (uint i = 0u; i < WORDS; ++i) {
         write_unit(first + i * gl_WorkGroupSize.x);
     }
 }

@@ -5,9 +5,12 @@
 
 #include "math.glsl"
 
-// 2/pi, 190 bits after the point.
-const uint kTwoOverPi[7] = uint[7](
-    0u, 0x28be60dbu, 0x9391054au, 0x7f09d5f4u, 0x7d4d3770u, 0x36d8a566u, 0x4f10e410u);
+// 2/pi: 32 bits from bit 32 (i - 1) after the point. No array: drivers are slow to index constants.
+uint two_over_pi(uint i) {
+    uint low = i < 2u ? (i < 1u ? 0u : 0x28be60dbu) : (i < 3u ? 0x9391054au : 0x7f09d5f4u);
+    uint high = i < 5u ? 0x7d4d3770u : (i < 6u ? 0x36d8a566u : 0x4f10e410u);
+    return i < 4u ? low : high;
+}
 
 // |x| large: fraction of x / (pi/2) in 62-bit fixed point.
 float reduce_large_angle(float x, out int quadrant) {
@@ -16,13 +19,13 @@ float reduce_large_angle(float x, out int quadrant) {
     uint exponent = ((bits >> 23u) & 0xffu) - 126u;
     uint at = exponent >> 5u;
     uint shift = exponent & 31u;
-    uint high = kTwoOverPi[at];
-    uint middle = kTwoOverPi[at + 1u];
-    uint low = kTwoOverPi[at + 2u];
+    uint high = two_over_pi(at);
+    uint middle = two_over_pi(at + 1u);
+    uint low = two_over_pi(at + 2u);
     if (shift > 0u) {
         high = (high << shift) | (middle >> (32u - shift));
         middle = (middle << shift) | (low >> (32u - shift));
-        low = (low << shift) | (kTwoOverPi[at + 3u] >> (32u - shift));
+        low = (low << shift) | (two_over_pi(at + 3u) >> (32u - shift));
     }
     uint ignored, p_low, p_high, carry, low_high;
     umulExtended(mantissa, low, low_high, ignored);

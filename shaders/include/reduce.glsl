@@ -10,7 +10,8 @@
 //
 // The including kernel defines, before it includes this file, the constants
 //   REDUCE_OP (kReduce...), REDUCE_DTYPE (of the elements), and READS_PARTIALS (the elements are
-//   Partials that an earlier kernel stored), and after it the functions declared here.
+//   Partials that an earlier kernel stored), and after it the functions declared here. Where one
+//   lane may walk over several dimensions, it defines HAS_RUNS (when it does) as well.
 #ifndef PUMICE_REDUCE_GLSL
 #define PUMICE_REDUCE_GLSL
 
@@ -22,6 +23,11 @@ const uint kReduceBlock = 32u;
 uint load_word(uint index);
 // Where element k of the reduced range lies, in elements (in Partials if READS_PARTIALS).
 uint element_at(uint base, uint k);
+#ifdef HAS_RUNS
+// Elements from k on that element_at finds from one base, and that base.
+uint run_length(uint k);
+uint run_base(uint base, uint k);
+#endif
 
 float load_float(uint base, uint k) {
     uint at = element_at(base, k);
@@ -79,14 +85,14 @@ float sum_of_block(uint base, uint first, uint count, uint step) {
     return total;
 }
 
-Partial variance_of_block(uint base, uint first, uint count, uint step) {
-    precise float mean = sum_of_block(base, first, count, step) / float(count);
+// The same with a mean taken off and squared.
+float squares_of_block(uint base, uint first, uint count, uint step, float mean) {
     precise float squares = 0.0;
     for (uint i = 0u; i < count; ++i) {
         precise float deviation = load_term(base, first + i * step) - mean;
         squares += deviation * deviation;
     }
-    return Partial(mean, squares, 0.0, float(count), 0, -1);
+    return squares;
 }
 
 Partial exponents_of_block(uint base, uint first, uint count, uint step) {
@@ -102,35 +108,50 @@ Partial exponents_of_block(uint base, uint first, uint count, uint step) {
     return Partial(largest, total, 0.0, 0.0, 0, -1);
 }
 
-bool is_float_sum() {
-    return REDUCE_OP == kReduceSquares ||
-           (reduce_op_is(kReduceSum, kReduceMean) && is_float_dtype(REDUCE_DTYPE));
+// Operations that gain by blocks; the others take element by element.
+bool takes_blocks() {
+    bool is_sum = reduce_op_is(kReduceSum, kReduceMean) && is_float_dtype(REDUCE_DTYPE);
+    return !READS_PARTIALS && (is_sum || reduce_op_is(kReduceVar, kReduceStd) ||
+                               reduce_op_is(kReduceSquares, kReduceLogSumExp));
 }
 
 Partial reduce_block(uint base, uint first, uint count, uint step) {
-    if (!READS_PARTIALS && reduce_op_is(kReduceVar, kReduceStd)) {
-        return variance_of_block(base, first, count, step);
+    if (!takes_blocks()) {
+        return load_partial(base, first);
     }
-    if (!READS_PARTIALS && REDUCE_OP == kReduceLogSumExp) {
+    if (REDUCE_OP == kReduceLogSumExp) {
         return exponents_of_block(base, first, count, step);
     }
     Partial p = empty_partial();
-    if (!READS_PARTIALS && is_float_sum()) {
-        p.a = sum_of_block(base, first, count, step);
-        return p;
-    }
-    for (uint i = 0u; i < count; ++i) {
-        p = merge(p, load_partial(base, first + i * step));
+    p.a = sum_of_block(base, first, count, step);
+    if (reduce_op_is(kReduceVar, kReduceStd)) {
+        p.n = float(count);
+        p.a /= p.n;
+        p.b = squares_of_block(base, first, count, step, p.a);
     }
     return p;
 }
 
-// Elements first, first + step, ... below end.
+// Elements first, first + step, ... below end. Nothing is called from two places: drivers inline,
+// and a pipeline takes as long to compile as the sum of all that.
 Partial reduce_range(uint base, uint first, uint end, uint step) {
     Partial p = empty_partial();
-    for (uint k = first; k < end; k += kReduceBlock * step) {
-        uint count = min(kReduceBlock, (end - k + step - 1u) / step);
-        p = merge(p, reduce_block(base, k, count, step));
+    uint k = first;
+    uint stop = end;
+    uint from = base;
+    while (k < end) {
+#ifdef HAS_RUNS
+        if (HAS_RUNS && (k == first || k == stop)) {
+            stop = min(k + run_length(k), end);
+            from = run_base(base, k);
+        }
+#endif
+        uint count = 1u;
+        if (takes_blocks()) {
+            count = min(kReduceBlock, (stop - k + step - 1u) / step);
+        }
+        p = merge(p, reduce_block(from, k, count, step));
+        k += count * step;
     }
     return p;
 }

@@ -48,6 +48,7 @@ layout(push_constant, std430) uniform Push {
     float divisor;
 } push;
 
+#define HAS_RUNS (LANES == 1u && REDUCED_RANK > 1u)
 #include "grid.glsl"
 #include "lanes.glsl"
 
@@ -55,7 +56,7 @@ uint load_word(uint index) {
     return x_words[index];
 }
 
-// A lane that works alone over several dimensions goes run by run; see reduce_runs.
+// A lane that works alone over several dimensions goes run by run along the innermost one.
 uint element_at(uint base, uint k) {
     if (LANES == 1u || REDUCED_RANK == 1u) {
         return base + k * push.reduced_strides.w;
@@ -63,19 +64,14 @@ uint element_at(uint base, uint k) {
     return base + strided_offset(k, push.reduced_sizes, push.reduced_strides);
 }
 
-// Run after run along the innermost reduced dimension. The base of a run is such that its elements
-// keep their number k (unsigned numbers wrap).
-Partial reduce_runs(uint base, uint first, uint end) {
-    Partial p = empty_partial();
-    uint k = first;
-    while (k < end) {
-        uint run = min(push.reduced_sizes.w - k % push.reduced_sizes.w, end - k);
-        uint run_base = base + strided_offset(k, push.reduced_sizes, push.reduced_strides) -
-                        k * push.reduced_strides.w;
-        p = merge(p, reduce_range(run_base, k, k + run, 1u));
-        k += run;
-    }
-    return p;
+uint run_length(uint k) {
+    return push.reduced_sizes.w - k % push.reduced_sizes.w;
+}
+
+// Such that elements keep their number k (unsigned numbers wrap).
+uint run_base(uint base, uint k) {
+    return base + strided_offset(k, push.reduced_sizes, push.reduced_strides) -
+           k * push.reduced_strides.w;
 }
 
 uint finish(Partial p) {
@@ -123,11 +119,7 @@ void main() {
             if (!READS_PARTIALS && reduce_op_is(kReduceVar, kReduceStd) && first < end) {
                 reduce_pivot = load_float(base, 0u);
             }
-            if (LANES == 1u && REDUCED_RANK > 1u) {
-                p = reduce_runs(base, first, end);
-            } else {
-                p = reduce_range(base, first + lane, end, LANES);
-            }
+            p = reduce_range(base, first + lane, end, LANES);
         }
         p = merge_lanes(p);
         if (is_wanted && lane == 0u) {
