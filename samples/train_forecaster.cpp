@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trains the forecaster on synthetic series alone and writes the checkpoint that `pumice forecast`
 // loads. Every draw depends on (seed, step) only, so that a resumed run continues exactly.
+#include "pumice/io.h"
+#include "pumice/optim.h"
+#include "pumice/pumice.h"
+
+#include "forecaster/model.h"
+#include "forecaster/pipeline.h"
+#include "forecaster/plot.h"
+#include "forecaster/synthetic.h"
+
+#include <CLI/CLI.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -9,16 +20,6 @@
 #include <limits>
 #include <string>
 #include <vector>
-
-#include <CLI/CLI.hpp>
-
-#include "forecaster/model.h"
-#include "forecaster/pipeline.h"
-#include "forecaster/plot.h"
-#include "forecaster/synthetic.h"
-#include "pumice/io.h"
-#include "pumice/optim.h"
-#include "pumice/pumice.h"
 
 namespace {
 
@@ -48,8 +49,7 @@ using Pool = std::vector<std::vector<float>>;
 Pool make_pool(std::uint64_t seed, std::int64_t count) {
     Pool pool;
     for (std::int64_t i = 0; i < count; ++i) {
-        pool.push_back(
-            forecaster::make_series(seed, static_cast<std::uint64_t>(i), kSeriesLength));
+        pool.push_back(forecaster::make_series(seed, static_cast<std::uint64_t>(i), kSeriesLength));
     }
     return pool;
 }
@@ -97,16 +97,14 @@ Batch make_batch(Draws& draws,
             draws.integer(0, kSeriesLength - context_length - horizon_length);
         const auto first = series.begin() + start;
         context.insert(context.end(), first, first + context_length);
-        target.insert(target.end(),
-                      first + context_length,
-                      first + context_length + horizon_length);
-        hide_values(draws,
-                    context.data() + row * context_length,
-                    context_length,
-                    config.patch_length);
+        target.insert(
+            target.end(), first + context_length, first + context_length + horizon_length);
+        hide_values(
+            draws, context.data() + row * context_length, context_length, config.patch_length);
     }
-    return {.context = pumice::from_values<float>(context, {rows, context_length}, pumice::kFloat32),
-            .target = pumice::from_values<float>(target, {rows, horizon_length}, pumice::kFloat32)};
+    return {
+        .context = pumice::from_values<float>(context, {rows, context_length}, pumice::kFloat32),
+        .target = pumice::from_values<float>(target, {rows, horizon_length}, pumice::kFloat32)};
 }
 
 Batch training_batch(const Options& options,
@@ -116,13 +114,14 @@ Batch training_batch(const Options& options,
     Draws draws(options.seed * 1000003U + static_cast<std::uint64_t>(step));
     const std::int64_t patch = config.patch_length;
     const std::int64_t most_context = config.context_length / patch;
-    const std::int64_t context = patch * draws.integer(std::min<std::int64_t>(2, most_context),
-                                                       most_context);
+    const std::int64_t context =
+        patch * draws.integer(std::min<std::int64_t>(2, most_context), most_context);
     // Short horizons matter most, and cost least.
     const double kind = draws.uniform();
     const std::int64_t horizon =
-        kind < 0.7 ? patch * (kind < 0.3 ? 1 : 2)
-                   : patch * draws.integer(3, std::max<std::int64_t>(3, config.horizon_length / patch));
+        kind < 0.7
+            ? patch * (kind < 0.3 ? 1 : 2)
+            : patch * draws.integer(3, std::max<std::int64_t>(3, config.horizon_length / patch));
     return make_batch(draws, pool, config, options.batch_rows, context, horizon);
 }
 
@@ -133,7 +132,9 @@ std::vector<Batch> validation_batches(const forecaster::Config& config) {
     std::vector<Batch> batches;
     for (const auto& [context, horizon] : std::vector<std::pair<std::int64_t, std::int64_t>>{
              {120, 24}, {120, 24}, {60, 24}, {192, 48}, {180, 24}, {96, 12}}) {
-        const auto whole = [patch](std::int64_t length) { return (length + patch - 1) / patch * patch; };
+        const auto whole = [patch](std::int64_t length) {
+            return (length + patch - 1) / patch * patch;
+        };
         batches.push_back(make_batch(draws, pool, config, 96, whole(context), whole(horizon)));
     }
     return batches;
@@ -304,7 +305,9 @@ private:
 void add_options(CLI::App& app, Options& options) {
     app.add_option("--output", options.output, "folder of the checkpoint")->capture_default_str();
     app.add_option("--steps", options.steps)->capture_default_str()->check(CLI::PositiveNumber);
-    app.add_option("--batch", options.batch_rows)->capture_default_str()->check(CLI::PositiveNumber);
+    app.add_option("--batch", options.batch_rows)
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
     app.add_option("--warmup", options.warmup_steps)->capture_default_str();
     app.add_option("--series", options.series_count, "synthetic series to draw")
         ->capture_default_str()

@@ -2,17 +2,18 @@
 // Runs the suite. Under a validation layer, a message fails the test that caused it; before the
 // first test, the layer and its switches are checked, because a wrong set-up is silent.
 #define DOCTEST_CONFIG_IMPLEMENT
+#include "pumice/device.h"
+#include "pumice/error.h"
+
+#include "vk/device.h"
+#include "vk/validation.h"
+
+#include <doctest/doctest.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
-
-#include <doctest/doctest.h>
-
-#include "pumice/device.h"
-#include "pumice/error.h"
-#include "vk/device.h"
-#include "vk/validation.h"
 
 namespace {
 
@@ -20,16 +21,27 @@ struct MessageListener : doctest::IReporter {
     explicit MessageListener(const doctest::ContextOptions& /*options*/) {}
 
     void report_query(const doctest::QueryData& /*data*/) override {}
+
     void test_run_start() override {}
+
     void test_run_end(const doctest::TestRunStats& /*stats*/) override {}
+
     void test_case_start(const doctest::TestCaseData& data) override { name_ = data.m_name; }
+
     void test_case_reenter(const doctest::TestCaseData& /*data*/) override {}
+
     void test_case_end(const doctest::CurrentTestCaseStats& /*stats*/) override { blame(); }
+
     void test_case_exception(const doctest::TestCaseException& /*exception*/) override {}
+
     void subcase_start(const doctest::SubcaseSignature& /*signature*/) override {}
+
     void subcase_end() override {}
+
     void log_assert(const doctest::AssertData& /*data*/) override {}
+
     void log_message(const doctest::MessageData& /*data*/) override {}
+
     void test_case_skipped(const doctest::TestCaseData& /*data*/) override {}
 
     static int guilty_count;
@@ -87,8 +99,9 @@ bool check_layer() {
                          has_value("VK_LAYER_SYNCVAL_SHADER_ACCESSES_HEURISTIC", "1");
     const bool is_gpuav = has_value("VK_LAYER_GPUAV_ENABLE", "1");
     if (!is_sync && !is_gpuav) {
-        std::puts("validation layer: neither VK_LAYER_VALIDATE_SYNC with "
-                  "VK_LAYER_SYNCVAL_SHADER_ACCESSES_HEURISTIC nor VK_LAYER_GPUAV_ENABLE is 1");
+        std::puts(
+            "validation layer: neither VK_LAYER_VALIDATE_SYNC with "
+            "VK_LAYER_SYNCVAL_SHADER_ACCESSES_HEURISTIC nor VK_LAYER_GPUAV_ENABLE is 1");
         return false;
     }
     return has_value("VK_LAYER_ENABLE_MESSAGE_LIMIT", "0");

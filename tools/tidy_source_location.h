@@ -17,12 +17,16 @@ struct source_location {
         here.line_ = line;
         return here;
     }
+
     constexpr const char* file_name() const noexcept { return file_; }
+
     constexpr const char* function_name() const noexcept { return function_; }
+
     constexpr unsigned line() const noexcept { return line_; }
+
     constexpr unsigned column() const noexcept { return 0; }
 
-  private:
+private:
     const char* file_ = "";
     const char* function_ = "";
     unsigned line_ = 0;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
+#include "pumice/autograd.h"
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "autograd/meta.h"
 #include "autograd/walk.h"
 #include "dispatch/state.h"
-#include "pumice/autograd.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
 
 namespace pumice::autograd {
 
@@ -44,10 +45,8 @@ void add_roots(std::string_view op,
                WalkRequest& request) {
     check_mode(op);
     if (!gradients.empty() && gradients.size() != roots.size()) {
-        throw ArgumentError(op,
-                            fmt::format("got {} tensors but {} gradients",
-                                        roots.size(),
-                                        gradients.size()));
+        throw ArgumentError(
+            op, fmt::format("got {} tensors but {} gradients", roots.size(), gradients.size()));
     }
     for (std::size_t i = 0; i < roots.size(); ++i) {
         checked_impl(roots[i], "backward");

@@ -2,6 +2,7 @@
 #include "autograd/copy_slices.h"
 
 #include "pumice/ops.h"
+
 #include "tensor/tensor_impl.h"
 
 namespace pumice::autograd {

@@ -12,13 +12,19 @@ namespace pumice::autograd {
 /// it, the view's old value, is part of the base).
 class CopySlices final : public Node {
 public:
-    CopySlices(IntrusivePtr<OpNode> fn, const TensorImpl& base, const TensorImpl& view, Edge base_edge);
+    CopySlices(IntrusivePtr<OpNode> fn,
+               const TensorImpl& base,
+               const TensorImpl& view,
+               Edge base_edge);
 
     void apply(std::span<Tensor> gradients,
                const std::vector<bool>& wanted,
                std::span<Tensor> input_gradients) override;
+
     void release_saved() noexcept override { fn_->release_saved(); }
+
     std::string name() const override { return "CopySlices"; }
+
     std::size_t output_count() const noexcept override { return 1; }
 
 private:

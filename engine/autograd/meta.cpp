@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "autograd/meta.h"
 
-#include "dispatch/state.h"
 #include "pumice/error.h"
 #include "pumice/ops.h"
+
+#include "dispatch/state.h"
 #include "tensor/debug_counters.h"
 
 namespace pumice::autograd {
@@ -57,8 +58,7 @@ const IntrusivePtr<Accumulator>& AutogradMeta::accumulator() {
     return accumulator_;
 }
 
-Accumulator::Accumulator(AutogradMeta* target)
-    : Node(0, 0), target_(target) {}
+Accumulator::Accumulator(AutogradMeta* target) : Node(0, 0), target_(target) {}
 
 void Accumulator::forget_target() noexcept {
     const std::lock_guard lock(mutex_);
@@ -105,14 +105,15 @@ namespace {
 
 [[noreturn]] void throw_indirect(CreationMeta creation) {
     const char* mode = creation == CreationMeta::kInferenceMode ? "inference mode" : "no_grad mode";
-    const bool is_mode = creation == CreationMeta::kInferenceMode ||
-                         creation == CreationMeta::kNoGradMode;
+    const bool is_mode =
+        creation == CreationMeta::kInferenceMode || creation == CreationMeta::kNoGradMode;
     const std::string how =
         is_mode ? std::string("A view was created in ") + mode
                 : std::string("A view that is one of several outputs of its function");
     throw GradModeError("grad_fn",
-                        how + " and its base or another view of its base has been modified "
-                              "inplace with grad mode enabled.");
+                        how +
+                            " and its base or another view of its base has been modified "
+                            "inplace with grad mode enabled.");
 }
 
 // G35: the base was written since the view's history was computed.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <mutex>
-
 #include "autograd/node.h"
 #include "base/pooled.h"
 #include "tensor/tensor_impl.h"
+
+#include <mutex>
 
 namespace pumice::autograd {
 
@@ -25,7 +25,9 @@ public:
     void set_grad(Tensor grad);
 
     const IntrusivePtr<Node>& grad_fn() const noexcept { return grad_fn_; }
+
     std::uint32_t output() const noexcept { return output_; }
+
     void set_history(IntrusivePtr<Node> grad_fn, std::uint32_t output) noexcept;
     void retain_grad();
 
@@ -50,8 +52,11 @@ public:
     void apply(std::span<Tensor> gradients,
                const std::vector<bool>& wanted,
                std::span<Tensor> input_gradients) override;
+
     std::string name() const override { return "AccumulateGrad"; }
+
     std::size_t output_count() const noexcept override { return 1; }
+
     void forget_target() noexcept;
 
 private:

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "autograd/node.h"
 
-#include <algorithm>
-#include <atomic>
-
 #include "autograd/meta.h"
 #include "tensor/debug_counters.h"
+
+#include <algorithm>
+#include <atomic>
 
 namespace pumice::autograd {
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/tensor.h"
+
+#include "base/fixed_array.h"
+
 #include <cstdint>
 #include <mutex>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "base/fixed_array.h"
-#include "pumice/tensor.h"
 
 namespace pumice::autograd {
 
@@ -37,13 +38,17 @@ public:
     virtual void apply(std::span<Tensor> gradients,
                        const std::vector<bool>& wanted,
                        std::span<Tensor> input_gradients) = 0;
+
     /// Drops what was saved; a later apply throws.
     virtual void release_saved() noexcept {}
+
     virtual std::string name() const = 0;
     virtual std::size_t output_count() const noexcept = 0;
 
     std::uint64_t sequence() const noexcept { return sequence_; }
+
     std::span<const Edge> edges() const noexcept { return {edges_.begin(), edges_.size()}; }
+
     void set_edge(std::size_t index, Edge edge) noexcept { edges_[index] = std::move(edge); }
 
     /// Non-leaf tensors that keep their gradient (retain_grad), by output.
@@ -57,6 +62,7 @@ private:
         std::uint32_t output;
         AutogradMeta* meta;
     };
+
     std::uint64_t sequence_;
     FixedArray<Edge, 3> edges_;
     std::mutex retainers_mutex_;

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "autograd/op_node.h"
 
-#include <cctype>
-#include <cstring>
-
-#include <fmt/format.h>
-
-#include "autograd/meta.h"
-#include "dispatch/corridor.h"
 #include "pumice/error.h"
 #include "pumice/grad_mode.h"
 #include "pumice/ops.h"
+
+#include "autograd/meta.h"
+#include "dispatch/corridor.h"
+
+#include <fmt/format.h>
+
+#include <cctype>
+#include <cstring>
 
 namespace pumice::autograd {
 
@@ -69,10 +70,15 @@ public:
     }
 
     const Dims& input_sizes(std::size_t index) const override { return node_.inputs_[index].sizes; }
+
     DType input_dtype(std::size_t index) const override { return node_.inputs_[index].dtype; }
+
     std::size_t input_count() const override { return node_.inputs_.size(); }
+
     const Tensor& grad(std::size_t index) const override { return gradients_[index]; }
+
     bool needs(std::size_t index) const override { return wanted_[index]; }
+
     const void* attrs() const override { return node_.attrs_.data(); }
 
     void set(std::size_t index, Tensor gradient) override {

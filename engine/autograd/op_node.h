@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
-#include <cstddef>
-#include <memory>
-
 #include "autograd/node.h"
 #include "base/pooled.h"
 #include "dispatch/op_def.h"
+
+#include <array>
+#include <cstddef>
+#include <memory>
 
 namespace pumice::autograd {
 
@@ -32,6 +32,7 @@ public:
                std::span<Tensor> input_gradients) override;
     void release_saved() noexcept override;
     std::string name() const override;
+
     std::size_t output_count() const noexcept override { return output_count_; }
 
     /// Saves the outputs that the formula reads and remembers their count.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "autograd/tape.h"
 
-#include <utility>
-
 #include "autograd/copy_slices.h"
 #include "autograd/meta.h"
 #include "autograd/op_node.h"
+
+#include <utility>
 
 namespace pumice::autograd {
 
@@ -32,8 +32,7 @@ void rebase_through_view(const Tensor& view, const IntrusivePtr<OpNode>& node) n
     const TensorImpl& impl = impl_of(view);
     const Tensor base(IntrusivePtr<RefCounted>(impl.view->base.get()));
     TensorImpl& base_impl = impl_of(base);
-    const IntrusivePtr<Node> slices(
-        new CopySlices(node, base_impl, impl, gradient_edge(base)));
+    const IntrusivePtr<Node> slices(new CopySlices(node, base_impl, impl, gradient_edge(base)));
     attach(base, slices, 0);
 }
 

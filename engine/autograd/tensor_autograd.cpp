@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The autograd side of Tensor's methods.
-#include <fmt/format.h>
-
-#include "autograd/meta.h"
-#include "autograd/tape.h"
 #include "pumice/autograd.h"
 #include "pumice/error.h"
 #include "pumice/grad_mode.h"
+
+#include "autograd/meta.h"
+#include "autograd/tape.h"
+
+#include <fmt/format.h>
 
 namespace pumice {
 
@@ -118,8 +119,7 @@ void Tensor::set_data(const Tensor& other) {
     }
     if (impl.is_inference && !is_inference_mode_enabled()) {
         throw GradModeError(
-            "set_data",
-            "Inplace update to inference tensor outside InferenceMode is not allowed.");
+            "set_data", "Inplace update to inference tensor outside InferenceMode is not allowed.");
     }
     impl.storage = from.storage;
     impl.sizes = from.sizes;

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "autograd/walk.h"
 
+#include "pumice/ops.h"
+
+#include "dispatch/state.h"
+
 #include <algorithm>
 #include <queue>
 #include <unordered_map>
 #include <unordered_set>
 
-#include "dispatch/state.h"
-#include "pumice/ops.h"
-
 namespace pumice::autograd {
 
 namespace {
 
-// All nodes reachable from the roots, in descending sequence: a topological order (Note [Sequence]).
+// All nodes reachable from the roots, in descending sequence: a topological order (Note
+// [Sequence]).
 std::vector<Node*> reachable(const std::vector<Edge>& roots) {
     std::vector<Node*> found;
     std::unordered_set<Node*> seen;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "autograd/node.h"
+
 #include <optional>
 #include <vector>
-
-#include "autograd/node.h"
 
 namespace pumice::autograd {
 

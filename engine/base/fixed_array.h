@@ -12,15 +12,22 @@ template <class T, std::size_t Inline>
 class FixedArray {
 public:
     FixedArray() = default;
+
     explicit FixedArray(std::size_t count)
         : count_(count), heap_(count > Inline ? std::make_unique<T[]>(count) : nullptr) {}
 
     std::size_t size() const noexcept { return count_; }
+
     T* begin() noexcept { return heap_ ? heap_.get() : inline_.data(); }
+
     T* end() noexcept { return begin() + count_; }
+
     const T* begin() const noexcept { return heap_ ? heap_.get() : inline_.data(); }
+
     const T* end() const noexcept { return begin() + count_; }
+
     T& operator[](std::size_t i) noexcept { return begin()[i]; }
+
     const T& operator[](std::size_t i) const noexcept { return begin()[i]; }
 
 private:

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/invariant.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
 #include <span>
 #include <utility>
-
-#include "base/invariant.h"
 
 namespace pumice {
 
@@ -18,16 +18,19 @@ template <class T, std::size_t Capacity>
 class InlineVector {
 public:
     InlineVector() noexcept = default;
+
     InlineVector(const InlineVector& other) {
         for (const T& value : other) {
             push_back(value);
         }
     }
+
     InlineVector(InlineVector&& other) noexcept {
         for (T& value : other) {
             emplace_back(std::move(value));
         }
     }
+
     InlineVector& operator=(const InlineVector& other) {
         if (this != &other) {
             clear();
@@ -37,6 +40,7 @@ public:
         }
         return *this;
     }
+
     InlineVector& operator=(InlineVector&& other) noexcept {
         if (this != &other) {
             clear();
@@ -46,6 +50,7 @@ public:
         }
         return *this;
     }
+
     ~InlineVector() { clear(); }
 
     template <class... Args>
@@ -55,22 +60,34 @@ public:
         ++count_;
         return *slot;
     }
+
     void push_back(const T& value) { emplace_back(value); }
+
     void clear() noexcept {
         std::destroy_n(data(), count_);
         count_ = 0;
     }
 
     T* data() noexcept { return std::launder(reinterpret_cast<T*>(storage_)); }
+
     const T* data() const noexcept { return std::launder(reinterpret_cast<const T*>(storage_)); }
+
     std::size_t size() const noexcept { return count_; }
+
     bool empty() const noexcept { return count_ == 0; }
+
     T& operator[](std::size_t i) noexcept { return data()[i]; }
+
     const T& operator[](std::size_t i) const noexcept { return data()[i]; }
+
     T& back() noexcept { return data()[count_ - 1]; }
+
     T* begin() noexcept { return data(); }
+
     T* end() noexcept { return data() + count_; }
+
     const T* begin() const noexcept { return data(); }
+
     const T* end() const noexcept { return data() + count_; }
 
 private:

@@ -10,9 +10,9 @@ namespace pumice::detail {
 }  // namespace pumice::detail
 
 /// Throws InternalError when the condition does not hold; on in release builds too.
-#define PUMICE_INVARIANT(condition)                                                          \
-    do {                                                                                     \
-        if (!(condition)) [[unlikely]] {                                                     \
+#define PUMICE_INVARIANT(condition)                                                         \
+    do {                                                                                    \
+        if (!(condition)) [[unlikely]] {                                                    \
             ::pumice::detail::throw_invariant(#condition, std::source_location::current()); \
-        }                                                                                    \
+        }                                                                                   \
     } while (false)

@@ -28,10 +28,12 @@ struct FreeList {
 class FreeListCloser {
 public:
     explicit FreeListCloser(FreeList& list) noexcept : list_(list) {}
+
     FreeListCloser(const FreeListCloser&) = delete;
     FreeListCloser& operator=(const FreeListCloser&) = delete;
     FreeListCloser(FreeListCloser&&) = delete;
     FreeListCloser& operator=(FreeListCloser&&) = delete;
+
     ~FreeListCloser() {
         while (list_.head != nullptr) {
             void* next = *static_cast<void**>(list_.head);
@@ -82,8 +84,8 @@ private:
         return ::operator new(size_bytes);
     }
 
-    [[gnu::tls_model("initial-exec")]] static inline thread_local constinit detail::FreeList
-        free_list{};
+    [[gnu::tls_model(
+        "initial-exec")]] static inline thread_local constinit detail::FreeList free_list{};
 };
 #endif
 

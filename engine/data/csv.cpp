@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <limits>
+#include "pumice/data.h"
+#include "pumice/error.h"
+#include "pumice/io.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "pumice/data.h"
-#include "pumice/error.h"
-#include "pumice/io.h"
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
 
 namespace pumice::data {
 
@@ -129,10 +129,9 @@ bool CsvTable::has_column(const std::string& name) const noexcept {
 std::size_t CsvTable::index_of(const std::string& name) const {
     const auto found = std::find(names_.begin(), names_.end(), name);
     if (found == names_.end()) {
-        throw FileError(path_,
-                        fmt::format("has no column '{}'; its columns are: {}",
-                                    name,
-                                    fmt::join(names_, ", ")));
+        throw FileError(
+            path_,
+            fmt::format("has no column '{}'; its columns are: {}", name, fmt::join(names_, ", ")));
     }
     return static_cast<std::size_t>(found - names_.begin());
 }
@@ -160,11 +159,9 @@ std::vector<double> CsvTable::number_column(const std::string& name) const {
         const auto [end, failure] = std::from_chars(begin, text.data() + text.size(), number);
         if (failure != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) {
             // The header is row 1.
-            throw FileError(path_,
-                            fmt::format("row {}, column '{}': '{}' is no finite number",
-                                        i + 2,
-                                        name,
-                                        text));
+            throw FileError(
+                path_,
+                fmt::format("row {}, column '{}': '{}' is no finite number", i + 2, name, text));
         }
         numbers.push_back(number);
     }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "pumice/data.h"
+#include "pumice/error.h"
+
+#include <fmt/format.h>
+
 #include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <optional>
-
-#include <fmt/format.h>
-
-#include "pumice/data.h"
-#include "pumice/error.h"
 
 namespace pumice::data {
 
@@ -26,6 +26,7 @@ struct Instant {
         return std::int64_t{static_cast<int>(date.year())} * 12 +
                static_cast<unsigned>(date.month()) - 1;
     }
+
     std::int64_t seconds() const {
         const std::chrono::sys_days days = date;
         return days.time_since_epoch().count() * kSecondsADay + seconds_of_day;
@@ -63,8 +64,8 @@ std::optional<Instant> parse_instant(const std::string& text) {
     }
     const std::chrono::year_month_day date{
         std::chrono::year(year), std::chrono::month(month), std::chrono::day(day)};
-    const bool is_time = hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 &&
-                         second < 60;
+    const bool is_time =
+        hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60;
     if (fields < 2 || static_cast<std::size_t>(used) != text.size() || !date.ok() || !is_time) {
         return std::nullopt;
     }
@@ -83,7 +84,9 @@ std::optional<double> parse_number(const std::string& text) {
     return number;
 }
 
-[[noreturn]] void throw_unreadable(const std::string& path, std::size_t row, const std::string& text) {
+[[noreturn]] void throw_unreadable(const std::string& path,
+                                   std::size_t row,
+                                   const std::string& text) {
     throw FileError(path,
                     fmt::format("row {}: '{}' is neither a date (YYYY-MM, YYYY-MM-DD, "
                                 "YYYY-MM-DD hh:mm[:ss]) nor a number",
@@ -159,7 +162,8 @@ std::vector<std::string> TimeAxis::next(std::int64_t count) const {
     std::vector<std::string> labels;
     for (std::int64_t i = 1; i <= count; ++i) {
         if (unit_ == Unit::kNumber) {
-            labels.push_back(fmt::format("{}", last_number_ + number_step_ * static_cast<double>(i)));
+            labels.push_back(
+                fmt::format("{}", last_number_ + number_step_ * static_cast<double>(i)));
             continue;
         }
         const std::int64_t at = last_ + step_ * i;
@@ -171,7 +175,8 @@ std::vector<std::string> TimeAxis::next(std::int64_t count) const {
                                  : fmt::format("{:04}-{:02}-{:02}", year, month, day_of_month_));
             continue;
         }
-        const std::int64_t day = (at - (at % kSecondsADay + kSecondsADay) % kSecondsADay) / kSecondsADay;
+        const std::int64_t day =
+            (at - (at % kSecondsADay + kSecondsADay) % kSecondsADay) / kSecondsADay;
         const std::int64_t of_day = at - day * kSecondsADay;
         const std::chrono::year_month_day date{
             std::chrono::sys_days(std::chrono::days(static_cast<std::int32_t>(day)))};

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatch/corridor.h"
 
-#include <atomic>
-#include <utility>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
 
 #include "dispatch/execute.h"
 #include "dispatch/observer.h"
 #include "dispatch/state.h"
-#include "pumice/error.h"
 #include "vk/device.h"
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <utility>
 
 namespace pumice::dispatch {
 
@@ -27,10 +28,12 @@ public:
             observer_->prepare(call, traits, decision);
         }
     }
+
     Recording(const Recording&) = delete;
     Recording& operator=(const Recording&) = delete;
     Recording(Recording&&) = delete;
     Recording& operator=(Recording&&) = delete;
+
     ~Recording() {
         if (observer_ != nullptr) {
             observer_->abandon();
@@ -121,9 +124,8 @@ Tensor make_output(const OpCall& call, const OutputMeta& meta, const Decision& d
         impl->storage = lent_storage(call, meta);
     }
     if (!impl->storage) {
-        impl->storage =
-            make_storage(static_cast<std::uint64_t>(impl->numel * itemsize(meta.dtype)),
-                         decision.storage);
+        impl->storage = make_storage(static_cast<std::uint64_t>(impl->numel * itemsize(meta.dtype)),
+                                     decision.storage);
     }
     if (!impl->is_inference) {
         impl->version = IntrusivePtr(new VersionCounter);
@@ -131,7 +133,10 @@ Tensor make_output(const OpCall& call, const OutputMeta& meta, const Decision& d
     return to_handle(impl);
 }
 
-void check_target(const OpCall& call, const Tensor& target, const OutputMeta& meta, bool keeps_dtype) {
+void check_target(const OpCall& call,
+                  const Tensor& target,
+                  const OutputMeta& meta,
+                  bool keeps_dtype) {
     const TensorImpl& impl = impl_of(target);
     if (impl.sizes != meta.sizes) {
         throw ShapeError(call.def.name,
@@ -140,10 +145,11 @@ void check_target(const OpCall& call, const Tensor& target, const OutputMeta& me
                                      to_string(meta.sizes),
                                      describe(target)));
     }
-    const bool fits = keeps_dtype ? (is_floating_point(impl.dtype) ||
-                                     (!is_floating_point(meta.dtype) &&
-                                      (impl.dtype != kBool || meta.dtype == kBool)))
-                                  : impl.dtype == meta.dtype;
+    const bool fits =
+        keeps_dtype
+            ? (is_floating_point(impl.dtype) ||
+               (!is_floating_point(meta.dtype) && (impl.dtype != kBool || meta.dtype == kBool)))
+            : impl.dtype == meta.dtype;
     if (!fits) {
         throw DTypeError(call.def.name,
                          fmt::format("the result has dtype {}, which can't be cast to the written "
@@ -153,11 +159,8 @@ void check_target(const OpCall& call, const Tensor& target, const OutputMeta& me
     }
 }
 
-void write_to(const OpDef& def,
-              Tensor& target,
-              std::span<Tensor> inputs,
-              AttrsRef attrs,
-              Form form) {
+void write_to(
+    const OpDef& def, Tensor& target, std::span<Tensor> inputs, AttrsRef attrs, Form form) {
     const OpCall call{def, inputs, attrs};
     Inferred inferred;
     def.infer(call, inferred);
@@ -224,10 +227,10 @@ Tensor call_view(const OpDef& def, const Tensor& base, AttrsRef attrs) {
     impl->is_contiguous = strides_are_contiguous(impl->sizes, impl->strides);
     if (decision.makes_view_record) {
         impl->version = base_impl.version;
-        impl->view = IntrusivePtr(new ViewRecord(
-            base_impl.view ? base_impl.view->base
-                           : IntrusivePtr(static_cast<TensorImpl*>(base.impl())),
-            decision.creation));
+        impl->view = IntrusivePtr(
+            new ViewRecord(base_impl.view ? base_impl.view->base
+                                          : IntrusivePtr(static_cast<TensorImpl*>(base.impl())),
+                           decision.creation));
     }
     const Tensor output = to_handle(impl);
     recording.commit(call, traits, decision, std::span(&output, 1));

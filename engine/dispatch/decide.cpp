@@ -44,7 +44,8 @@ void check_in_place_on_normal(std::string_view op, const CallTraits& traits) {
     }
     if (traits.target_is_view) {
         throw GradModeError(
-            op, "a view of a leaf Variable that requires grad is being used in an in-place operation.");
+            op,
+            "a view of a leaf Variable that requires grad is being used in an in-place operation.");
     }
     throw GradModeError(
         op, "a leaf Variable that requires grad is being used in an in-place operation.");
@@ -78,9 +79,9 @@ CreationMeta view_creation(const CallTraits& traits, const AutogradState& state)
         made = CreationMeta::kMultiOutputNode;
     }
     // G36: the view's own default keeps what it was made from; inference sticks.
-    const bool keeps = traits.target_is_view && (made == CreationMeta::kDefault ||
-                                                 traits.target_creation ==
-                                                     CreationMeta::kInferenceMode);
+    const bool keeps =
+        traits.target_is_view &&
+        (made == CreationMeta::kDefault || traits.target_creation == CreationMeta::kInferenceMode);
     return keeps ? traits.target_creation : made;
 }
 

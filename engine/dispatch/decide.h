@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-#include <string_view>
+#include "pumice/grad_mode.h"
 
 #include "memory/allocator.h"
-#include "pumice/grad_mode.h"
 #include "tensor/tensor_impl.h"
+
+#include <cstdint>
+#include <string_view>
 
 namespace pumice::dispatch {
 
@@ -16,9 +17,9 @@ enum class Form : std::uint8_t { kFunctional, kView, kInPlace, kOut };
 /// What decide looks at, gathered in one walk over the operands.
 struct CallTraits {
     Form form = Form::kFunctional;
-    bool has_normal_operand = false;     ///< some tensor operand is normal
-    bool has_differentiable_r = false;   ///< some differentiable operand requires grad
-    bool has_any_r = false;              ///< some operand (or out) requires grad
+    bool has_normal_operand = false;    ///< some tensor operand is normal
+    bool has_differentiable_r = false;  ///< some differentiable operand requires grad
+    bool has_any_r = false;             ///< some operand (or out) requires grad
     bool is_multi_output_view = false;
     // The target: self in place, `out`, or the base of a view.
     bool target_is_inference = false;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatch/execute.h"
 
-#include <algorithm>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
 
 #include "dispatch/corridor.h"
 #include "memory/trace.h"
-#include "pumice/error.h"
 #include "vk/device.h"
 #include "vk/queue.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
 
 namespace pumice::dispatch {
 
@@ -30,9 +31,8 @@ BoundRange bind_in(const TensorImpl& impl, std::uint64_t alignment_bytes) noexce
         impl.is_contiguous ? impl.numel : hull_elements(impl.sizes, impl.strides);
     const std::uint64_t first = static_cast<std::uint64_t>(impl.offset) * item;
     const std::uint64_t start = first / alignment_bytes * alignment_bytes;
-    const std::uint64_t end =
-        round_up(first + std::max<std::uint64_t>(static_cast<std::uint64_t>(hull) * item, 1),
-                 kWordBytes);
+    const std::uint64_t end = round_up(
+        first + std::max<std::uint64_t>(static_cast<std::uint64_t>(hull) * item, 1), kWordBytes);
     return {.binding = {.buffer = all.buffer,
                         .offset_bytes = all.offset_bytes + start,
                         .size_bytes = std::min(end, all.size_bytes) - start},
@@ -64,7 +64,8 @@ void trace(const Step& step,
         const std::uint64_t id = storage_id(step.bindings[i], call, outputs, workspaces);
         ((written >> i & 1U) != 0 ? writes : reads).push_back(id);
     }
-    memory::trace_kernel(call.def.name, {reads.data(), reads.size()}, {writes.data(), writes.size()});
+    memory::trace_kernel(
+        call.def.name, {reads.data(), reads.size()}, {writes.data(), writes.size()});
 }
 
 void check_range(const OpCall& call, const vk::Binding& binding, const vk::Capabilities& caps) {
@@ -116,8 +117,8 @@ std::array<std::uint32_t, 3> fold_groups(std::uint64_t count, const vk::Capabili
     const std::uint64_t width = std::min<std::uint64_t>(count, caps.max_group_count[0]);
     const std::uint64_t height = width == 0 ? 0 : (count + width - 1) / width;
     if (height > caps.max_group_count[1]) {
-        throw UnsupportedError(
-            "dispatch", fmt::format("{} workgroups do not fit this device's grid", count));
+        throw UnsupportedError("dispatch",
+                               fmt::format("{} workgroups do not fit this device's grid", count));
     }
     return {static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height), 1};
 }

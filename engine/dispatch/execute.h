@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <span>
-
 #include "dispatch/op_def.h"
+
+#include <span>
 
 namespace pumice::dispatch {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <span>
-
 #include "dispatch/decide.h"
 #include "dispatch/op_def.h"
+
+#include <span>
 
 namespace pumice::dispatch {
 
@@ -21,7 +21,9 @@ public:
     Observer& operator=(Observer&&) = delete;
     virtual ~Observer() = default;
 
-    virtual void prepare(const OpCall& call, const CallTraits& traits, const Decision& decision) = 0;
+    virtual void prepare(const OpCall& call,
+                         const CallTraits& traits,
+                         const Decision& decision) = 0;
     virtual void commit(const OpCall& call,
                         const CallTraits& traits,
                         const Decision& decision,

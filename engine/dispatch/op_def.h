@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/tensor.h"
+
+#include "base/inline_vector.h"
+#include "dispatch/program.h"
+#include "tensor/tensor_impl.h"
+
 #include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
 #include <type_traits>
-
-#include "base/inline_vector.h"
-#include "dispatch/program.h"
-#include "pumice/tensor.h"
-#include "tensor/tensor_impl.h"
 
 namespace pumice::dispatch {
 
@@ -40,9 +41,10 @@ struct AttrsRef {
 
     AttrsRef() = default;
     template <class A>
-        requires(!std::is_same_v<A, AttrsRef>)
-    // NOLINTNEXTLINE(google-explicit-constructor): any attribute struct is meant to convert
-    AttrsRef(const A& attrs) noexcept : data(&attrs), size_bytes(sizeof(A)) {
+    requires(!std::is_same_v<A, AttrsRef>)
+        // NOLINTNEXTLINE(google-explicit-constructor): any attribute struct is meant to convert
+        AttrsRef(const A& attrs)
+    noexcept : data(&attrs), size_bytes(sizeof(A)) {
         static_assert(std::is_trivially_copyable_v<A> && sizeof(A) <= 192);
     }
 };
@@ -112,13 +114,13 @@ using BackwardFn = void (*)(BackwardCall& call);
 struct OpDef {
     std::string_view name;
     std::array<InputDef, kMaxInputs> inputs{};
-    bool is_variadic = false;      ///< any number of inputs, all described by inputs[0]
-    bool is_view = false;          ///< the output aliases inputs[0]; no select
+    bool is_variadic = false;           ///< any number of inputs, all described by inputs[0]
+    bool is_view = false;               ///< the output aliases inputs[0]; no select
     bool is_multi_output_view = false;  ///< one of several views made by one call (split, chunk)
     InferFn infer = nullptr;
     SelectFn select = nullptr;
     SavedSet saved{};
-    std::uint32_t lends = 0;       ///< inputs read only at the index that is written (G69)
+    std::uint32_t lends = 0;  ///< inputs read only at the index that is written (G69)
     BackwardFn backward = nullptr;
 
     constexpr Grad grad_of(std::size_t index) const noexcept {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/inline_vector.h"
+#include "vk/capabilities.h"
+#include "vk/kernels.h"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
-
-#include "base/inline_vector.h"
-#include "vk/capabilities.h"
-#include "vk/kernels.h"
 
 namespace pumice::dispatch {
 

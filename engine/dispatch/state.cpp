@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatch/state.h"
 
+#include "pumice/error.h"
+
 #include <atomic>
 #include <cstdio>
-
-#include "pumice/error.h"
 
 namespace pumice {
 

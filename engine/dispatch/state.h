@@ -17,13 +17,16 @@ struct ThreadState {
 /// Engine-internal switch without the terminal check (G15, G43); restores on destruction.
 class UncheckedState {
 public:
-    explicit UncheckedState(const AutogradState& state) noexcept : previous_(thread_state.autograd) {
+    explicit UncheckedState(const AutogradState& state) noexcept
+        : previous_(thread_state.autograd) {
         thread_state.autograd = state;
     }
+
     UncheckedState(const UncheckedState&) = delete;
     UncheckedState& operator=(const UncheckedState&) = delete;
     UncheckedState(UncheckedState&&) = delete;
     UncheckedState& operator=(UncheckedState&&) = delete;
+
     ~UncheckedState() { thread_state.autograd = previous_; }
 
 private:

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
+#include "pumice/error.h"
+#include "pumice/io.h"
+
+#include <fmt/format.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -7,11 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-
-#include <fmt/format.h>
-
-#include "pumice/error.h"
-#include "pumice/io.h"
+#include <unistd.h>
 
 namespace pumice::io {
 
@@ -43,7 +42,8 @@ void write_file(const std::string& path, const std::string& bytes) {
 std::string read_file(const std::string& path) {
     std::ifstream in(path, std::ios::binary);
     if (!in || std::filesystem::is_directory(path)) {
-        throw FileError(path, fmt::format("cannot be read: {}", in ? "is a directory" : last_error()));
+        throw FileError(path,
+                        fmt::format("cannot be read: {}", in ? "is a directory" : last_error()));
     }
     std::ostringstream content;
     content << in.rdbuf();

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <set>
-#include <span>
-#include <system_error>
-
-#include <fmt/format.h>
-
-#include "io/safetensors_header.h"
 #include "pumice/error.h"
 #include "pumice/io.h"
 #include "pumice/ops/factory.h"
+
+#include "io/safetensors_header.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <set>
+#include <span>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
 
 namespace pumice::io {
 
 namespace {
 
 [[noreturn]] void throw_unreadable(const std::string& path) {
-    throw FileError(
-        path,
-        fmt::format("cannot be read: {}", std::error_code(errno, std::generic_category()).message()));
+    throw FileError(path,
+                    fmt::format("cannot be read: {}",
+                                std::error_code(errno, std::generic_category()).message()));
 }
 
 }  // namespace
@@ -32,7 +32,9 @@ namespace {
 struct SafetensorsFile::Mapping {
     explicit Mapping(const std::string& path_in) : path(path_in) {
         const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+
         struct stat status {};
+
         if (file < 0 || ::fstat(file, &status) != 0) {
             throw_unreadable(path);
         }
@@ -46,10 +48,12 @@ struct SafetensorsFile::Mapping {
             throw_unreadable(path);
         }
     }
+
     Mapping(const Mapping&) = delete;
     Mapping& operator=(const Mapping&) = delete;
     Mapping(Mapping&&) = delete;
     Mapping& operator=(Mapping&&) = delete;
+
     ~Mapping() {
         if (address != nullptr) {
             ::munmap(address, length_bytes);
@@ -123,8 +127,8 @@ void save_safetensors(const std::string& path,
     std::string data;
     for (const auto& [name, value] : tensors) {
         if (name.empty() || name == "__metadata__" || !names.insert(name).second) {
-            throw ArgumentError(path,
-                                fmt::format("the name '{}' is empty, reserved or used twice", name));
+            throw ArgumentError(
+                path, fmt::format("the name '{}' is empty, reserved or used twice", name));
         }
         const HostTensor host = value.to_host();
         const std::uint64_t begin = data.size();

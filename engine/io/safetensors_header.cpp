@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/safetensors_header.h"
 
+#include "pumice/error.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <limits>
 #include <set>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
-#include "pumice/error.h"
 
 namespace pumice::io {
 
@@ -43,10 +43,10 @@ std::uint64_t read_length(const std::string& path, std::string_view file) {
         length = length << 8U | static_cast<unsigned char>(file[i]);
     }
     if (length > file.size() - kLengthBytes) {
-        throw FileError(path,
-                        fmt::format("its header claims {} bytes, {} are there",
-                                    length,
-                                    file.size() - kLengthBytes));
+        throw FileError(
+            path,
+            fmt::format(
+                "its header claims {} bytes, {} are there", length, file.size() - kLengthBytes));
     }
     return length;
 }
@@ -175,8 +175,7 @@ void check_places(const std::string& path,
         end = entry.end_bytes;
     }
     if (end != data_bytes) {
-        throw FileError(path,
-                        fmt::format("has {} bytes after its last tensor", data_bytes - end));
+        throw FileError(path, fmt::format("has {} bytes after its last tensor", data_bytes - end));
     }
 }
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/io.h"
+
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "pumice/io.h"
 
 namespace pumice::io {
 

@@ -25,10 +25,8 @@ Json json_of(const TraceEvent& event) {
                     {"transient", event.is_transient}};
         case TraceEvent::Kind::kFreed:
             return {{"event", "freed"}, {"id", event.id}, {"bytes", event.size_bytes}};
-        case TraceEvent::Kind::kHostRead:
-            return {{"event", "host_read"}, {"id", event.id}};
-        case TraceEvent::Kind::kKernel:
-            break;
+        case TraceEvent::Kind::kHostRead: return {{"event", "host_read"}, {"id", event.id}};
+        case TraceEvent::Kind::kKernel: break;
     }
     return {{"event", "kernel"},
             {"label", event.label},

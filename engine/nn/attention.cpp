@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/nn/attention.h"
 
-#include <algorithm>
-#include <cmath>
-#include <vector>
-
-#include <fmt/format.h>
-
 #include "pumice/error.h"
 #include "pumice/grad_mode.h"
 #include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
 
 namespace pumice::nn {
 
@@ -38,10 +38,9 @@ std::int64_t head_dim_of(const MultiheadAttentionOptions& options) {
 
 RotaryEmbeddingImpl::RotaryEmbeddingImpl(std::int64_t dim, double base) : dim_(dim), base_(base) {
     if (dim <= 0 || dim % 2 != 0 || !(base > 0.0)) {
-        throw ArgumentError("RotaryEmbedding",
-                            fmt::format("dim must be positive and even, base above 0; got {}, {}",
-                                        dim,
-                                        base));
+        throw ArgumentError(
+            "RotaryEmbedding",
+            fmt::format("dim must be positive and even, base above 0; got {}, {}", dim, base));
     }
 }
 
@@ -54,9 +53,8 @@ Tensor RotaryEmbeddingImpl::forward(Tensor x) {
     if (!cos_.defined() || cos_.size(0) < position_count) {
         grow(position_count);
     }
-    return rotary_embedding(std::move(x),
-                            cos_.narrow(0, 0, position_count),
-                            sin_.narrow(0, 0, position_count));
+    return rotary_embedding(
+        std::move(x), cos_.narrow(0, 0, position_count), sin_.narrow(0, 0, position_count));
 }
 
 // Angles in double on the host, so that the tables do not depend on the driver's sin and cos.

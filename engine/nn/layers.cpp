@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/nn/layers.h"
 
-#include <cmath>
-
-#include <fmt/format.h>
-
 #include "pumice/error.h"
 #include "pumice/grad_mode.h"
 #include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
 
 namespace pumice::nn {
 
@@ -47,10 +47,9 @@ EmbeddingImpl::EmbeddingImpl(std::int64_t num_embeddings,
     check_positive("Embedding", "num_embeddings", num_embeddings);
     check_positive("Embedding", "embedding_dim", embedding_dim);
     if (padding_idx < -1 || padding_idx >= num_embeddings) {
-        throw ArgumentError("Embedding",
-                            fmt::format("padding_idx must be in [-1, {}); got {}",
-                                        num_embeddings,
-                                        padding_idx));
+        throw ArgumentError(
+            "Embedding",
+            fmt::format("padding_idx must be in [-1, {}); got {}", num_embeddings, padding_idx));
     }
     weight = no_grad([&] {
         Tensor values = randn({num_embeddings, embedding_dim});

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/nn/module.h"
 
-#include <algorithm>
+#include "pumice/error.h"
+#include "pumice/grad_mode.h"
+#include "pumice/ops.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "pumice/error.h"
-#include "pumice/grad_mode.h"
-#include "pumice/ops.h"
+#include <algorithm>
 
 namespace pumice::nn {
 
@@ -114,9 +114,8 @@ void Module::train(bool on) {
 
 void Module::to(DType dtype) {
     if (!pumice::is_floating_point(dtype)) {
-        throw DTypeError("to",
-                         fmt::format("modules convert to floating dtypes only; got {}",
-                                     to_string(dtype)));
+        throw DTypeError(
+            "to", fmt::format("modules convert to floating dtypes only; got {}", to_string(dtype)));
     }
     StateDict all = named_parameters();
     const StateDict others = named_buffers();
@@ -186,7 +185,7 @@ void Module::check_name(const std::string& name) const {
 }
 
 void Module::collect(const std::string& prefix,
-                     std::vector<Entry> Module::* entries,
+                     std::vector<Entry> Module::*entries,
                      bool only_persistent,
                      StateDict& out) const {
     for (const Entry& entry : this->*entries) {

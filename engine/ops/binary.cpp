@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elementwise operators of two operands, tensor with tensor and tensor with number: one row each in
 // the tables below, formulas in shaders/include/binary.glsl.
-#include <array>
+#include "ops/binary.h"
+
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+#include "ops/all_ops.h"
+#include "ops/gradients.h"
+#include "ops/promote.h"
 
 #include <fmt/format.h>
 
-#include "ops/all_ops.h"
-#include "ops/binary.h"
-#include "ops/gradients.h"
-#include "ops/promote.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+#include <array>
 
 namespace pumice::ops {
 
@@ -117,9 +119,8 @@ void div_scalar_grad(BackwardCall& call) {
 void pow_scalar_grad(BackwardCall& call) {
     const double exponent = call.attrs_as<BinaryAttrs>().scalar;
     call.set(0,
-             exponent == 0.0
-                 ? zeros_like(call.grad())
-                 : mul(call.grad(), mul(pow(call.input(0), exponent - 1.0), exponent)));
+             exponent == 0.0 ? zeros_like(call.grad())
+                             : mul(call.grad(), mul(pow(call.input(0), exponent - 1.0), exponent)));
 }
 
 }  // namespace
@@ -129,7 +130,8 @@ constexpr OpDef kSub = pair<BinaryOp::kSub>("sub", {}, sub_grad);
 constexpr OpDef kMul = pair<BinaryOp::kMul>("mul", kSavedCross, mul_grad);
 constexpr OpDef kDiv =
     pair<BinaryOp::kDiv>("div", {.inputs = 0b11, .input_is_for = {0b10, 0b11}}, div_grad);
-constexpr OpDef kPow = pair<BinaryOp::kPow, KernelId::kElementwiseBinaryPower>("pow", kSavedBoth, pow_grad);
+constexpr OpDef kPow =
+    pair<BinaryOp::kPow, KernelId::kElementwiseBinaryPower>("pow", kSavedBoth, pow_grad);
 constexpr OpDef kMaximum = pair<BinaryOp::kMaximum>("maximum", kSavedBoth, maximum_grad);
 constexpr OpDef kMinimum = pair<BinaryOp::kMinimum>("minimum", kSavedBoth, minimum_grad);
 constexpr OpDef kEq = pair<BinaryOp::kEq>("eq", {}, nullptr);
@@ -146,7 +148,8 @@ constexpr OpDef kSubScalar = with_scalar<BinaryOp::kSub>("sub_scalar", {}, pass_
 constexpr OpDef kRsubScalar = with_scalar<BinaryOp::kRsub>("rsub_scalar", {}, rsub_scalar_grad);
 constexpr OpDef kMulScalar = with_scalar<BinaryOp::kMul>("mul_scalar", {}, mul_scalar_grad);
 constexpr OpDef kDivScalar = with_scalar<BinaryOp::kDiv>("div_scalar", {}, div_scalar_grad);
-constexpr OpDef kPowScalar = with_scalar<BinaryOp::kPow, KernelId::kElementwiseBinaryPower>("pow_scalar", kSavedFirst, pow_scalar_grad);
+constexpr OpDef kPowScalar = with_scalar<BinaryOp::kPow, KernelId::kElementwiseBinaryPower>(
+    "pow_scalar", kSavedFirst, pow_scalar_grad);
 constexpr OpDef kEqScalar = with_scalar<BinaryOp::kEq>("eq_scalar", {}, nullptr);
 constexpr OpDef kNeScalar = with_scalar<BinaryOp::kNe>("ne_scalar", {}, nullptr);
 constexpr OpDef kLtScalar = with_scalar<BinaryOp::kLt>("lt_scalar", {}, nullptr);
@@ -157,12 +160,11 @@ constexpr OpDef kGeScalar = with_scalar<BinaryOp::kGe>("ge_scalar", {}, nullptr)
 namespace {
 
 constexpr bool all_well_formed() {
-    for (const OpDef& def :
-         std::array{kAdd,        kSub,        kMul,        kDiv,        kPow,       kMaximum,
-                    kMinimum,    kEq,         kNe,         kLt,         kLe,        kGt,
-                    kGe,         kLogicalAnd, kLogicalOr,  kLogicalXor, kAddScalar, kSubScalar,
-                    kRsubScalar, kMulScalar,  kDivScalar,  kPowScalar,  kEqScalar,  kNeScalar,
-                    kLtScalar,   kLeScalar,   kGtScalar,   kGeScalar}) {
+    for (const OpDef& def : std::array{
+             kAdd,       kSub,        kMul,       kDiv,       kPow,        kMaximum,   kMinimum,
+             kEq,        kNe,         kLt,        kLe,        kGt,         kGe,        kLogicalAnd,
+             kLogicalOr, kLogicalXor, kAddScalar, kSubScalar, kRsubScalar, kMulScalar, kDivScalar,
+             kPowScalar, kEqScalar,   kNeScalar,  kLtScalar,  kLeScalar,   kGtScalar,  kGeScalar}) {
         if (!well_formed(def)) {
             return false;
         }
@@ -189,7 +191,8 @@ void check_alpha(std::string_view op, DType common, const Scalar& alpha) {
     }
 }
 
-BinaryAttrs pair_attrs(const OpDef& def, const Tensor& a, const Tensor& b, Kind kind, const Scalar& alpha) {
+BinaryAttrs pair_attrs(
+    const OpDef& def, const Tensor& a, const Tensor& b, Kind kind, const Scalar& alpha) {
     checked_impl(a, def.name.data());
     checked_impl(b, def.name.data());
     BinaryAttrs attrs;
@@ -258,7 +261,8 @@ Tensor& run_out(const OpDef& def, Tensor& out, Tensor a, Tensor b, Kind kind, co
 }
 
 void refuse_bools(const char* op, const Tensor& a, const Tensor* b) {
-    if (checked_impl(a, op).dtype == kBool && (b == nullptr || checked_impl(*b, op).dtype == kBool)) {
+    if (checked_impl(a, op).dtype == kBool &&
+        (b == nullptr || checked_impl(*b, op).dtype == kBool)) {
         throw DTypeError(op, "is not defined for bool operands; use logical_xor");
     }
 }
@@ -284,7 +288,10 @@ using namespace ops;  // NOLINT(google-build-using-namespace): the records of th
 Tensor add(Tensor a, Tensor b, const Scalar& alpha) {
     return run(kAdd, std::move(a), std::move(b), Kind::kArithmetic, alpha);
 }
-Tensor add(Tensor a, const Scalar& b) { return run(kAddScalar, std::move(a), b, Kind::kArithmetic); }
+
+Tensor add(Tensor a, const Scalar& b) {
+    return run(kAddScalar, std::move(a), b, Kind::kArithmetic);
+}
 
 Tensor sub(Tensor a, Tensor b, const Scalar& alpha) {
     refuse_bools("sub", a, &b);
@@ -305,11 +312,25 @@ Tensor rsub(Tensor a, const Scalar& b) {
     return run(kRsubScalar, std::move(a), b, Kind::kArithmetic);
 }
 
-Tensor mul(Tensor a, Tensor b) { return run(kMul, std::move(a), std::move(b), Kind::kArithmetic); }
-Tensor mul(Tensor a, const Scalar& b) { return run(kMulScalar, std::move(a), b, Kind::kArithmetic); }
-Tensor div(Tensor a, Tensor b) { return run(kDiv, std::move(a), std::move(b), Kind::kDivision); }
-Tensor div(Tensor a, const Scalar& b) { return run(kDivScalar, std::move(a), b, Kind::kDivision); }
-Tensor pow(Tensor a, Tensor b) { return run(kPow, std::move(a), std::move(b), Kind::kArithmetic); }
+Tensor mul(Tensor a, Tensor b) {
+    return run(kMul, std::move(a), std::move(b), Kind::kArithmetic);
+}
+
+Tensor mul(Tensor a, const Scalar& b) {
+    return run(kMulScalar, std::move(a), b, Kind::kArithmetic);
+}
+
+Tensor div(Tensor a, Tensor b) {
+    return run(kDiv, std::move(a), std::move(b), Kind::kDivision);
+}
+
+Tensor div(Tensor a, const Scalar& b) {
+    return run(kDivScalar, std::move(a), b, Kind::kDivision);
+}
+
+Tensor pow(Tensor a, Tensor b) {
+    return run(kPow, std::move(a), std::move(b), Kind::kArithmetic);
+}
 
 Tensor pow(Tensor a, const Scalar& b) {
     check_integer_power(a, b);
@@ -324,18 +345,53 @@ Tensor minimum(Tensor a, Tensor b) {
     return run(kMinimum, std::move(a), std::move(b), Kind::kArithmetic);
 }
 
-Tensor eq(Tensor a, Tensor b) { return run(kEq, std::move(a), std::move(b), Kind::kComparison); }
-Tensor ne(Tensor a, Tensor b) { return run(kNe, std::move(a), std::move(b), Kind::kComparison); }
-Tensor lt(Tensor a, Tensor b) { return run(kLt, std::move(a), std::move(b), Kind::kComparison); }
-Tensor le(Tensor a, Tensor b) { return run(kLe, std::move(a), std::move(b), Kind::kComparison); }
-Tensor gt(Tensor a, Tensor b) { return run(kGt, std::move(a), std::move(b), Kind::kComparison); }
-Tensor ge(Tensor a, Tensor b) { return run(kGe, std::move(a), std::move(b), Kind::kComparison); }
-Tensor eq(Tensor a, const Scalar& b) { return run(kEqScalar, std::move(a), b, Kind::kComparison); }
-Tensor ne(Tensor a, const Scalar& b) { return run(kNeScalar, std::move(a), b, Kind::kComparison); }
-Tensor lt(Tensor a, const Scalar& b) { return run(kLtScalar, std::move(a), b, Kind::kComparison); }
-Tensor le(Tensor a, const Scalar& b) { return run(kLeScalar, std::move(a), b, Kind::kComparison); }
-Tensor gt(Tensor a, const Scalar& b) { return run(kGtScalar, std::move(a), b, Kind::kComparison); }
-Tensor ge(Tensor a, const Scalar& b) { return run(kGeScalar, std::move(a), b, Kind::kComparison); }
+Tensor eq(Tensor a, Tensor b) {
+    return run(kEq, std::move(a), std::move(b), Kind::kComparison);
+}
+
+Tensor ne(Tensor a, Tensor b) {
+    return run(kNe, std::move(a), std::move(b), Kind::kComparison);
+}
+
+Tensor lt(Tensor a, Tensor b) {
+    return run(kLt, std::move(a), std::move(b), Kind::kComparison);
+}
+
+Tensor le(Tensor a, Tensor b) {
+    return run(kLe, std::move(a), std::move(b), Kind::kComparison);
+}
+
+Tensor gt(Tensor a, Tensor b) {
+    return run(kGt, std::move(a), std::move(b), Kind::kComparison);
+}
+
+Tensor ge(Tensor a, Tensor b) {
+    return run(kGe, std::move(a), std::move(b), Kind::kComparison);
+}
+
+Tensor eq(Tensor a, const Scalar& b) {
+    return run(kEqScalar, std::move(a), b, Kind::kComparison);
+}
+
+Tensor ne(Tensor a, const Scalar& b) {
+    return run(kNeScalar, std::move(a), b, Kind::kComparison);
+}
+
+Tensor lt(Tensor a, const Scalar& b) {
+    return run(kLtScalar, std::move(a), b, Kind::kComparison);
+}
+
+Tensor le(Tensor a, const Scalar& b) {
+    return run(kLeScalar, std::move(a), b, Kind::kComparison);
+}
+
+Tensor gt(Tensor a, const Scalar& b) {
+    return run(kGtScalar, std::move(a), b, Kind::kComparison);
+}
+
+Tensor ge(Tensor a, const Scalar& b) {
+    return run(kGeScalar, std::move(a), b, Kind::kComparison);
+}
 
 Tensor logical_and(Tensor a, Tensor b) {
     return run(kLogicalAnd, std::move(a), std::move(b), Kind::kComparison);
@@ -352,6 +408,7 @@ Tensor logical_xor(Tensor a, Tensor b) {
 Tensor& add_(Tensor& self, Tensor other, const Scalar& alpha) {
     return run_in_place(kAdd, self, std::move(other), Kind::kArithmetic, alpha);
 }
+
 Tensor& add_(Tensor& self, const Scalar& other) {
     return run_in_place(kAddScalar, self, other, Kind::kArithmetic);
 }
@@ -360,6 +417,7 @@ Tensor& sub_(Tensor& self, Tensor other, const Scalar& alpha) {
     refuse_bools("sub_", self, &other);
     return run_in_place(kSub, self, std::move(other), Kind::kArithmetic, alpha);
 }
+
 Tensor& sub_(Tensor& self, const Scalar& other) {
     return run_in_place(kSubScalar, self, other, Kind::kArithmetic);
 }
@@ -367,12 +425,15 @@ Tensor& sub_(Tensor& self, const Scalar& other) {
 Tensor& mul_(Tensor& self, Tensor other) {
     return run_in_place(kMul, self, std::move(other), Kind::kArithmetic);
 }
+
 Tensor& mul_(Tensor& self, const Scalar& other) {
     return run_in_place(kMulScalar, self, other, Kind::kArithmetic);
 }
+
 Tensor& div_(Tensor& self, Tensor other) {
     return run_in_place(kDiv, self, std::move(other), Kind::kDivision);
 }
+
 Tensor& div_(Tensor& self, const Scalar& other) {
     return run_in_place(kDivScalar, self, other, Kind::kDivision);
 }

@@ -2,11 +2,12 @@
 // What the rows of elementwise operators of two operands are made of.
 #pragma once
 
-#include <array>
+#include "pumice/ops/reduce.h"
 
 #include "dispatch/corridor.h"
 #include "ops/map_step.h"
-#include "pumice/ops/reduce.h"
+
+#include <array>
 
 namespace pumice::ops {
 

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copies: clone, contiguous, to (conversion), copy_, fill_, zero_.
-#include <array>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/map_step.h"
 #include "ops/promote.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <array>
 
 namespace pumice::ops {
 
 using dispatch::BackwardCall;
 using dispatch::Grad;
-using dispatch::Operand;
 using dispatch::OpCall;
 using dispatch::OpDef;
+using dispatch::Operand;
 using vk::KernelId;
 
 namespace {
@@ -160,8 +161,7 @@ void copy_grad(BackwardCall& call) {
         call.set(0, zeros_like(call.grad()));
     }
     if (call.needs(1)) {
-        call.set(1,
-                 to(sum_to_size(call.grad(), call.input_sizes(1)), call.input_dtype(1)));
+        call.set(1, to(sum_to_size(call.grad(), call.input_sizes(1)), call.input_dtype(1)));
     }
 }
 

@@ -3,11 +3,12 @@
 // are chains of public operators: for second derivatives only.
 #include "ops/gradients.h"
 
-#include <numbers>
+#include "pumice/ops.h"
 
 #include "ops/all_ops.h"
 #include "ops/binary.h"
-#include "pumice/ops.h"
+
+#include <numbers>
 
 namespace pumice::ops {
 
@@ -113,8 +114,7 @@ Tensor run(const OpDef& def, Tensor g, Tensor other) {
 
 }  // namespace
 
-constexpr OpDef kKeepWhere =
-    masked(pair<BinaryOp::kKeepWhere>("keep_where", {}, keep_where_grad));
+constexpr OpDef kKeepWhere = masked(pair<BinaryOp::kKeepWhere>("keep_where", {}, keep_where_grad));
 constexpr OpDef kReluBackward =
     masked(pair<BinaryOp::kReluBackward>("relu_backward", {}, relu_backward_grad));
 constexpr OpDef kTanhBackward =
@@ -129,10 +129,9 @@ constexpr OpDef kGeluBackward = pair<BinaryOp::kGeluBackward, KernelId::kElement
 constexpr OpDef kGeluTanhBackward =
     pair<BinaryOp::kGeluTanhBackward, KernelId::kElementwiseBinaryExponential>(
         "gelu_tanh_backward", kSavedBoth, gelu_tanh_backward_grad);
-static_assert(well_formed(kKeepWhere) && well_formed(kReluBackward) &&
-              well_formed(kTanhBackward) && well_formed(kSigmoidBackward) &&
-              well_formed(kSiluBackward) && well_formed(kGeluBackward) &&
-              well_formed(kGeluTanhBackward));
+static_assert(well_formed(kKeepWhere) && well_formed(kReluBackward) && well_formed(kTanhBackward) &&
+              well_formed(kSigmoidBackward) && well_formed(kSiluBackward) &&
+              well_formed(kGeluBackward) && well_formed(kGeluTanhBackward));
 
 Tensor keep_where(Tensor x, Tensor condition) {
     return run(kKeepWhere, std::move(x), std::move(condition));

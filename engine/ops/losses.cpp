@@ -20,12 +20,9 @@ namespace {
 
 Tensor reduce_loss(Tensor loss, Reduction reduction) {
     switch (reduction) {
-        case Reduction::kMean:
-            return mean(std::move(loss));
-        case Reduction::kSum:
-            return sum(std::move(loss));
-        default:
-            return loss;
+        case Reduction::kMean: return mean(std::move(loss));
+        case Reduction::kSum: return sum(std::move(loss));
+        default: return loss;
     }
 }
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/map_step.h"
 
-#include <algorithm>
-#include <bit>
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+#include "dispatch/corridor.h"
 
 #include <fmt/format.h>
 
-#include "dispatch/corridor.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+#include <algorithm>
+#include <bit>
 
 namespace pumice::ops {
 
@@ -36,7 +37,8 @@ Geometry collapse(const Dims& sizes, std::span<const TensorImpl* const> operands
         if (sizes[dim] == 1) {
             continue;
         }
-        const auto last = static_cast<std::size_t>(std::max<std::int64_t>(geometry.dim_count - 1, 0));
+        const auto last =
+            static_cast<std::size_t>(std::max<std::int64_t>(geometry.dim_count - 1, 0));
         bool merges = geometry.dim_count > 0;
         std::array<std::int64_t, kMostOperands> strides{};
         for (std::size_t i = 0; i < operands.size(); ++i) {
@@ -196,10 +198,10 @@ Dims broadcast_sizes(std::string_view op, std::span<const Tensor> inputs) {
             std::int64_t& extent = sizes[sizes.count() - i];
             const std::int64_t mine = other[other.count() - i];
             if (extent != mine && extent != 1 && mine != 1) {
-                throw ShapeError(op,
-                                 fmt::format("shapes {} and {} do not broadcast",
-                                             describe(inputs[0]),
-                                             describe(input)));
+                throw ShapeError(
+                    op,
+                    fmt::format(
+                        "shapes {} and {} do not broadcast", describe(inputs[0]), describe(input)));
             }
             extent = extent == 1 ? mine : extent;
         }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "dispatch/op_def.h"
+
 #include <array>
 #include <cstdint>
 #include <span>
-
-#include "dispatch/op_def.h"
 
 namespace pumice::ops {
 

@@ -27,12 +27,9 @@ std::string text_of(double value, DType dtype) {
     }
     // Digits that tell two values of the dtype apart.
     switch (dtype) {
-        case kFloat16:
-            return fmt::format("{:.5g}", value);
-        case kBFloat16:
-            return fmt::format("{:.4g}", value);
-        default:
-            return fmt::format("{}", static_cast<float>(value));
+        case kFloat16: return fmt::format("{:.5g}", value);
+        case kBFloat16: return fmt::format("{:.4g}", value);
+        default: return fmt::format("{}", static_cast<float>(value));
     }
 }
 

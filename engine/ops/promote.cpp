@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/promote.h"
 
-#include <bit>
-
 #include "tensor/tensor_impl.h"
+
+#include <bit>
 
 namespace pumice::ops {
 

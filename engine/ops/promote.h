@@ -6,8 +6,8 @@
 
 namespace pumice::ops {
 
-/// Common dtype of two tensors: a zero-dimensional one gives way unless its category (bool, integer,
-/// floating) is higher. Source: PyTorch's type promotion.
+/// Common dtype of two tensors: a zero-dimensional one gives way unless its category (bool,
+/// integer, floating) is higher. Source: PyTorch's type promotion.
 DType result_type(const Tensor& a, const Tensor& b);
 
 /// Common dtype of a tensor and a host number, which only counts by its category.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rotary position embedding; see rotary_embedding in pumice/ops/nn.h.
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
 
 namespace pumice::ops {
 
@@ -102,11 +103,8 @@ Tensor turn(Tensor x, Tensor cos, Tensor sin, bool is_inverse);
 // A rotation's gradient is the rotation back.
 void backward(dispatch::BackwardCall& call) {
     if (call.needs(0)) {
-        call.set(0,
-                 turn(call.grad(),
-                      call.input(1),
-                      call.input(2),
-                      !call.attrs_as<Attrs>().is_inverse));
+        call.set(
+            0, turn(call.grad(), call.input(1), call.input(2), !call.attrs_as<Attrs>().is_inverse));
     }
 }
 

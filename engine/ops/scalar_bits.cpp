@@ -31,14 +31,10 @@ std::uint32_t scalar_bits(std::string_view op, const Scalar& value, DType dtype)
 
 std::uint32_t missing_bits(DType dtype) noexcept {
     switch (dtype) {
-        case kFloat32:
-            return 0x7fc00000U;
-        case kFloat16:
-            return 0x7e00U;
-        case kBFloat16:
-            return 0x7fc0U;
-        default:
-            return 0;
+        case kFloat32: return 0x7fc00000U;
+        case kFloat16: return 0x7e00U;
+        case kBFloat16: return 0x7fc0U;
+        default: return 0;
     }
 }
 

@@ -19,12 +19,9 @@ std::uint32_t missing_bits(DType dtype) noexcept;
 /// An element's bits in every element of a 32-bit word.
 constexpr std::uint32_t fill_word(std::uint32_t bits, DType dtype) noexcept {
     switch (itemsize(dtype)) {
-        case 4:
-            return bits;
-        case 2:
-            return bits * 0x00010001U;
-        default:
-            return bits * 0x01010101U;
+        case 4: return bits;
+        case 2: return bits * 0x00010001U;
+        default: return bits * 0x01010101U;
     }
 }
 

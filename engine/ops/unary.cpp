@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Elementwise operators of one operand: one row each in the table below, formulas in
 // shaders/include/unary.glsl.
-#include <array>
-#include <bit>
-#include <cmath>
-#include <limits>
-#include <numbers>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/gradients.h"
 #include "ops/map_step.h"
 #include "ops/promote.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <numbers>
 
 namespace pumice::ops {
 
@@ -47,7 +48,7 @@ enum class Result : std::uint8_t { kSame, kFloating, kBool };
 template <Result kResult>
 void infer(const OpCall& call, dispatch::Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
-    const DType dtype = kResult == Result::kBool      ? kBool
+    const DType dtype = kResult == Result::kBool       ? kBool
                         : kResult == Result::kFloating ? floating(x.dtype)
                                                        : x.dtype;
     inferred.push_back(dispatch::contiguous_meta(x.sizes, dtype));
@@ -239,25 +240,34 @@ constexpr OpDef kSqrt = row<UnaryOp::kSqrt, Result::kFloating>("sqrt", kReadsOut
 constexpr OpDef kRsqrt = row<UnaryOp::kRsqrt, Result::kFloating>("rsqrt", kReadsOutput, rsqrt_grad);
 constexpr OpDef kReciprocal =
     row<UnaryOp::kReciprocal, Result::kFloating>("reciprocal", kReadsOutput, reciprocal_grad);
-constexpr OpDef kExp = row<UnaryOp::kExp, Result::kFloating, kExponential>("exp", kReadsOutput, exp_grad);
-constexpr OpDef kLog = row<UnaryOp::kLog, Result::kFloating, kExponential>("log", kReadsInput, log_grad);
-constexpr OpDef kLog1p = row<UnaryOp::kLog1p, Result::kFloating, kExponential>("log1p", kReadsInput, log1p_grad);
+constexpr OpDef kExp =
+    row<UnaryOp::kExp, Result::kFloating, kExponential>("exp", kReadsOutput, exp_grad);
+constexpr OpDef kLog =
+    row<UnaryOp::kLog, Result::kFloating, kExponential>("log", kReadsInput, log_grad);
+constexpr OpDef kLog1p =
+    row<UnaryOp::kLog1p, Result::kFloating, kExponential>("log1p", kReadsInput, log1p_grad);
 constexpr OpDef kSin = row<UnaryOp::kSin, Result::kFloating, kAngle>("sin", kReadsInput, sin_grad);
 constexpr OpDef kCos = row<UnaryOp::kCos, Result::kFloating, kAngle>("cos", kReadsInput, cos_grad);
-constexpr OpDef kTanh = row<UnaryOp::kTanh, Result::kFloating, kHyperbolic>("tanh", kReadsOutput, tanh_grad);
-constexpr OpDef kSinh = row<UnaryOp::kSinh, Result::kFloating, kHyperbolic>("sinh", kReadsInput, sinh_grad);
-constexpr OpDef kCosh = row<UnaryOp::kCosh, Result::kFloating, kHyperbolic>("cosh", kReadsInput, cosh_grad);
-constexpr OpDef kAsinh = row<UnaryOp::kAsinh, Result::kFloating, kHyperbolic>("asinh", kReadsInput, asinh_grad);
+constexpr OpDef kTanh =
+    row<UnaryOp::kTanh, Result::kFloating, kHyperbolic>("tanh", kReadsOutput, tanh_grad);
+constexpr OpDef kSinh =
+    row<UnaryOp::kSinh, Result::kFloating, kHyperbolic>("sinh", kReadsInput, sinh_grad);
+constexpr OpDef kCosh =
+    row<UnaryOp::kCosh, Result::kFloating, kHyperbolic>("cosh", kReadsInput, cosh_grad);
+constexpr OpDef kAsinh =
+    row<UnaryOp::kAsinh, Result::kFloating, kHyperbolic>("asinh", kReadsInput, asinh_grad);
 constexpr OpDef kErf = row<UnaryOp::kErf, Result::kFloating, kNormal>("erf", kReadsInput, erf_grad);
 constexpr OpDef kSigmoid =
     row<UnaryOp::kSigmoid, Result::kFloating, kExponential>("sigmoid", kReadsOutput, sigmoid_grad);
 constexpr OpDef kRelu = row<UnaryOp::kRelu, Result::kSame>("relu", kReadsOutput, relu_grad);
-constexpr OpDef kGelu = row<UnaryOp::kGelu, Result::kFloating, kNormal>("gelu", kReadsInput, gelu_grad);
-constexpr OpDef kGeluTanh =
-    row<UnaryOp::kGeluTanh, Result::kFloating, kExponential>("gelu_tanh", kReadsInput, gelu_tanh_grad);
-constexpr OpDef kSilu = row<UnaryOp::kSilu, Result::kFloating, kExponential>("silu", kReadsInput, silu_grad);
-constexpr OpDef kSoftplus =
-    row<UnaryOp::kSoftplus, Result::kFloating, kExponential>("softplus", kReadsInput, softplus_grad);
+constexpr OpDef kGelu =
+    row<UnaryOp::kGelu, Result::kFloating, kNormal>("gelu", kReadsInput, gelu_grad);
+constexpr OpDef kGeluTanh = row<UnaryOp::kGeluTanh, Result::kFloating, kExponential>(
+    "gelu_tanh", kReadsInput, gelu_tanh_grad);
+constexpr OpDef kSilu =
+    row<UnaryOp::kSilu, Result::kFloating, kExponential>("silu", kReadsInput, silu_grad);
+constexpr OpDef kSoftplus = row<UnaryOp::kSoftplus, Result::kFloating, kExponential>(
+    "softplus", kReadsInput, softplus_grad);
 constexpr OpDef kClamp = row<UnaryOp::kClamp, Result::kSame>("clamp", kReadsInput, clamp_grad);
 constexpr OpDef kNanToNum =
     row<UnaryOp::kNanToNum, Result::kSame>("nan_to_num", kReadsInput, nan_to_num_grad);
@@ -268,9 +278,9 @@ constexpr OpDef kLogicalNot = row<UnaryOp::kLogicalNot, Result::kBool>("logical_
 namespace {
 
 constexpr std::array kRows = {
-    kNeg,  kAbs,  kSign,  kSquare, kSqrt, kRsqrt,   kReciprocal, kExp,      kLog,   kLog1p,
-    kSin,  kCos,  kTanh,  kSinh,   kCosh, kAsinh,   kErf,        kSigmoid,  kRelu,  kGelu,
-    kSilu, kClamp, kIsNan, kIsFinite, kLogicalNot, kGeluTanh, kSoftplus, kNanToNum};
+    kNeg,  kAbs,   kSign,  kSquare,   kSqrt,       kRsqrt,    kReciprocal, kExp,     kLog,  kLog1p,
+    kSin,  kCos,   kTanh,  kSinh,     kCosh,       kAsinh,    kErf,        kSigmoid, kRelu, kGelu,
+    kSilu, kClamp, kIsNan, kIsFinite, kLogicalNot, kGeluTanh, kSoftplus,   kNanToNum};
 
 constexpr bool all_well_formed() {
     for (const OpDef& def : kRows) {
@@ -342,33 +352,100 @@ Tensor neg(Tensor x) {
     refuse_bool(x, "neg");
     return run(kNeg, std::move(x));
 }
-Tensor abs(Tensor x) { return run(kAbs, std::move(x)); }
-Tensor sign(Tensor x) { return run(kSign, std::move(x)); }
-Tensor square(Tensor x) { return run(kSquare, std::move(x)); }
-Tensor sqrt(Tensor x) { return run(kSqrt, std::move(x)); }
-Tensor rsqrt(Tensor x) { return run(kRsqrt, std::move(x)); }
-Tensor reciprocal(Tensor x) { return run(kReciprocal, std::move(x)); }
-Tensor exp(Tensor x) { return run(kExp, std::move(x)); }
-Tensor log(Tensor x) { return run(kLog, std::move(x)); }
-Tensor log1p(Tensor x) { return run(kLog1p, std::move(x)); }
-Tensor sin(Tensor x) { return run(kSin, std::move(x)); }
-Tensor cos(Tensor x) { return run(kCos, std::move(x)); }
-Tensor tanh(Tensor x) { return run(kTanh, std::move(x)); }
-Tensor sinh(Tensor x) { return run(kSinh, std::move(x)); }
-Tensor cosh(Tensor x) { return run(kCosh, std::move(x)); }
-Tensor asinh(Tensor x) { return run(kAsinh, std::move(x)); }
-Tensor erf(Tensor x) { return run(kErf, std::move(x)); }
-Tensor sigmoid(Tensor x) { return run(kSigmoid, std::move(x)); }
-Tensor relu(Tensor x) { return run(kRelu, std::move(x)); }
-Tensor silu(Tensor x) { return run(kSilu, std::move(x)); }
-Tensor isnan(Tensor x) { return run(kIsNan, std::move(x)); }
-Tensor isfinite(Tensor x) { return run(kIsFinite, std::move(x)); }
-Tensor logical_not(Tensor x) { return run(kLogicalNot, std::move(x)); }
+
+Tensor abs(Tensor x) {
+    return run(kAbs, std::move(x));
+}
+
+Tensor sign(Tensor x) {
+    return run(kSign, std::move(x));
+}
+
+Tensor square(Tensor x) {
+    return run(kSquare, std::move(x));
+}
+
+Tensor sqrt(Tensor x) {
+    return run(kSqrt, std::move(x));
+}
+
+Tensor rsqrt(Tensor x) {
+    return run(kRsqrt, std::move(x));
+}
+
+Tensor reciprocal(Tensor x) {
+    return run(kReciprocal, std::move(x));
+}
+
+Tensor exp(Tensor x) {
+    return run(kExp, std::move(x));
+}
+
+Tensor log(Tensor x) {
+    return run(kLog, std::move(x));
+}
+
+Tensor log1p(Tensor x) {
+    return run(kLog1p, std::move(x));
+}
+
+Tensor sin(Tensor x) {
+    return run(kSin, std::move(x));
+}
+
+Tensor cos(Tensor x) {
+    return run(kCos, std::move(x));
+}
+
+Tensor tanh(Tensor x) {
+    return run(kTanh, std::move(x));
+}
+
+Tensor sinh(Tensor x) {
+    return run(kSinh, std::move(x));
+}
+
+Tensor cosh(Tensor x) {
+    return run(kCosh, std::move(x));
+}
+
+Tensor asinh(Tensor x) {
+    return run(kAsinh, std::move(x));
+}
+
+Tensor erf(Tensor x) {
+    return run(kErf, std::move(x));
+}
+
+Tensor sigmoid(Tensor x) {
+    return run(kSigmoid, std::move(x));
+}
+
+Tensor relu(Tensor x) {
+    return run(kRelu, std::move(x));
+}
+
+Tensor silu(Tensor x) {
+    return run(kSilu, std::move(x));
+}
+
+Tensor isnan(Tensor x) {
+    return run(kIsNan, std::move(x));
+}
+
+Tensor isfinite(Tensor x) {
+    return run(kIsFinite, std::move(x));
+}
+
+Tensor logical_not(Tensor x) {
+    return run(kLogicalNot, std::move(x));
+}
 
 Tensor gelu(Tensor x, std::string_view approximate) {
     if (approximate != "none" && approximate != "tanh") {
         throw ArgumentError(
-            "gelu", fmt::format("approximate must be \"none\" or \"tanh\"; got \"{}\"", approximate));
+            "gelu",
+            fmt::format("approximate must be \"none\" or \"tanh\"; got \"{}\"", approximate));
     }
     return run(approximate == "tanh" ? kGeluTanh : kGelu, std::move(x));
 }
@@ -413,20 +490,61 @@ Tensor& neg_(Tensor& self) {
     refuse_bool(self, "neg_");
     return run_in_place(kNeg, self);
 }
-Tensor& abs_(Tensor& self) { return run_in_place(kAbs, self); }
-Tensor& square_(Tensor& self) { return run_in_place(kSquare, self); }
-Tensor& sqrt_(Tensor& self) { return run_in_place(kSqrt, self); }
-Tensor& rsqrt_(Tensor& self) { return run_in_place(kRsqrt, self); }
-Tensor& exp_(Tensor& self) { return run_in_place(kExp, self); }
-Tensor& log_(Tensor& self) { return run_in_place(kLog, self); }
-Tensor& tanh_(Tensor& self) { return run_in_place(kTanh, self); }
-Tensor& sigmoid_(Tensor& self) { return run_in_place(kSigmoid, self); }
-Tensor& relu_(Tensor& self) { return run_in_place(kRelu, self); }
 
-Tensor& exp_out(Tensor& out, Tensor x) { return run_out(kExp, out, std::move(x)); }
-Tensor& log_out(Tensor& out, Tensor x) { return run_out(kLog, out, std::move(x)); }
-Tensor& sqrt_out(Tensor& out, Tensor x) { return run_out(kSqrt, out, std::move(x)); }
-Tensor& tanh_out(Tensor& out, Tensor x) { return run_out(kTanh, out, std::move(x)); }
-Tensor& sigmoid_out(Tensor& out, Tensor x) { return run_out(kSigmoid, out, std::move(x)); }
+Tensor& abs_(Tensor& self) {
+    return run_in_place(kAbs, self);
+}
+
+Tensor& square_(Tensor& self) {
+    return run_in_place(kSquare, self);
+}
+
+Tensor& sqrt_(Tensor& self) {
+    return run_in_place(kSqrt, self);
+}
+
+Tensor& rsqrt_(Tensor& self) {
+    return run_in_place(kRsqrt, self);
+}
+
+Tensor& exp_(Tensor& self) {
+    return run_in_place(kExp, self);
+}
+
+Tensor& log_(Tensor& self) {
+    return run_in_place(kLog, self);
+}
+
+Tensor& tanh_(Tensor& self) {
+    return run_in_place(kTanh, self);
+}
+
+Tensor& sigmoid_(Tensor& self) {
+    return run_in_place(kSigmoid, self);
+}
+
+Tensor& relu_(Tensor& self) {
+    return run_in_place(kRelu, self);
+}
+
+Tensor& exp_out(Tensor& out, Tensor x) {
+    return run_out(kExp, out, std::move(x));
+}
+
+Tensor& log_out(Tensor& out, Tensor x) {
+    return run_out(kLog, out, std::move(x));
+}
+
+Tensor& sqrt_out(Tensor& out, Tensor x) {
+    return run_out(kSqrt, out, std::move(x));
+}
+
+Tensor& tanh_out(Tensor& out, Tensor x) {
+    return run_out(kTanh, out, std::move(x));
+}
+
+Tensor& sigmoid_out(Tensor& out, Tensor x) {
+    return run_out(kSigmoid, out, std::move(x));
+}
 
 }  // namespace pumice

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // where: condition ? a : b, broadcast over all three.
-#include <array>
-
-#include <fmt/format.h>
+#include "pumice/error.h"
+#include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/gradients.h"
 #include "ops/map_step.h"
 #include "ops/promote.h"
-#include "pumice/error.h"
-#include "pumice/ops.h"
+
+#include <fmt/format.h>
+
+#include <array>
 
 namespace pumice::ops {
 
@@ -24,8 +25,9 @@ namespace {
 void infer(const OpCall& call, dispatch::Inferred& inferred) {
     const DType condition = impl_of(call.inputs[0]).dtype;
     if (condition != kBool && condition != kUInt8) {
-        throw DTypeError(call.def.name,
-                         fmt::format("condition must be bool or uint8; got {}", to_string(condition)));
+        throw DTypeError(
+            call.def.name,
+            fmt::format("condition must be bool or uint8; got {}", to_string(condition)));
     }
     inferred.push_back(dispatch::contiguous_meta(broadcast_sizes(call.def.name, call.inputs),
                                                  result_type(call.inputs[1], call.inputs[2])));
@@ -59,7 +61,8 @@ void backward(BackwardCall& call) {
         call.set(1, sum_to_size(keep_where(call.grad(), condition), call.input_sizes(1)));
     }
     if (call.needs(2)) {
-        call.set(2, sum_to_size(keep_where(call.grad(), logical_not(condition)), call.input_sizes(2)));
+        call.set(2,
+                 sum_to_size(keep_where(call.grad(), logical_not(condition)), call.input_sizes(2)));
     }
 }
 

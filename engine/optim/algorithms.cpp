@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-
-#include <fmt/format.h>
-
 #include "pumice/error.h"
 #include "pumice/ops.h"
 #include "pumice/optim.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
 
 namespace pumice::optim {
 

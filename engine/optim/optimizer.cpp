@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-#include <map>
-
-#include <fmt/format.h>
-
 #include "pumice/error.h"
 #include "pumice/grad_mode.h"
 #include "pumice/ops.h"
 #include "pumice/optim.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <map>
 
 namespace pumice::optim {
 
@@ -134,7 +134,8 @@ void Optimizer::load_state_dict(const std::vector<std::pair<std::string, Tensor>
 
 Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm) {
     if (!(max_norm > 0.0)) {
-        throw ArgumentError("clip_grad_norm_", fmt::format("max_norm must be > 0; got {}", max_norm));
+        throw ArgumentError("clip_grad_norm_",
+                            fmt::format("max_norm must be > 0; got {}", max_norm));
     }
     return no_grad([&] {
         std::vector<Tensor> squares;

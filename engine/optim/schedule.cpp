@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <cmath>
-#include <numbers>
+#include "pumice/error.h"
+#include "pumice/optim.h"
 
 #include <fmt/format.h>
 
-#include "pumice/error.h"
-#include "pumice/optim.h"
+#include <algorithm>
+#include <cmath>
+#include <numbers>
 
 namespace pumice::optim {
 
@@ -62,7 +62,8 @@ CosineSchedule::CosineSchedule(Optimizer& optimizer,
 }
 
 double CosineSchedule::decay(double progress) const {
-    return final_factor_ + (1.0 - final_factor_) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
+    return final_factor_ +
+           (1.0 - final_factor_) * 0.5 * (1.0 + std::cos(std::numbers::pi * progress));
 }
 
 }  // namespace pumice::optim

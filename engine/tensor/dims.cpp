@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/dims.h"
 
+#include "pumice/error.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
-#include "pumice/error.h"
 
 namespace pumice {
 

@@ -178,24 +178,15 @@ void convert_all(const std::byte* source, std::byte* target, std::int64_t count)
 template <class F>
 void with_type(HostDType dtype, F&& run) {
     switch (dtype) {
-        case HostDType::kF32:
-            return run(float{});
-        case HostDType::kF16:
-            return run(Half{});
-        case HostDType::kBF16:
-            return run(BFloat{});
-        case HostDType::kI32:
-            return run(std::int32_t{});
-        case HostDType::kI8:
-            return run(std::int8_t{});
-        case HostDType::kU8:
-            return run(std::uint8_t{});
-        case HostDType::kBoolean:
-            return run(Boolean{});
-        case HostDType::kF64:
-            return run(double{});
-        case HostDType::kI64:
-            return run(std::int64_t{});
+        case HostDType::kF32: return run(float{});
+        case HostDType::kF16: return run(Half{});
+        case HostDType::kBF16: return run(BFloat{});
+        case HostDType::kI32: return run(std::int32_t{});
+        case HostDType::kI8: return run(std::int8_t{});
+        case HostDType::kU8: return run(std::uint8_t{});
+        case HostDType::kBoolean: return run(Boolean{});
+        case HostDType::kF64: return run(double{});
+        case HostDType::kI64: return run(std::int64_t{});
     }
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tensor/tensor_impl.h"
 
-#include <fmt/format.h>
-
 #include "pumice/error.h"
+
 #include "tensor/debug_counters.h"
+
+#include <fmt/format.h>
 
 namespace pumice {
 
@@ -53,8 +54,7 @@ std::int64_t wrap_dim(std::string_view op, std::int64_t dim, std::int64_t count)
     // A zero-dimensional tensor accepts -1 and 0, as in PyTorch.
     const std::int64_t range = count == 0 ? 1 : count;
     if (dim < -range || dim >= range) {
-        throw ArgumentError(
-            op, fmt::format("dim must be in [{}, {}); got {}", -range, range, dim));
+        throw ArgumentError(op, fmt::format("dim must be in [{}, {}); got {}", -range, range, dim));
     }
     return dim < 0 ? dim + range : dim;
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/tensor.h"
+
+#include "base/pooled.h"
+#include "tensor/storage.h"
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
-
-#include "base/pooled.h"
-#include "pumice/tensor.h"
-#include "tensor/storage.h"
 
 namespace pumice {
 
@@ -15,7 +16,9 @@ namespace pumice {
 class VersionCounter final : public RefCounted, public Pooled<VersionCounter> {
 public:
     VersionCounter() noexcept;
+
     std::uint32_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
     void bump() noexcept { value_.fetch_add(1, std::memory_order_relaxed); }
 
 private:
@@ -59,14 +62,14 @@ public:
 struct TensorImpl final : public RefCounted, public Pooled<TensorImpl> {
     IntrusivePtr<Storage> storage;
     Dims sizes;
-    Dims strides;              ///< elements
-    std::int64_t offset = 0;   ///< elements from the start of the storage
+    Dims strides;             ///< elements
+    std::int64_t offset = 0;  ///< elements from the start of the storage
     std::int64_t numel = 1;
     DType dtype = kFloat32;
     bool is_inference = false;
     bool is_contiguous = true;
-    bool requires_grad = false;  ///< own flag; a view also asks its base
-    bool has_grad_fn = false;    ///< kept by the tape
+    bool requires_grad = false;            ///< own flag; a view also asks its base
+    bool has_grad_fn = false;              ///< kept by the tape
     IntrusivePtr<VersionCounter> version;  ///< null on inference tensors
     IntrusivePtr<ViewRecord> view;         ///< null unless a normal view
     std::unique_ptr<AutogradSlot> autograd;
@@ -74,6 +77,7 @@ struct TensorImpl final : public RefCounted, public Pooled<TensorImpl> {
     bool tracks_grad() const noexcept {
         return requires_grad || (view && view->base->requires_grad);
     }
+
     bool is_leaf() const noexcept { return !has_grad_fn; }
 };
 

@@ -32,10 +32,8 @@ std::uint64_t rank(MemoryKind kind, VkMemoryPropertyFlags flags, std::uint64_t h
         case MemoryKind::kDevice:
             // A mapped window of 256 MiB (no resizable BAR) is a small heap of its own: size first.
             return 2 * heap_bytes + ((flags & kHostCoherent) == kHostCoherent ? 1 : 0);
-        case MemoryKind::kUpload:
-            return (is_local ? 0U : 2U) + (is_cached ? 0U : 1U);
-        case MemoryKind::kReadback:
-            return (is_cached ? 2U : 0U) + (is_local ? 0U : 1U);
+        case MemoryKind::kUpload: return (is_local ? 0U : 2U) + (is_cached ? 0U : 1U);
+        case MemoryKind::kReadback: return (is_cached ? 2U : 0U) + (is_local ? 0U : 1U);
     }
     return 0;
 }

@@ -160,12 +160,9 @@ void fail(VolkDeviceTable& table) {
 
 VkResult result_of(Fault fault) {
     switch (fault) {
-        case Fault::kOutOfDeviceMemory:
-            return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-        case Fault::kOutOfHostMemory:
-            return VK_ERROR_OUT_OF_HOST_MEMORY;
-        case Fault::kDeviceLost:
-            return VK_ERROR_DEVICE_LOST;
+        case Fault::kOutOfDeviceMemory: return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+        case Fault::kOutOfHostMemory: return VK_ERROR_OUT_OF_HOST_MEMORY;
+        case Fault::kDeviceLost: return VK_ERROR_DEVICE_LOST;
     }
     return VK_ERROR_UNKNOWN;
 }
@@ -206,16 +203,13 @@ void inject_fault(Device& device, Entry entry, Fault fault, std::uint32_t passed
     switch (entry) {
         case Entry::kAllocateMemory:
             return fail<Entry::kAllocateMemory, &Table::vkAllocateMemory>(table);
-        case Entry::kCreateBuffer:
-            return fail<Entry::kCreateBuffer, &Table::vkCreateBuffer>(table);
-        case Entry::kMapMemory:
-            return fail<Entry::kMapMemory, &Table::vkMapMemory>(table);
+        case Entry::kCreateBuffer: return fail<Entry::kCreateBuffer, &Table::vkCreateBuffer>(table);
+        case Entry::kMapMemory: return fail<Entry::kMapMemory, &Table::vkMapMemory>(table);
         case Entry::kCreateComputePipelines:
             return fail<Entry::kCreateComputePipelines, &Table::vkCreateComputePipelines>(table);
         case Entry::kBeginCommandBuffer:
             return fail<Entry::kBeginCommandBuffer, &Table::vkBeginCommandBuffer>(table);
-        case Entry::kQueueSubmit:
-            return fail<Entry::kQueueSubmit, &Table::vkQueueSubmit>(table);
+        case Entry::kQueueSubmit: return fail<Entry::kQueueSubmit, &Table::vkQueueSubmit>(table);
         case Entry::kWaitSemaphores:
             return fail<Entry::kWaitSemaphores, &Table::vkWaitSemaphores>(table);
         case Entry::kGetSemaphoreCounterValue:

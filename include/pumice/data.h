@@ -16,8 +16,11 @@ public:
     explicit CsvTable(std::string path);
 
     const std::string& path() const noexcept { return path_; }
+
     const std::vector<std::string>& column_names() const noexcept { return names_; }
+
     std::int64_t row_count() const noexcept { return static_cast<std::int64_t>(rows_.size()); }
+
     bool has_column(const std::string& name) const noexcept;
 
     /// @throws FileError for an unknown column, listing those there are
@@ -44,8 +47,8 @@ public:
 
     /// Labels of the `count` steps after the last, in the column's own format.
     std::vector<std::string> next(std::int64_t count) const;
-    /// Steps a year or a week that the sampling suggests: 12 for months, 4 for quarters, 7 for days,
-    /// 24 for hours, else 1.
+    /// Steps a year or a week that the sampling suggests: 12 for months, 4 for quarters, 7 for
+    /// days, 24 for hours, else 1.
     std::int64_t season_length() const noexcept;
 
 private:

@@ -10,18 +10,18 @@ namespace pumice {
 
 /// One Vulkan device as the driver describes it.
 struct DeviceInfo {
-    std::uint32_t index = 0;      ///< position among all devices, as `PUMICE_DEVICE` counts
+    std::uint32_t index = 0;  ///< position among all devices, as `PUMICE_DEVICE` counts
     std::string name;
-    std::string driver;           ///< driver name and version text
-    std::string uuid;             ///< 32 hexadecimal digits
-    std::string type;             ///< discrete, integrated, virtual, cpu or other
-    std::string api_version;      ///< e.g. "1.3.238"
-    bool is_usable = false;       ///< Vulkan 1.2 with timeline semaphores and a compute queue
-    bool is_chosen = false;       ///< what tensors run on (or would)
-    std::string refusal;          ///< what a device that is not usable lacks
-    std::vector<std::pair<std::string, bool>> tiers;              ///< optional features, on or off
-    std::vector<std::pair<std::string, std::uint64_t>> limits;    ///< units in the names
-    std::vector<std::pair<std::uint64_t, bool>> heaps;            ///< bytes, device-local
+    std::string driver;       ///< driver name and version text
+    std::string uuid;         ///< 32 hexadecimal digits
+    std::string type;         ///< discrete, integrated, virtual, cpu or other
+    std::string api_version;  ///< e.g. "1.3.238"
+    bool is_usable = false;   ///< Vulkan 1.2 with timeline semaphores and a compute queue
+    bool is_chosen = false;   ///< what tensors run on (or would)
+    std::string refusal;      ///< what a device that is not usable lacks
+    std::vector<std::pair<std::string, bool>> tiers;            ///< optional features, on or off
+    std::vector<std::pair<std::string, std::uint64_t>> limits;  ///< units in the names
+    std::vector<std::pair<std::uint64_t, bool>> heaps;          ///< bytes, device-local
 };
 
 /// All devices of all drivers, usable or not. `PUMICE_DEVICE` (index, part of the name, or UUID)

@@ -43,17 +43,25 @@ public:
     }
 
     constexpr std::int64_t count() const noexcept { return static_cast<std::int64_t>(count_); }
+
     constexpr std::size_t size() const noexcept { return count_; }
+
     constexpr bool empty() const noexcept { return count_ == 0; }
+
     constexpr std::int64_t operator[](std::int64_t i) const noexcept {
         return values_[static_cast<std::size_t>(i)];
     }
+
     constexpr std::int64_t& operator[](std::int64_t i) noexcept {
         return values_[static_cast<std::size_t>(i)];
     }
+
     constexpr std::int64_t back() const noexcept { return values_[count_ - 1U]; }
+
     constexpr const std::int64_t* begin() const noexcept { return values_.data(); }
+
     constexpr const std::int64_t* end() const noexcept { return values_.data() + count_; }
+
     constexpr const std::int64_t* data() const noexcept { return values_.data(); }
 
     constexpr void push_back(std::int64_t value) {
@@ -62,7 +70,9 @@ public:
         }
         values_[count_++] = value;
     }
+
     constexpr void pop_back() noexcept { --count_; }
+
     constexpr void insert(std::int64_t at, std::int64_t value) {
         push_back(value);
         for (std::int64_t i = count() - 1; i > at; --i) {
@@ -70,6 +80,7 @@ public:
         }
         (*this)[at] = value;
     }
+
     constexpr void erase(std::int64_t at) noexcept {
         for (std::int64_t i = at; i + 1 < count(); ++i) {
             (*this)[i] = (*this)[i + 1];

@@ -29,12 +29,14 @@ template <class T>
 class Future {
 public:
     Future() = default;
-    explicit Future(std::unique_ptr<detail::FutureSource<T>> source)
-        : source_(std::move(source)) {}
+
+    explicit Future(std::unique_ptr<detail::FutureSource<T>> source) : source_(std::move(source)) {}
 
     bool is_valid() const noexcept { return source_ != nullptr; }
+
     /// True once `get` would not block. @throws DeviceError if the device is lost
     bool is_ready() const { return source_->is_ready(); }
+
     /// Blocks until the value is there and takes it. @throws DeviceError if the device is lost
     T get() {
         const auto source = std::move(source_);

@@ -36,6 +36,7 @@ void set_grad_enabled(bool enabled);
 /// LibTorch's spelling of the query and the setter.
 struct GradMode {
     static bool is_enabled() noexcept { return is_grad_enabled(); }
+
     static void set_enabled(bool enabled) { set_grad_enabled(enabled); }
 };
 
@@ -125,8 +126,8 @@ decltype(auto) inference_mode(bool enabled, F&& fn) {
 }
 
 template <class F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, bool>)
-decltype(auto) inference_mode(F&& fn) {
+
+requires(!std::is_same_v<std::remove_cvref_t<F>, bool>) decltype(auto) inference_mode(F&& fn) {
     return inference_mode(true, std::forward<F>(fn));
 }
 

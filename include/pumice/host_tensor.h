@@ -29,16 +29,12 @@ enum class HostDType : std::uint8_t {
 constexpr std::size_t host_itemsize(HostDType dtype) noexcept {
     switch (dtype) {
         case HostDType::kF64:
-        case HostDType::kI64:
-            return 8;
+        case HostDType::kI64: return 8;
         case HostDType::kF32:
-        case HostDType::kI32:
-            return 4;
+        case HostDType::kI32: return 4;
         case HostDType::kF16:
-        case HostDType::kBF16:
-            return 2;
-        default:
-            return 1;
+        case HostDType::kBF16: return 2;
+        default: return 1;
     }
 }
 

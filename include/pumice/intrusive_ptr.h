@@ -19,6 +19,7 @@ public:
     virtual ~RefCounted() = default;
 
     void retain() const noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
+
     void release() const noexcept {
         // A sole owner needs no atomic read-modify-write: nobody else can retain meanwhile.
         if (owners_.load(std::memory_order_acquire) == 1 ||
@@ -26,6 +27,7 @@ public:
             destroy();
         }
     }
+
     std::uint32_t use_count() const noexcept { return owners_.load(std::memory_order_acquire); }
 
 private:
@@ -40,22 +42,29 @@ template <class T>
 class IntrusivePtr {
 public:
     constexpr IntrusivePtr() noexcept = default;
+
     explicit IntrusivePtr(T* object) noexcept : object_(object) { retain(); }
+
     IntrusivePtr(const IntrusivePtr& other) noexcept : object_(other.object_) { retain(); }
+
     IntrusivePtr(IntrusivePtr&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
+
     template <std::derived_from<T> U>
     // NOLINTNEXTLINE(google-explicit-constructor): as pointers convert
     IntrusivePtr(const IntrusivePtr<U>& other) noexcept : object_(other.get()) {
         retain();
     }
+
     IntrusivePtr& operator=(const IntrusivePtr& other) noexcept {
         IntrusivePtr(other).swap(*this);
         return *this;
     }
+
     IntrusivePtr& operator=(IntrusivePtr&& other) noexcept {
         IntrusivePtr(std::move(other)).swap(*this);
         return *this;
     }
+
     ~IntrusivePtr() {
         if (object_ != nullptr) {
             object_->release();
@@ -70,11 +79,17 @@ public:
     }
 
     T* get() const noexcept { return object_; }
+
     T& operator*() const noexcept { return *object_; }
+
     T* operator->() const noexcept { return object_; }
+
     explicit operator bool() const noexcept { return object_ != nullptr; }
+
     void reset() noexcept { IntrusivePtr().swap(*this); }
+
     void swap(IntrusivePtr& other) noexcept { std::swap(object_, other.object_); }
+
     friend bool operator==(const IntrusivePtr& a, const IntrusivePtr& b) noexcept {
         return a.object_ == b.object_;
     }
@@ -85,6 +100,7 @@ private:
             object_->retain();
         }
     }
+
     T* object_ = nullptr;
 };
 

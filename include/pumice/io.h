@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/nn/module.h"
+#include "pumice/tensor.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -8,9 +11,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "pumice/nn/module.h"
-#include "pumice/tensor.h"
 
 namespace pumice::io {
 

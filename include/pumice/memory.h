@@ -10,14 +10,14 @@ namespace pumice {
 /// Counters of the device's memory and queue. Bytes are device bytes, rounded to the device's
 /// alignment; counts run from the start of the process.
 struct MemoryStats {
-    std::uint64_t live_bytes = 0;             ///< held by live tensors, both policies
-    std::uint64_t peak_bytes = 0;             ///< highest `live_bytes` since `reset_peak_memory_stats`
-    std::uint64_t transient_live_bytes = 0;   ///< held by transient (inference) tensors
-    std::uint64_t transient_peak_bytes = 0;   ///< highest of it since `reset_peak_memory_stats`
-    std::uint64_t reserved_bytes = 0;         ///< taken from the driver, staging included
-    std::uint64_t lower_bound_bytes = 0;      ///< of the newest finished `MemoryTrace`, else 0
+    std::uint64_t live_bytes = 0;  ///< held by live tensors, both policies
+    std::uint64_t peak_bytes = 0;  ///< highest `live_bytes` since `reset_peak_memory_stats`
+    std::uint64_t transient_live_bytes = 0;  ///< held by transient (inference) tensors
+    std::uint64_t transient_peak_bytes = 0;  ///< highest of it since `reset_peak_memory_stats`
+    std::uint64_t reserved_bytes = 0;        ///< taken from the driver, staging included
+    std::uint64_t lower_bound_bytes = 0;     ///< of the newest finished `MemoryTrace`, else 0
     std::uint64_t driver_allocation_count = 0;
-    std::uint64_t allocation_count = 0;       ///< tensors' storages placed
+    std::uint64_t allocation_count = 0;  ///< tensors' storages placed
     std::uint64_t dispatch_count = 0;
     std::uint64_t barrier_count = 0;
     std::uint64_t submit_count = 0;

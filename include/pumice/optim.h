@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/tensor.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "pumice/tensor.h"
-
 namespace pumice::optim {
 
-/// Base of the optimizers. Steps run under no_grad and bump each parameter's version; state lives in
-/// persistent memory whatever the mode of the first step (G64, G78).
+/// Base of the optimizers. Steps run under no_grad and bump each parameter's version; state lives
+/// in persistent memory whatever the mode of the first step (G64, G78).
 class Optimizer {
 public:
     /// @throws ArgumentError without parameters or for one that is no leaf requiring grad;
@@ -29,8 +29,10 @@ public:
     void zero_grad(bool set_to_none = true);
 
     double lr() const noexcept { return lr_; }
+
     /// @throws ArgumentError unless finite and not negative
     void set_lr(double lr);
+
     const std::vector<Tensor>& parameters() const noexcept { return parameters_; }
 
     /// State tensors by name "<parameter index>.<state name>", and "step" (int32, one element).
@@ -43,6 +45,7 @@ protected:
     virtual std::vector<std::string> state_names() const = 0;
     /// One parameter's update; `state` in the order of state_names().
     virtual void update(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) = 0;
+
     /// Steps taken, the current one included.
     std::int64_t step_count() const noexcept { return step_count_; }
 
@@ -96,6 +99,7 @@ protected:
     void update(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) override;
     /// The update without regularisation.
     void apply_moments(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state);
+
     const AdamOptions& options() const noexcept { return options_; }
 
 private:
@@ -128,7 +132,9 @@ public:
     void step();
     /// Continues from a step, as after a resume.
     void set_step(std::int64_t step);
+
     std::int64_t step_count() const noexcept { return step_; }
+
     double lr() const;
 
 protected:

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/dtype.h"
+
 #include <concepts>
 #include <cstdint>
-
-#include "pumice/dtype.h"
 
 namespace pumice {
 
@@ -16,16 +16,19 @@ public:
     Scalar(bool value) noexcept : integer_(value ? 1 : 0), class_(Class::kBoolean) {}
 
     template <std::integral T>
-        requires(!std::same_as<T, bool>)
-    // NOLINTNEXTLINE(google-explicit-constructor): numbers are meant to convert
-    Scalar(T value) noexcept : integer_(static_cast<std::int64_t>(value)), class_(Class::kInt) {}
+    requires(!std::same_as<T, bool>)
+        // NOLINTNEXTLINE(google-explicit-constructor): numbers are meant to convert
+        Scalar(T value)
+    noexcept : integer_(static_cast<std::int64_t>(value)), class_(Class::kInt) {}
 
     template <std::floating_point T>
     // NOLINTNEXTLINE(google-explicit-constructor): numbers are meant to convert
     Scalar(T value) noexcept : real_(static_cast<double>(value)), class_(Class::kReal) {}
 
     bool is_bool() const noexcept { return class_ == Class::kBoolean; }
+
     bool is_integral() const noexcept { return class_ == Class::kInt; }
+
     bool is_floating_point() const noexcept { return class_ == Class::kReal; }
 
     double to_double() const noexcept {
@@ -38,9 +41,7 @@ public:
     }
 
     /// Dtype this scalar has when no tensor takes part: kBool, kInt32 or kFloat32.
-    DType dtype() const noexcept {
-        return is_bool() ? kBool : (is_integral() ? kInt32 : kFloat32);
-    }
+    DType dtype() const noexcept { return is_bool() ? kBool : (is_integral() ? kInt32 : kFloat32); }
 
 private:
     enum class Class : std::uint8_t { kBoolean, kInt, kReal };

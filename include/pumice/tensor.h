@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-#include <iosfwd>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "pumice/dims.h"
 #include "pumice/dtype.h"
 #include "pumice/future.h"
 #include "pumice/host_tensor.h"
 #include "pumice/intrusive_ptr.h"
 #include "pumice/scalar.h"
+
+#include <cstdint>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace pumice {
 
@@ -23,6 +23,7 @@ struct TensorOptions {
     bool requires_grad = false;
 
     constexpr TensorOptions() = default;
+
     // NOLINTNEXTLINE(google-explicit-constructor): a dtype is meant to convert
     constexpr TensorOptions(DType dtype_in, bool requires_grad_in = false)
         : dtype(dtype_in), requires_grad(requires_grad_in) {}
@@ -36,11 +37,14 @@ struct TensorOptions {
 class Tensor {
 public:
     Tensor() noexcept = default;
+
     explicit Tensor(IntrusivePtr<RefCounted> impl) noexcept : impl_(std::move(impl)) {}
 
     bool defined() const noexcept { return static_cast<bool>(impl_); }
+
     /// The same array (not equal values).
     bool is_same(const Tensor& other) const noexcept { return impl_ == other.impl_; }
+
     std::uint32_t use_count() const noexcept { return impl_ ? impl_->use_count() : 0; }
 
     // Geometry. Sizes and strides count elements.
@@ -56,7 +60,9 @@ public:
     std::int64_t numel() const;
     DType dtype() const;
     bool is_contiguous() const;
+
     bool is_floating_point() const { return pumice::is_floating_point(dtype()); }
+
     /// Bytes of the elements, not of the storage.
     std::int64_t nbytes() const;
 
@@ -78,10 +84,12 @@ public:
     std::string grad_fn_name() const;
     bool has_grad_fn() const;
     void retain_grad();
-    /// Accumulates d(this)/d(leaf) into the leaves' `grad`. `gradient` defaults to 1 for one element.
+    /// Accumulates d(this)/d(leaf) into the leaves' `grad`. `gradient` defaults to 1 for one
+    /// element.
     /// @throws GradModeError (E12, E16, E9), ShapeError
-    void backward(const Tensor& gradient = {}, bool retain_graph = false, bool create_graph = false)
-        const;
+    void backward(const Tensor& gradient = {},
+                  bool retain_graph = false,
+                  bool create_graph = false) const;
     /// Same storage and version counter, no history.
     Tensor detach() const;
     Tensor& detach_();
@@ -100,12 +108,14 @@ public:
     std::vector<T> to_vector() const {
         return to_host().values<T>();
     }
+
     /// Copies the values to the host. Waits for the device. @throws DeviceError
     HostTensor to_host() const;
     /// Starts the copy and returns at once; the values are those at the time of the call.
     Future<HostTensor> to_host_async() const;
     /// The one value. @throws ShapeError unless numel() is 1
     double item() const;
+
     template <class T>
     T item() const {
         return static_cast<T>(item());
@@ -116,7 +126,9 @@ public:
     Tensor contiguous() const;
     /// Itself if it has the dtype already.
     Tensor to(DType dtype) const;
+
     Tensor to(const TensorOptions& options) const { return to(options.dtype); }
+
     /// Writes the other's values, converted and broadcast, into this.
     Tensor& copy_(const Tensor& source);
     Tensor& fill_(const Scalar& value);
@@ -178,6 +190,7 @@ public:
 
     /// The engine's object behind the handle; opaque to users.
     RefCounted* impl() const noexcept { return impl_.get(); }
+
     void reset() noexcept { impl_.reset(); }
 
 private:

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nlohmann/json.hpp>
-
-#include "forecaster/model.h"
 #include "pumice/error.h"
 #include "pumice/io.h"
+
+#include "forecaster/model.h"
+
+#include <nlohmann/json.hpp>
 
 namespace forecaster {
 

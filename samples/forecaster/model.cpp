@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "forecaster/model.h"
 
-#include <cmath>
-#include <limits>
-
 #include "pumice/error.h"
 #include "pumice/grad_mode.h"
 #include "pumice/ops.h"
+
+#include <cmath>
+#include <limits>
 
 namespace forecaster {
 
@@ -72,8 +72,8 @@ Tensor ResidualBlockImpl::forward(const Tensor& x) const {
 EncoderBlockImpl::EncoderBlockImpl(const Config& config) {
     const std::int64_t dim = config.model_dim;
     attention_norm = register_module("attention_norm", pumice::nn::RMSNorm(Dims{dim}));
-    attention = register_module("attention",
-                                pumice::nn::MultiheadAttention(attention_options(config)));
+    attention =
+        register_module("attention", pumice::nn::MultiheadAttention(attention_options(config)));
     feed_forward_norm = register_module("feed_forward_norm", pumice::nn::RMSNorm(Dims{dim}));
     wi = register_module("wi", Linear(dim, config.feed_forward_dim, false));
     wo = register_module("wo", Linear(config.feed_forward_dim, dim, false));
@@ -90,12 +90,11 @@ Tensor EncoderBlockImpl::forward(Tensor x, const Tensor& mask) const {
 ForecasterImpl::ForecasterImpl(const Config& config) : config_(config) {
     const std::int64_t quantile_count = static_cast<std::int64_t>(config.quantiles.size());
     const std::int64_t patch = config.patch_length;
-    input_patch_embedding_ =
-        register_module("input_patch_embedding",
-                        ResidualBlock(3 * patch, config.hidden_dim, config.model_dim));
-    output_patch_embedding_ = register_module(
-        "output_patch_embedding",
-        ResidualBlock(config.model_dim, config.hidden_dim, quantile_count * patch));
+    input_patch_embedding_ = register_module(
+        "input_patch_embedding", ResidualBlock(3 * patch, config.hidden_dim, config.model_dim));
+    output_patch_embedding_ =
+        register_module("output_patch_embedding",
+                        ResidualBlock(config.model_dim, config.hidden_dim, quantile_count * patch));
     reg_token_ = register_parameter("reg_token", pumice::zeros({config.model_dim}));
     for (std::int64_t i = 0; i < config.block_count; ++i) {
         blocks_->push_back(EncoderBlock(config));
@@ -142,13 +141,13 @@ Tensor ForecasterImpl::features(const Tensor& values,
     const std::int64_t context_patches = values.size(1) / patch;
     const std::int64_t all = context_patches + patch_count;
     const Dims future = {0, patch_count * patch};
-    const Tensor steps = div(
-        pumice::arange(-context_patches * patch, patch_count * patch, 1, pumice::kFloat32),
-        config_.time_scale);
+    const Tensor steps =
+        div(pumice::arange(-context_patches * patch, patch_count * patch, 1, pumice::kFloat32),
+            config_.time_scale);
     return pumice::cat({expand(steps.view({1, all, patch}), {rows, all, patch}),
-                pad(values, future).view({rows, all, patch}),
-                pad(observed, future).view({rows, all, patch})},
-               -1);
+                        pad(values, future).view({rows, all, patch}),
+                        pad(observed, future).view({rows, all, patch})},
+                       -1);
 }
 
 // A function of its own, so that everything but its result dies before the encoder's peak.
@@ -167,15 +166,15 @@ ForecasterImpl::Embedded ForecasterImpl::embed(const Tensor& context,
     const Tensor values = mul(asinh(div(sub(raw, norm.loc), norm.scale)), observed);
 
     const Tensor tokens = input_patch_embedding_(features(values, observed, patch_count));
-    const Tensor reg = expand(reg_token_.view({1, 1, config_.model_dim}),
-                              {rows, 1, config_.model_dim});
-    Tensor sequence = pumice::cat({tokens.narrow(1, 0, context_patches),
-                                  reg,
-                                  tokens.narrow(1, context_patches, patch_count)},
-                                 1);
+    const Tensor reg =
+        expand(reg_token_.view({1, 1, config_.model_dim}), {rows, 1, config_.model_dim});
+    Tensor sequence = pumice::cat(
+        {tokens.narrow(1, 0, context_patches), reg, tokens.narrow(1, context_patches, patch_count)},
+        1);
     const Tensor has_values = any(is_observed.view({rows, context_patches, patch}), {2});
-    const Tensor mask = pumice::cat({has_values, pumice::ones({rows, 1 + patch_count}, pumice::kBool)}, 1)
-                            .view({rows, 1, 1, context_patches + 1 + patch_count});
+    const Tensor mask =
+        pumice::cat({has_values, pumice::ones({rows, 1 + patch_count}, pumice::kBool)}, 1)
+            .view({rows, 1, 1, context_patches + 1 + patch_count});
     return {.tokens = std::move(sequence),
             .mask = mask,
             .loc = std::move(norm.loc),
@@ -188,8 +187,8 @@ Prediction ForecasterImpl::forward(const Tensor& context, std::int64_t patch_cou
         patch_count < 1 || patch_count * patch > config_.horizon_length) {
         throw pumice::ShapeError(
             "forecaster",
-            "wanted a context [B, 1.." + std::to_string(config_.context_length) +
-                "] and at most " + std::to_string(config_.horizon_length) + " steps; got " +
+            "wanted a context [B, 1.." + std::to_string(config_.context_length) + "] and at most " +
+                std::to_string(config_.horizon_length) + " steps; got " +
                 to_string(context.sizes()) + " and " + std::to_string(patch_count * patch));
     }
     const std::int64_t rows = context.size(0);
@@ -211,7 +210,8 @@ Prediction ForecasterImpl::forward(const Tensor& context, std::int64_t patch_cou
 
 Tensor ForecasterImpl::predict(const Tensor& context, std::int64_t patch_count) {
     Prediction prediction = forward(context, patch_count);
-    const Tensor spread = mul(sinh(std::move(prediction.normalised)), prediction.scale.unsqueeze(-1));
+    const Tensor spread =
+        mul(sinh(std::move(prediction.normalised)), prediction.scale.unsqueeze(-1));
     return add(spread, prediction.loc.unsqueeze(-1));
 }
 
@@ -220,9 +220,8 @@ Tensor ForecasterImpl::loss(const Tensor& context, const Tensor& target) {
     const Prediction prediction = forward(context, target.size(1) / config_.patch_length);
     // No gradient flows through location and scale: they come from the data alone.
     const Tensor wanted = pumice::no_grad([&] {
-        return clamp(asinh(div(sub(target, prediction.loc), prediction.scale)),
-                     -kTargetLimit,
-                     kTargetLimit);
+        return clamp(
+            asinh(div(sub(target, prediction.loc), prediction.scale)), -kTargetLimit, kTargetLimit);
     });
     const double factor = 2.0 * static_cast<double>(quantiles_.numel());
     return mul(quantile_loss(prediction.normalised, wanted, quantiles_), factor);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include "pumice/nn/attention.h"
 #include "pumice/nn/containers.h"
 #include "pumice/nn/layers.h"
 #include "pumice/nn/module.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace forecaster {
 
@@ -42,6 +42,7 @@ public:
     pumice::nn::Linear output_layer = nullptr;
     pumice::nn::Linear residual_layer = nullptr;
 };
+
 using ResidualBlock = pumice::nn::ModuleHolder<ResidualBlockImpl>;
 
 /// One pre-norm encoder block: rotary self-attention without scaling, then a relu feed-forward.
@@ -57,6 +58,7 @@ public:
     pumice::nn::Linear wi = nullptr;
     pumice::nn::Linear wo = nullptr;
 };
+
 using EncoderBlock = pumice::nn::ModuleHolder<EncoderBlockImpl>;
 
 /// What the model says about the future, in the units of the normalised series.
@@ -107,6 +109,7 @@ private:
     pumice::nn::RMSNorm final_norm_ = nullptr;
     pumice::Tensor quantiles_;
 };
+
 using Forecaster = pumice::nn::ModuleHolder<ForecasterImpl>;
 
 }  // namespace forecaster

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "forecaster/pipeline.h"
 
-#include <algorithm>
-#include <cmath>
-#include <filesystem>
-
 #include "pumice/error.h"
 #include "pumice/io.h"
 #include "pumice/ops.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
 
 namespace forecaster {
 
@@ -122,10 +122,8 @@ Forecast forecast(const Forecaster& model,
     const Config& config = model->config();
     check_request(config, series, horizon, quantiles);
     const Standardised input = standardise(series, config.context_length);
-    const pumice::Tensor context =
-        pumice::from_values<float>(input.values,
-                                   {1, static_cast<std::int64_t>(input.values.size())},
-                                   pumice::kFloat32);
+    const pumice::Tensor context = pumice::from_values<float>(
+        input.values, {1, static_cast<std::int64_t>(input.values.size())}, pumice::kFloat32);
     const std::int64_t patches = (horizon + config.patch_length - 1) / config.patch_length;
     const std::vector<double> predicted = model->predict(context, patches).to_vector<double>();
 
@@ -133,15 +131,14 @@ Forecast forecast(const Forecaster& model,
     const std::size_t trained_count = config.quantiles.size();
     for (std::size_t step = 0; step < static_cast<std::size_t>(horizon); ++step) {
         // Independently trained quantiles may cross; sorting restores their order.
-        std::vector<double> row(predicted.begin() + static_cast<std::ptrdiff_t>(step * trained_count),
-                                predicted.begin() +
-                                    static_cast<std::ptrdiff_t>((step + 1) * trained_count));
+        std::vector<double> row(
+            predicted.begin() + static_cast<std::ptrdiff_t>(step * trained_count),
+            predicted.begin() + static_cast<std::ptrdiff_t>((step + 1) * trained_count));
         std::sort(row.begin(), row.end());
         std::vector<double>& values = result.values.emplace_back();
         for (const double quantile : quantiles) {
-            values.push_back(input.mean + input.deviation * interpolate(config.quantiles,
-                                                                        row.data(),
-                                                                        quantile));
+            values.push_back(input.mean +
+                             input.deviation * interpolate(config.quantiles, row.data(), quantile));
         }
     }
     return result;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "forecaster/model.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "forecaster/model.h"
 
 namespace forecaster {
 

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "forecaster/plot.h"
 
-#include <unistd.h>
+#include "pumice/error.h"
 
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
-
-#include "pumice/error.h"
+#include <unistd.h>
 
 namespace forecaster {
 

@@ -13,10 +13,10 @@ void run_gnuplot(const std::string& picture_path, const std::string& script);
 /// What a forecast plot shows.
 struct ForecastPlot {
     std::string title;
-    std::vector<double> history;                 ///< NaN where missing
-    std::vector<double> held_out;                ///< empty unless a backtest
+    std::vector<double> history;   ///< NaN where missing
+    std::vector<double> held_out;  ///< empty unless a backtest
     std::vector<double> quantiles;
-    std::vector<std::vector<double>> forecast;   ///< [step][quantile]
+    std::vector<std::vector<double>> forecast;  ///< [step][quantile]
 };
 
 /// Draws history, forecast median and quantile bands as SVG.

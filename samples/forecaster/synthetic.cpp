@@ -44,6 +44,7 @@ std::int64_t draw_period(Draws& draws) {
         std::int64_t period;
         double probability;
     };
+
     constexpr std::array<Choice, 7> kChoices = {
         {{12, .42}, {4, .20}, {7, .12}, {24, .05}, {6, .03}, {52, .02}, {30, .01}}};
     double x = draws.uniform();
@@ -64,9 +65,9 @@ void add_harmonics(Draws& draws, Series& cycle) {
         const double amplitude = draws.normal() / std::pow(static_cast<double>(h), 0.7);
         const double phase = draws.uniform(0.0, kTwoPi);
         for (std::size_t j = 0; j < cycle.size(); ++j) {
-            cycle[j] += amplitude * std::sin(kTwoPi * static_cast<double>(h) *
-                                                 static_cast<double>(j) / period +
-                                             phase);
+            cycle[j] +=
+                amplitude *
+                std::sin(kTwoPi * static_cast<double>(h) * static_cast<double>(j) / period + phase);
         }
     }
 }
@@ -89,9 +90,8 @@ void add_peaks(Draws& draws, Series& cycle) {
     const double phase = draws.uniform(0.0, kTwoPi);
     const double amplitude = draws.uniform();
     for (std::size_t j = 0; j < cycle.size(); ++j) {
-        cycle[j] += amplitude * std::sin(kTwoPi * static_cast<double>(j) /
-                                             static_cast<double>(period) +
-                                         phase);
+        cycle[j] += amplitude *
+                    std::sin(kTwoPi * static_cast<double>(j) / static_cast<double>(period) + phase);
     }
     const std::int64_t peaks = draws.integer(1, std::max<std::int64_t>(1, period / 4));
     for (std::int64_t i = 0; i < peaks; ++i) {
@@ -217,8 +217,8 @@ Series draw_trend(Draws& draws, std::int64_t length) {
     }
     const bool walks = kind >= 0.88;
     const double slope = walks ? sign * draws.uniform() : sign;
-    Series values = walks ? random_walk(draws, length)
-                          : Series(static_cast<std::size_t>(length), 0.0);
+    Series values =
+        walks ? random_walk(draws, length) : Series(static_cast<std::size_t>(length), 0.0);
     const double scale = walks ? draws.log_uniform(0.03, 0.15) : 0.0;
     for (std::int64_t t = 0; t < length; ++t) {
         double& value = values[static_cast<std::size_t>(t)];
@@ -228,9 +228,8 @@ Series draw_trend(Draws& draws, std::int64_t length) {
 }
 
 Series draw_noise(Draws& draws, std::int64_t length) {
-    Series noise = draws.chance(0.6)
-                       ? draws.normals(length)
-                       : draw_autoregression(draws, length, draws.uniform(0.2, 0.95));
+    Series noise = draws.chance(0.6) ? draws.normals(length)
+                                     : draw_autoregression(draws, length, draws.uniform(0.2, 0.95));
     if (draws.chance(0.12)) {
         const double outlier = draws.uniform(0.005, 0.03);
         for (double& value : noise) {
@@ -337,7 +336,8 @@ Parts draw_parts(Draws& draws, std::int64_t length) {
         const double place = draws.uniform(0.0, static_cast<double>(length));
         const double shift = draws.normal() * draws.uniform(1.0, 6.0);
         for (std::int64_t t = 0; t < length; ++t) {
-            parts.noise[static_cast<std::size_t>(t)] += static_cast<double>(t) >= place ? shift : 0.0;
+            parts.noise[static_cast<std::size_t>(t)] +=
+                static_cast<double>(t) >= place ? shift : 0.0;
         }
     }
     return parts;

@@ -21,6 +21,7 @@ public:
     /// Standard normal.
     double normal() noexcept;
     std::vector<double> normals(std::int64_t count) noexcept;
+
     bool chance(double probability) noexcept { return uniform() < probability; }
 
 private:

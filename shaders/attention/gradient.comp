@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weights of an attention from its scores and log-sum-exp, and the gradient of its scores:
-// weights = e^(scale * scores + mask - log_sum_exp), d_scores = factor * weights * (d_weights - dot),
-// dot the sum over the values of result * d_result. One invocation walks CHUNK elements.
+// weights = e^(scale * scores + mask - log_sum_exp), d_scores = factor * weights * (d_weights -
+// dot), dot the sum over the values of result * d_result. One invocation walks CHUNK elements.
 //
 // Bindings: 0 scores query key^T, 1 d_weights d_result value^T: [batch, L, S] DTYPE. 2 log_sum_exp,
 //           4 dot: [batch, L] float32. 3 mask [batch, L, S] bool or DTYPE, any strides, or any
@@ -54,8 +54,7 @@ layout(push_constant, std430) uniform Push {
     uint mask_col_stride;
     uint mask_batch_strides[3];
     uint batch_sizes[2];
-}
-push;
+} push;
 
 #include "attention_mask.glsl"
 #include "grid.glsl"

@@ -11,25 +11,33 @@ layout(local_size_x_id = 0) in;  // before grid.glsl, or glslang folds gl_WorkGr
 #include "dtype.glsl"
 #include "grid.glsl"
 
-layout(constant_id = 0) const uint kLocalSize = 64u;  // 1 .. maxComputeWorkGroupInvocations
-layout(constant_id = 1) const uint kDType = 0u;       // a floating pumice::DType
-layout(constant_id = 2) const bool kIsMasked = false; // half is no multiple of a word's elements
+layout(constant_id = 0) const uint kLocalSize = 64u;   // 1 .. maxComputeWorkGroupInvocations
+layout(constant_id = 1) const uint kDType = 0u;        // a floating pumice::DType
+layout(constant_id = 2) const bool kIsMasked = false;  // half is no multiple of a word's elements
 
-layout(std430, set = 0, binding = 0) readonly buffer X { uint x[]; };
-layout(std430, set = 0, binding = 1) readonly buffer Cos { float cos_table[]; };
-layout(std430, set = 0, binding = 2) readonly buffer Sin { float sin_table[]; };
-layout(std430, set = 0, binding = 3) buffer Out { uint result[]; };
+layout(std430, set = 0, binding = 0) readonly buffer X {
+    uint x[];
+};
+layout(std430, set = 0, binding = 1) readonly buffer Cos {
+    float cos_table[];
+};
+layout(std430, set = 0, binding = 2) readonly buffer Sin {
+    float sin_table[];
+};
+layout(std430, set = 0, binding = 3) buffer Out {
+    uint result[];
+};
 
 layout(push_constant) uniform Push {
-    uvec4 x_strides;     // elements, of n0, n1, T and d
-    uint n1;             // extent
-    uint position_count; // T
-    uint half_count;     // d / 2
-    uint unit_count;     // invocations wanted: n0 * n1 * T * ceil(half / elements per word)
-    uint x_offset;       // elements from the bound start
-    uint cos_offset;     // elements
-    uint sin_offset;     // elements
-    float sign;          // 1, or -1 for the inverse
+    uvec4 x_strides;      // elements, of n0, n1, T and d
+    uint n1;              // extent
+    uint position_count;  // T
+    uint half_count;      // d / 2
+    uint unit_count;      // invocations wanted: n0 * n1 * T * ceil(half / elements per word)
+    uint x_offset;        // elements from the bound start
+    uint cos_offset;      // elements
+    uint sin_offset;      // elements
+    float sign;           // 1, or -1 for the inverse
 } push;
 
 void main() {
@@ -64,7 +72,7 @@ void main() {
         const uint high_bits = encode_float(turned_high, kDType);
         if (kIsMasked) {
             store_masked(result, (out_low + j), low_bits, kDType)
-            store_masked(result, (out_high + j), high_bits, kDType)
+                store_masked(result, (out_high + j), high_bits, kDType)
         } else {
             low_word |= place_bits(low_bits, out_low + j, kDType);
             high_word |= place_bits(high_bits, out_high + j, kDType);

@@ -115,7 +115,8 @@ float across_lanes_sum(float x) {
 void weigh(uint mask_base, uint first_row, uint first_key, float scale, uint row_limit) {
     vec2 shared_bias = vec2(0.0);
     if (!MASK_BY_ROW) {
-        shared_bias = vec2(bias_of(mask_base, 0u, first_key), bias_of(mask_base, 0u, first_key + LANES));
+        shared_bias =
+            vec2(bias_of(mask_base, 0u, first_key), bias_of(mask_base, 0u, first_key + LANES));
     }
     [[unroll]] for (uint r = 0u; r < TILE_ROWS; ++r) {
         vec2 bias = shared_bias;
@@ -209,8 +210,7 @@ void store_pair(uint row, uint col, vec2 value) {
     uvec2 bits = uvec2(encode_float(value.x, DTYPE), encode_float(value.y, DTYPE));
     uint element = result_base + row * push.value_depth + col;
     bool has_second = col + 1u < push.value_depth;
-    store_pair_bits(
-        result_words, result_pairs, element, bits, STORE_IN_PAIRS, has_second, DTYPE);
+    store_pair_bits(result_words, result_pairs, element, bits, STORE_IN_PAIRS, has_second, DTYPE);
 }
 
 void store(uint first_row, uint first_col, uint lse_base) {

@@ -15,11 +15,18 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
-layout(std430, set = 0, binding = 0) readonly buffer A { uint a_words[]; };
-layout(std430, set = 0, binding = 1) readonly buffer B { uint b_words[]; };
-layout(std430, set = 0, binding = 2) buffer Output { uint output_words[]; };
+layout(std430, set = 0, binding = 0) readonly buffer A {
+    uint a_words[];
+};
+layout(std430, set = 0, binding = 1) readonly buffer B {
+    uint b_words[];
+};
+layout(std430, set = 0, binding = 2) buffer Output {
+    uint output_words[];
+};
 
 #include "binary.glsl"
+
 #include "layout.glsl"
 
 layout(constant_id = 5) const uint A_DTYPE = 0u;

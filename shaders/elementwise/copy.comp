@@ -9,8 +9,12 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
-layout(std430, set = 0, binding = 0) readonly buffer X { uint x_words[]; };
-layout(std430, set = 0, binding = 1) buffer Output { uint output_words[]; };
+layout(std430, set = 0, binding = 0) readonly buffer X {
+    uint x_words[];
+};
+layout(std430, set = 0, binding = 1) buffer Output {
+    uint output_words[];
+};
 
 #include "convert.glsl"
 #include "layout.glsl"

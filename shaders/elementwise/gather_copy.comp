@@ -15,8 +15,12 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint X_DTYPE = 0u;
 layout(constant_id = 2) const uint OUT_DTYPE = 0u;
 
-layout(std430, set = 0, binding = 0) readonly buffer X { uint x_words[]; };
-layout(std430, set = 0, binding = 1) buffer Output { uint output_words[]; };
+layout(std430, set = 0, binding = 0) readonly buffer X {
+    uint x_words[];
+};
+layout(std430, set = 0, binding = 1) buffer Output {
+    uint output_words[];
+};
 
 layout(push_constant) uniform Push {
     uint sizes[8];

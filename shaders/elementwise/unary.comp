@@ -10,11 +10,16 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
-layout(std430, set = 0, binding = 0) readonly buffer X { uint x_words[]; };
-layout(std430, set = 0, binding = 1) buffer Output { uint output_words[]; };
+layout(std430, set = 0, binding = 0) readonly buffer X {
+    uint x_words[];
+};
+layout(std430, set = 0, binding = 1) buffer Output {
+    uint output_words[];
+};
+
+#include "unary.glsl"
 
 #include "layout.glsl"
-#include "unary.glsl"
 
 layout(constant_id = 5) const uint X_DTYPE = 0u;
 layout(constant_id = 6) const uint OP = 0u;

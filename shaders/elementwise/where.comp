@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // y = condition ? a : b, element by element; the frame is in layout.glsl.
 //
-// Bindings: 0 condition (bool or uint8), 1 a, 2 b, any strides; 3 y, of the common dtype of a and b.
-// Push constants: see layout.glsl; params unused.
-// Specialization constants, after those of layout.glsl:
+// Bindings: 0 condition (bool or uint8), 1 a, 2 b, any strides; 3 y, of the common dtype of a and
+// b. Push constants: see layout.glsl; params unused. Specialization constants, after those of
+// layout.glsl:
 //   5 CONDITION_DTYPE  5 or 6 (pumice::DType), default 6
 //   6 A_DTYPE          0 to 6, default 0
 //   7 B_DTYPE          0 to 6, default 0
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
-layout(std430, set = 0, binding = 0) readonly buffer Condition { uint condition_words[]; };
-layout(std430, set = 0, binding = 1) readonly buffer A { uint a_words[]; };
-layout(std430, set = 0, binding = 2) readonly buffer B { uint b_words[]; };
-layout(std430, set = 0, binding = 3) buffer Output { uint output_words[]; };
+layout(std430, set = 0, binding = 0) readonly buffer Condition {
+    uint condition_words[];
+};
+layout(std430, set = 0, binding = 1) readonly buffer A {
+    uint a_words[];
+};
+layout(std430, set = 0, binding = 2) readonly buffer B {
+    uint b_words[];
+};
+layout(std430, set = 0, binding = 3) buffer Output {
+    uint output_words[];
+};
 
 #include "convert.glsl"
 #include "layout.glsl"
@@ -24,8 +32,7 @@ layout(constant_id = 7) const uint B_DTYPE = 0u;
 
 uint result_bits(uvec4 index) {
     uint at = element_at(1u, index);
-    if (decode_int(condition_words[word_index(at, CONDITION_DTYPE)], at, CONDITION_DTYPE) !=
-        0) {
+    if (decode_int(condition_words[word_index(at, CONDITION_DTYPE)], at, CONDITION_DTYPE) != 0) {
         at = element_at(2u, index);
         return convert_bits(a_words[word_index(at, A_DTYPE)], at, A_DTYPE, OUT_DTYPE);
     }

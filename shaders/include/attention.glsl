@@ -44,8 +44,7 @@ layout(push_constant, std430) uniform Push {
     uint k_batch_strides[3];
     uint v_batch_strides[3];
     uint mask_batch_strides[3];
-}
-push;
+} push;
 
 #include "attention_mask.glsl"
 
@@ -62,9 +61,8 @@ AttentionTile find_tile(uint tile_rows, uint chunk_cols) {
     uint group = linear_group();
     uint tile = group / chunk_count;
     uint batch = tile / tile_count;
-    return AttentionTile(batch,
-                         (tile - batch * tile_count) * tile_rows,
-                         (group - tile * chunk_count) * chunk_cols);
+    return AttentionTile(
+        batch, (tile - batch * tile_count) * tile_rows, (group - tile * chunk_count) * chunk_cols);
 }
 
 // Keys that queries before `row_end` may see.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The formulas of elementwise operators of two operands: a constant and a case each. Floating dtypes
-// are computed in float32 and rounded once at the store; the others in 32-bit integers. p1 is the
-// operator's parameter (the rows are in engine/ops/binary.cpp). FORMULA_* chooses the group that is
-// compiled, the build variant of the row's kernel.
+// The formulas of elementwise operators of two operands: a constant and a case each. Floating
+// dtypes are computed in float32 and rounded once at the store; the others in 32-bit integers. p1
+// is the operator's parameter (the rows are in engine/ops/binary.cpp). FORMULA_* chooses the group
+// that is compiled, the build variant of the row's kernel.
 #ifndef PUMICE_BINARY_GLSL
 #define PUMICE_BINARY_GLSL
 
@@ -17,9 +17,9 @@
 #include "gelu_tanh.glsl"
 
 //@enum BinaryOp
-const uint kBinaryAdd = 0u;        // a + p1 b
-const uint kBinarySub = 1u;        // a - p1 b
-const uint kBinaryRsub = 2u;       // b - a
+const uint kBinaryAdd = 0u;   // a + p1 b
+const uint kBinarySub = 1u;   // a - p1 b
+const uint kBinaryRsub = 2u;  // b - a
 const uint kBinaryMul = 3u;
 const uint kBinaryDiv = 4u;
 const uint kBinaryPow = 5u;
@@ -35,11 +35,11 @@ const uint kBinaryLogicalAnd = 14u;
 const uint kBinaryLogicalOr = 15u;
 const uint kBinaryLogicalXor = 16u;
 // Gradients: a is the gradient of the result.
-const uint kBinaryKeepWhere = 17u;         // b condition
-const uint kBinaryReluBackward = 18u;      // b result
-const uint kBinaryTanhBackward = 19u;      // b result
-const uint kBinarySigmoidBackward = 20u;   // b result
-const uint kBinaryGeluBackward = 21u;      // b operand, as below
+const uint kBinaryKeepWhere = 17u;        // b condition
+const uint kBinaryReluBackward = 18u;     // b result
+const uint kBinaryTanhBackward = 19u;     // b result
+const uint kBinarySigmoidBackward = 20u;  // b result
+const uint kBinaryGeluBackward = 21u;     // b operand, as below
 const uint kBinaryGeluTanhBackward = 22u;
 const uint kBinarySiluBackward = 23u;
 

@@ -175,15 +175,15 @@ uint place_bits(uint bits, uint element, uint dtype) {
 // Writes one element of an output whose words are shared with elements it must not touch.
 // `words` is a writeonly-free buffer array of uint. Each element has its own bits, so the order of
 // invocations does not matter.
-#define store_masked(words, element, bits, dtype)                                              \
-    {                                                                                          \
-        if (word_shift(dtype) == 0u) {                                                         \
-            words[element] = bits;                                                             \
-        } else {                                                                               \
-            uint mask_ = ((1u << element_bits(dtype)) - 1u) << element_shift(element, dtype);  \
-            atomicAnd(words[word_index(element, dtype)], ~mask_);                              \
-            atomicOr(words[word_index(element, dtype)], place_bits(bits, element, dtype));     \
-        }                                                                                      \
+#define store_masked(words, element, bits, dtype)                                             \
+    {                                                                                         \
+        if (word_shift(dtype) == 0u) {                                                        \
+            words[element] = bits;                                                            \
+        } else {                                                                              \
+            uint mask_ = ((1u << element_bits(dtype)) - 1u) << element_shift(element, dtype); \
+            atomicAnd(words[word_index(element, dtype)], ~mask_);                             \
+            atomicOr(words[word_index(element, dtype)], place_bits(bits, element, dtype));    \
+        }                                                                                     \
     }
 
 #endif

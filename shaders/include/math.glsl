@@ -90,8 +90,8 @@ float log_reduced(float f, float k, float c) {
     precise float s = f / (2.0 + f);
     precise float z = s * s;
     precise float w = z * z;
-    precise float r = w * (0.40000972152 + w * 0.24279078841) +
-                      z * (0.66666662693 + w * 0.28498786688);
+    precise float r =
+        w * (0.40000972152 + w * 0.24279078841) + z * (0.66666662693 + w * 0.28498786688);
     precise float half_square = 0.5 * f * f;
     precise float y = s * (half_square + r) + (k * 9.0580006145e-06 + c);
     y = y - half_square + f + k * 6.9313812256e-01;

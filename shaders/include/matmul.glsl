@@ -50,8 +50,7 @@ layout(push_constant, std430) uniform Push {
     uint a_batch_strides[4];
     uint b_batch_strides[4];
     uint c_batch_strides[4];
-}
-push;
+} push;
 
 // A workgroup's part: tile origin, range of the depth, first elements of its matrices.
 struct Tile {

@@ -19,15 +19,14 @@
 
 // The element and the one `to_next` further, as floats. is_paired: they are neighbours and start at
 // an even element, so that they are one Words of `pairs` or one word of `words`.
-#define load_pair(words, pairs, element, to_next, is_paired, dtype)                          \
-    (!(is_paired) ? vec2(decode_float(words[word_index(element, dtype)], element, dtype),    \
-                         decode_float(words[word_index((element) + (to_next), dtype)],       \
-                                      (element) + (to_next),                                 \
-                                      dtype))                                                \
-     : word_shift(dtype) == 0u                                                               \
-         ? uintBitsToFloat(unpack_words(pairs[(element) >> 1u]))                             \
-         : vec2(decode_float(words[(element) >> 1u], 0u, dtype),                             \
-                decode_float(words[(element) >> 1u], 1u, dtype)))
+#define load_pair(words, pairs, element, to_next, is_paired, dtype)                       \
+    (!(is_paired) ? vec2(decode_float(words[word_index(element, dtype)], element, dtype), \
+                         decode_float(words[word_index((element) + (to_next), dtype)],    \
+                                      (element) + (to_next),                              \
+                                      dtype))                                             \
+     : word_shift(dtype) == 0u ? uintBitsToFloat(unpack_words(pairs[(element) >> 1u]))    \
+                               : vec2(decode_float(words[(element) >> 1u], 0u, dtype),    \
+                                      decode_float(words[(element) >> 1u], 1u, dtype)))
 
 // Writes two elements of a narrow dtype or two words. is_paired: as above; else each by itself, and
 // the second only if `has_second`.

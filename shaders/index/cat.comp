@@ -68,20 +68,13 @@ layout(push_constant) uniform Push {
 
 uint input_word(uint j, uint at) {
     switch (j) {
-        case 0u:
-            return input0[at];
-        case 1u:
-            return input1[at];
-        case 2u:
-            return input2[at];
-        case 3u:
-            return input3[at];
-        case 4u:
-            return input4[at];
-        case 5u:
-            return input5[at];
-        default:
-            return input6[at];
+        case 0u: return input0[at];
+        case 1u: return input1[at];
+        case 2u: return input2[at];
+        case 3u: return input3[at];
+        case 4u: return input4[at];
+        case 5u: return input5[at];
+        default: return input6[at];
     }
 }
 

@@ -3,7 +3,8 @@
 // adds the bias, and rounds. One invocation writes one word.
 //
 // Bindings: 0 partial [split_count, element_count] float32 or int32; 1 C [element_count] OUT_DTYPE,
-//           contiguous, from a whole word on; 2 bias [cols], or any readable buffer without HAS_BIAS.
+//           contiguous, from a whole word on; 2 bias [cols], or any readable buffer without
+//           HAS_BIAS.
 // Push: element_count, cols    elements of C and of one of its rows
 //       split_count
 //       c_word                 words before C in its binding
@@ -34,8 +35,7 @@ layout(push_constant, std430) uniform Push {
     uint c_word;
     uint bias_offset;
     uint bias_stride;
-}
-push;
+} push;
 
 #include "dtype.glsl"
 #include "grid.glsl"

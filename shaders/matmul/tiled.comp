@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix product on tiles in shared memory: a workgroup brings TILE_DEPTH columns of A and rows of B
-// at a time, each invocation computes ROWS_PER_INVOCATION x COLS_PER_INVOCATION results in
+// Matrix product on tiles in shared memory: a workgroup brings TILE_DEPTH columns of A and rows of
+// B at a time, each invocation computes ROWS_PER_INVOCATION x COLS_PER_INVOCATION results in
 // registers. The base variant for every device, and the one for hardware.
 //
 // Bindings: 0 A, 1 B: DTYPE, any strides. 2 C: OUT_DTYPE; in a split run the accumulators, [splits,
 //           batch, rows, cols]. 3 bias [cols], or any readable buffer.
 // Push: see matmul.glsl.
 // Spec: LOCAL_SIZE (TILE_ROWS / ROWS_PER_INVOCATION) * (TILE_COLS / COLS_PER_INVOCATION) (256);
-//       DTYPE, OUT_DTYPE DType (0); TILE_ROWS, TILE_COLS multiples of 4 (64); TILE_DEPTH multiple of
-//       4 (16); ROWS_PER_INVOCATION (4); COLS_PER_INVOCATION even (4); A_ALONG_DEPTH,
+//       DTYPE, OUT_DTYPE DType (0); TILE_ROWS, TILE_COLS multiples of 4 (64); TILE_DEPTH multiple
+//       of 4 (16); ROWS_PER_INVOCATION (4); COLS_PER_INVOCATION even (4); A_ALONG_DEPTH,
 //       B_ALONG_DEPTH: neighbouring invocations load along the depth, otherwise along rows (A) or
 //       columns (B) (true, false); STORE 0 element, 1 pair, 2 masked element (0);
 //       A_IN_QUADS, B_IN_QUADS: four neighbours are contiguous and start at a multiple of four
@@ -71,8 +71,7 @@ void bring_a(Tile tile, uint k, uint index) {
     uint d = A_ALONG_DEPTH ? index % TILE_DEPTH : index / TILE_ROWS;
     uint r = A_ALONG_DEPTH ? index / TILE_DEPTH : index % TILE_ROWS;
     bool is_inside = tile.row + r < push.rows && k + d < tile.depth_end;
-    uint element =
-        tile.a + (tile.row + r) * push.a_row_stride + (k + d) * push.a_depth_stride;
+    uint element = tile.a + (tile.row + r) * push.a_row_stride + (k + d) * push.a_depth_stride;
     uint at = d * kRowPitch + r;
     if (A_IN_QUADS) {
         uvec4 bits = is_inside ? a_quads[element >> 2u] : uvec4(0u);
@@ -90,8 +89,7 @@ void bring_b(Tile tile, uint k, uint index) {
     uint d = B_ALONG_DEPTH ? index % TILE_DEPTH : index / TILE_COLS;
     uint c = B_ALONG_DEPTH ? index / TILE_DEPTH : index % TILE_COLS;
     bool is_inside = tile.col + c < push.cols && k + d < tile.depth_end;
-    uint element =
-        tile.b + (k + d) * push.b_depth_stride + (tile.col + c) * push.b_col_stride;
+    uint element = tile.b + (k + d) * push.b_depth_stride + (tile.col + c) * push.b_col_stride;
     uint at = d * kColPitch + c;
     if (B_IN_QUADS) {
         uvec4 bits = is_inside ? b_quads[element >> 2u] : uvec4(0u);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 namespace pumice {
 

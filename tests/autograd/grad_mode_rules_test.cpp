@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules G20 to G39 through the device: kinds, views, versions, requires_grad.
-#include <doctest/doctest.h>
-
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 namespace pumice {
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-#include <filesystem>
-#include <string>
+#include "pumice/data.h"
+#include "pumice/io.h"
+
+#include "support/harness.h"
+#include "support/scratch.h"
 
 #include <doctest/doctest.h>
 
-#include "pumice/data.h"
-#include "pumice/io.h"
-#include "support/harness.h"
-#include "support/scratch.h"
+#include <cmath>
+#include <filesystem>
+#include <string>
 
 namespace pumice::data {
 
@@ -34,7 +35,8 @@ TEST_CASE("csv: errors name file, row and column") {
     test::check_throws<FileError>([&] { CsvTable(scratch.write("open.csv", "a\n\"1\n")); },
                                   "not closed");
     const CsvTable table(scratch.write("bad.csv", "a,b\n1,2\n1,x7\n"));
-    test::check_throws<FileError>([&] { table.number_column("c"); }, "no column 'c'; its columns are: a, b");
+    test::check_throws<FileError>([&] { table.number_column("c"); },
+                                  "no column 'c'; its columns are: a, b");
     test::check_throws<FileError>([&] { table.number_column("b"); },
                                   "row 3, column 'b': 'x7' is no finite number");
     const CsvTable infinite(scratch.write("inf.csv", "a\ninf\n"));

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "pumice/data.h"
+
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 namespace pumice::data {
 
@@ -28,8 +29,11 @@ TEST_CASE("time axis: errors name the row") {
     test::check_throws<FileError>([] { TimeAxis("f.csv", {"2020-01"}); }, "wants two");
     test::check_throws<FileError>([] { TimeAxis("f.csv", {"2020-01", "soon"}); }, "row 3: 'soon'");
     test::check_throws<FileError>([] { TimeAxis("f.csv", {"2020-01-01", "2020-13-01"}); }, "row 3");
-    test::check_throws<FileError>([] { TimeAxis("f.csv", {"2020-01", "2020-02", "2020-04"}); },
-                                  "row 4: the time '2020-04' breaks the step");
+    test::check_throws<FileError>(
+        [] {
+            TimeAxis("f.csv", {"2020-01", "2020-02", "2020-04"});
+        },
+        "row 4: the time '2020-04' breaks the step");
 }
 
 }  // namespace pumice::data

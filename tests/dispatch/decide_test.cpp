@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatch/decide.h"
 
-#include <doctest/doctest.h>
-
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 namespace pumice::dispatch {
 
@@ -36,8 +36,7 @@ TEST_CASE("decide: G21 G26 functional calls over all combinations") {
     for (const AutogradState& state : kModes) {
         for (const bool has_normal : {false, true}) {
             for (const bool has_r : {false, true}) {
-                const Decision decision =
-                    decide("op", functional(has_normal, has_r), state, false);
+                const Decision decision = decide("op", functional(has_normal, has_r), state, false);
                 CHECK(decision.record == (state.grad && has_normal && has_r));
                 CHECK(decision.output_is_inference == state.inference);
                 CHECK(!decision.bumps_version);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatch/state.h"
 
+#include "pumice/pumice.h"
+
+#include "support/harness.h"
+
+#include <doctest/doctest.h>
+
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
-
-#include <doctest/doctest.h>
-
-#include "pumice/pumice.h"
-#include "support/harness.h"
 
 namespace pumice {
 
@@ -17,13 +18,14 @@ namespace {
 
 constexpr const char* kTerminal = "Cannot nest enable_grad inside inference_mode";
 
-
 constexpr AutogradState kGradState{.grad = true, .inference = false, .fw_grad = true};
 constexpr AutogradState kNoGradState{.grad = false, .inference = false, .fw_grad = true};
 constexpr AutogradState kInferenceState{.grad = false, .inference = true, .fw_grad = false};
 
 template <class T>
-constexpr bool kHasHeapForm = requires { new T(); };
+constexpr bool kHasHeapForm = requires {
+    new T();
+};
 
 int reported = 0;
 

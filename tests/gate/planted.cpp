@@ -3,16 +3,17 @@
 // gate that cannot fail proves nothing. One process a defect, run by tools/test under the layer.
 //   planted raw|war|tenant|across_submits    a barrier of that kind is dropped at the device table
 //   planted past_tensor                      a kernel reads past its tensor (GPU-assisted layer)
-#include <cstdio>
-#include <cstring>
-#include <string>
+#include "pumice/pumice.h"
 
 #include "dispatch/corridor.h"
-#include "pumice/pumice.h"
 #include "vk/device.h"
 #include "vk/queue.h"
 #include "vk/seam.h"
 #include "vk/validation.h"
+
+#include <cstdio>
+#include <cstring>
+#include <string>
 
 namespace {
 
@@ -80,6 +81,7 @@ std::uint32_t past_tensor() {
     const auto bind = [](const Tensor& tensor) { return pumice::dispatch::bind(tensor).binding; };
     const std::array<pumice::vk::Binding, 4> bindings = {
         bind(x), bind(table), bind(table), bind(out)};
+
     struct Push {
         std::uint32_t x_strides[4] = {4096, 4096, 64, 1};
         std::uint32_t n1 = 1;
@@ -89,15 +91,15 @@ std::uint32_t past_tensor() {
         std::uint32_t offsets[3] = {0, 0, 0};
         float sign = 1.0F;
     } push;
+
     const std::array<std::uint32_t, 3> spec = {64, 0, 0};
-    pumice::vk::device().queue().dispatch(
-        {.kernel = pumice::vk::KernelId::kAttentionRotary,
-         .spec = spec,
-         .bindings = bindings,
-         .push = std::as_bytes(std::span(&push, 1)),
-         .groups = {32, 1, 1},
-         .work = 1,
-         .label = "past_tensor"});
+    pumice::vk::device().queue().dispatch({.kernel = pumice::vk::KernelId::kAttentionRotary,
+                                           .spec = spec,
+                                           .bindings = bindings,
+                                           .push = std::as_bytes(std::span(&push, 1)),
+                                           .groups = {32, 1, 1},
+                                           .work = 1,
+                                           .label = "past_tensor"});
     pumice::synchronize();
     return 1;
 }

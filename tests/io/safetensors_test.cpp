@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstring>
-#include <limits>
-#include <string>
+#include "pumice/io.h"
+#include "pumice/pumice.h"
+
+#include "support/harness.h"
+#include "support/scratch.h"
 
 #include <doctest/doctest.h>
 
-#include "pumice/io.h"
-#include "pumice/pumice.h"
-#include "support/harness.h"
-#include "support/scratch.h"
+#include <cstring>
+#include <limits>
+#include <string>
 
 namespace pumice::io {
 
@@ -58,11 +59,10 @@ TEST_CASE("safetensors: every device dtype survives a round trip, with metadata"
 
 TEST_CASE("safetensors: int64 is range-checked to int32, float64 rounded to float32") {
     const test::Scratch scratch;
-    const std::string header =
-        R"({"i":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},)"
-        R"("d":{"dtype":"F64","shape":[1],"data_offsets":[16,24]}})";
-    const std::string good = scratch.write(
-        "good", file_of(header, raw<std::int64_t>({-5, 7}) + raw<double>({0.1})));
+    const std::string header = R"({"i":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},)"
+                               R"("d":{"dtype":"F64","shape":[1],"data_offsets":[16,24]}})";
+    const std::string good =
+        scratch.write("good", file_of(header, raw<std::int64_t>({-5, 7}) + raw<double>({0.1})));
     const SafetensorsFile file(good);
     CHECK(file.load("i").to_vector<std::int32_t>() == std::vector<std::int32_t>{-5, 7});
     CHECK(file.load("d").item<float>() == 0.1F);
@@ -85,7 +85,8 @@ TEST_CASE("safetensors: truncated and forged files are refused") {
                           R"("b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
                           f32),
                   "overlap");
-    check_refused(file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", f32), "hole");
+    check_refused(file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", f32),
+                  "hole");
     check_refused(file_of(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", f32),
                   "4 bytes after its last tensor");
     check_refused(file_of(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", f32),
@@ -101,7 +102,8 @@ TEST_CASE("safetensors: truncated and forged files are refused") {
     check_refused(file_of(R"({"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", f32),
                   "wanted a count");
     check_refused(
-        file_of(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})", ""),
+        file_of(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})",
+                ""),
         "more than");
     check_refused(file_of(R"({"a":{"shape":[2],"data_offsets":[0,8]}})", f32), "lacks dtype");
     check_refused(file_of(R"({"__metadata__":{"k":1}})", ""), "metadata 'k'");
@@ -113,9 +115,15 @@ TEST_CASE("safetensors: a refused write leaves no file behind") {
     const test::Scratch scratch;
     const Tensor x = ones({2});
     test::check_throws<ArgumentError>(
-        [&] { save_safetensors(scratch.path("x"), {{"a", x}, {"a", x}}); }, "used twice");
-    test::check_throws<FileError>([&] { save_safetensors(scratch.path("no/dir"), {{"a", x}}); },
-                                  "cannot be written");
+        [&] {
+            save_safetensors(scratch.path("x"), {{"a", x}, {"a", x}});
+        },
+        "used twice");
+    test::check_throws<FileError>(
+        [&] {
+            save_safetensors(scratch.path("no/dir"), {{"a", x}});
+        },
+        "cannot be written");
     CHECK(scratch.file_count() == 0);
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
+#include "pumice/nn/layers.h"
+
+#include "pumice/nn/attention.h"
+#include "pumice/pumice.h"
+
+#include "support/harness.h"
 
 #include <doctest/doctest.h>
 
-#include "pumice/nn/attention.h"
-#include "pumice/nn/layers.h"
-#include "pumice/pumice.h"
-#include "support/harness.h"
+#include <cmath>
 
 namespace pumice::nn {
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "pumice/nn/containers.h"
 #include "pumice/nn/layers.h"
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 namespace pumice::nn {
 
@@ -18,6 +19,7 @@ public:
         scale = register_buffer("scale", ones({1}));
         scratch = register_buffer("scratch", ones({1}), false);
     }
+
     Tensor forward(Tensor x) const { return mul(second(relu(first(std::move(x)))), scale); }
 
     void take(std::string name) { register_parameter(std::move(name), ones({1})); }
@@ -27,6 +29,7 @@ public:
     Tensor scale;
     Tensor scratch;
 };
+
 using Pair = ModuleHolder<PairImpl>;
 
 std::vector<std::string> names_of(const StateDict& dict) {

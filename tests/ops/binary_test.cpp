@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-#include <functional>
-#include <limits>
+#include "support/harness.h"
 
 #include <doctest/doctest.h>
 
-#include "support/harness.h"
+#include <cmath>
+#include <functional>
+#include <limits>
 
 namespace pumice::test {
 
@@ -21,20 +21,41 @@ struct Case {
 
 const std::vector<Case>& arithmetic() {
     static const std::vector<Case> all = {
-        {"add", [](Tensor a, Tensor b) { return add(std::move(a), std::move(b)); },
-         [](double a, double b) { return a + b; }, -3, 3},
-        {"add with alpha", [](Tensor a, Tensor b) { return add(std::move(a), std::move(b), 2.5); },
-         [](double a, double b) { return a + 2.5 * b; }, -3, 3},
-        {"sub", [](Tensor a, Tensor b) { return sub(std::move(a), std::move(b)); },
-         [](double a, double b) { return a - b; }, -3, 3},
-        {"sub with alpha", [](Tensor a, Tensor b) { return sub(std::move(a), std::move(b), 0.5); },
-         [](double a, double b) { return a - 0.5 * b; }, -3, 3},
-        {"mul", [](Tensor a, Tensor b) { return mul(std::move(a), std::move(b)); },
-         [](double a, double b) { return a * b; }, -3, 3},
-        {"div", [](Tensor a, Tensor b) { return div(std::move(a), std::move(b)); },
-         [](double a, double b) { return a / b; }, 0.5, 3},
-        {"pow", [](Tensor a, Tensor b) { return pow(std::move(a), std::move(b)); },
-         [](double a, double b) { return std::pow(a, b); }, 0.5, 3},
+        {"add",
+         [](Tensor a, Tensor b) { return add(std::move(a), std::move(b)); },
+         [](double a, double b) { return a + b; },
+         -3,
+         3},
+        {"add with alpha",
+         [](Tensor a, Tensor b) { return add(std::move(a), std::move(b), 2.5); },
+         [](double a, double b) { return a + 2.5 * b; },
+         -3,
+         3},
+        {"sub",
+         [](Tensor a, Tensor b) { return sub(std::move(a), std::move(b)); },
+         [](double a, double b) { return a - b; },
+         -3,
+         3},
+        {"sub with alpha",
+         [](Tensor a, Tensor b) { return sub(std::move(a), std::move(b), 0.5); },
+         [](double a, double b) { return a - 0.5 * b; },
+         -3,
+         3},
+        {"mul",
+         [](Tensor a, Tensor b) { return mul(std::move(a), std::move(b)); },
+         [](double a, double b) { return a * b; },
+         -3,
+         3},
+        {"div",
+         [](Tensor a, Tensor b) { return div(std::move(a), std::move(b)); },
+         [](double a, double b) { return a / b; },
+         0.5,
+         3},
+        {"pow",
+         [](Tensor a, Tensor b) { return pow(std::move(a), std::move(b)); },
+         [](double a, double b) { return std::pow(a, b); },
+         0.5,
+         3},
         {"maximum", maximum, [](double a, double b) { return std::max(a, b); }, -3, 3},
         {"minimum", minimum, [](double a, double b) { return std::min(a, b); }, -3, 3},
     };
@@ -52,12 +73,15 @@ const std::vector<ScalarCase>& with_numbers() {
     static const std::vector<ScalarCase> all = {
         {"add", [](Tensor a) { return add(std::move(a), 1.5); }, [](double a) { return a + 1.5; }},
         {"sub", [](Tensor a) { return sub(std::move(a), 1.5); }, [](double a) { return a - 1.5; }},
-        {"rsub", [](Tensor a) { return rsub(std::move(a), 1.5); }, [](double a) { return 1.5 - a; }},
+        {"rsub",
+         [](Tensor a) { return rsub(std::move(a), 1.5); },
+         [](double a) { return 1.5 - a; }},
         {"mul", [](Tensor a) { return mul(std::move(a), 1.5); }, [](double a) { return a * 1.5; }},
         {"div", [](Tensor a) { return div(std::move(a), 1.5); }, [](double a) { return a / 1.5; }},
         {"pow 2", [](Tensor a) { return pow(std::move(a), 2); }, [](double a) { return a * a; }},
         {"pow 0", [](Tensor a) { return pow(std::move(a), 0); }, [](double) { return 1.0; }},
-        {"pow -1.5", [](Tensor a) { return pow(std::move(a), -1.5); },
+        {"pow -1.5",
+         [](Tensor a) { return pow(std::move(a), -1.5); },
          [](double a) { return std::pow(a, -1.5); }},
     };
     return all;
@@ -108,6 +132,7 @@ TEST_CASE("binary operators broadcast and take views") {
         Dims b;
         Dims result;
     };
+
     const Shapes shapes[] = {{{5, 7}, {7}, {5, 7}},
                              {{5, 1}, {1, 7}, {5, 7}},
                              {{}, {3, 2}, {3, 2}},
@@ -129,8 +154,11 @@ TEST_CASE("binary operators broadcast and take views") {
     const Tensor other = random_tensor({10, 1, 8}).slice(2, 0, 8);
     check_close(add(view, other),
                 broadcast_map(view, other, {10, 4, 8}, [](double a, double b) { return a + b; }));
-    check_throws<ShapeError>([] { add(zeros({2, 3}), zeros({4})); },
-                             "[add] shapes [2, 3] float32 and [4] float32 do not broadcast");
+    check_throws<ShapeError>(
+        [] {
+            add(zeros({2, 3}), zeros({4}));
+        },
+        "[add] shapes [2, 3] float32 and [4] float32 do not broadcast");
 }
 
 TEST_CASE("binary operators with a number") {
@@ -180,8 +208,22 @@ TEST_CASE("maximum and minimum share the gradient of a tie and let NaN win") {
 TEST_CASE("pow is accurate and follows C at its limits") {
     const float inf = std::numeric_limits<float>::infinity();
     const float nan = std::numeric_limits<float>::quiet_NaN();
-    const std::vector<float> special = {0.0F, -0.0F, 1.0F, -1.0F, 2.0F, -2.0F, 0.5F, -0.5F, 3.0F,
-                                        -3.0F, inf,  -inf, nan,   1e38F, -1e38F, 16777216.0F};
+    const std::vector<float> special = {0.0F,
+                                        -0.0F,
+                                        1.0F,
+                                        -1.0F,
+                                        2.0F,
+                                        -2.0F,
+                                        0.5F,
+                                        -0.5F,
+                                        3.0F,
+                                        -3.0F,
+                                        inf,
+                                        -inf,
+                                        nan,
+                                        1e38F,
+                                        -1e38F,
+                                        16777216.0F};
     std::vector<float> bases;
     std::vector<float> exponents;
     for (const float base : special) {
@@ -293,7 +335,8 @@ TEST_CASE("integers wrap, bools are or and and") {
     CHECK(add(t, f).dtype() == kBool);
     CHECK(mul(t, f).to_vector<int>() == Ints{1, 0, 0});
     check_throws<DTypeError>([&] { sub(t, f); }, "[sub]");
-    check_throws<ArgumentError>([&] { add(a, b, 0.5); }, "[add] alpha must not be a floating point");
+    check_throws<ArgumentError>([&] { add(a, b, 0.5); },
+                                "[add] alpha must not be a floating point");
     check_throws<ArgumentError>([&] { pow(x, -1); }, "negative integer powers are not allowed");
     check_throws<ArgumentError>([&] { mul(x, Tensor()); }, "[mul]");
 }
@@ -304,8 +347,7 @@ TEST_CASE("binary in-place forms keep the dtype and write only the view") {
         const Tensor before = x.clone();
         Tensor view = x.slice(0, 1, 6, 2).slice(1, 0, 7, 3);
         const Tensor other = random_tensor({3, 1}, 1, 2, 10);
-        const std::vector<double> sum =
-            add(view, other).to(dtype).to_vector<double>();
+        const std::vector<double> sum = add(view, other).to(dtype).to_vector<double>();
         CHECK(add_(view, other).is_same(view));
         CHECK(view.dtype() == dtype);
         CHECK(view.to_vector<double>() == sum);

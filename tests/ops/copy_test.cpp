@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-#include <limits>
+#include "support/harness.h"
 
 #include <doctest/doctest.h>
 
-#include "support/harness.h"
+#include <cmath>
+#include <limits>
 
 namespace pumice::test {
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "pumice/pumice.h"
+
 #include "support/harness.h"
+
+#include <doctest/doctest.h>
 
 namespace pumice {
 
@@ -18,17 +19,23 @@ TEST_CASE("rotary_embedding: modes, gradients, strides and half dtypes") {
     test::check_same_bits(turn({strided}), turn({strided.contiguous()}));
     for (const DType dtype : {kFloat16, kBFloat16}) {
         const Tensor x = test::random_tensor({2, 4, 5, 6}, -1, 1, 1, dtype);
-        test::check_close(turn({x}), turn({x.to(kFloat32)}).to_vector<double>(),
-                          test::tolerance_of(dtype));
+        test::check_close(
+            turn({x}), turn({x.to(kFloat32)}).to_vector<double>(), test::tolerance_of(dtype));
     }
 }
 
 TEST_CASE("rotary_embedding: bad input") {
     const Tensor table = ones({5, 3});
-    test::check_throws<ShapeError>([&] { rotary_embedding(ones({5, 8}), table, table); },
-                                   "[rotary_embedding] wanted x [..., T, d]");
-    test::check_throws<DTypeError>([&] { rotary_embedding(ones({5, 6}, kInt32), table, table); },
-                                   "int32");
+    test::check_throws<ShapeError>(
+        [&] {
+            rotary_embedding(ones({5, 8}), table, table);
+        },
+        "[rotary_embedding] wanted x [..., T, d]");
+    test::check_throws<DTypeError>(
+        [&] {
+            rotary_embedding(ones({5, 6}, kInt32), table, table);
+        },
+        "int32");
 }
 
 }  // namespace pumice

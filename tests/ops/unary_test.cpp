@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "support/harness.h"
+
+#include <doctest/doctest.h>
+
 #include <cmath>
 #include <cstring>
 #include <functional>
 #include <limits>
-
-#include <doctest/doctest.h>
-
-#include "support/harness.h"
 
 namespace pumice::test {
 
@@ -29,7 +29,7 @@ struct Case {
     double (*reference)(double);
     double low;  // range of the random values and of the gradients
     double high;
-    double most_ulp;   // at any float32
+    double most_ulp;  // at any float32
     bool has_gradient = true;
 };
 
@@ -54,8 +54,12 @@ const std::vector<Case>& cases() {
         {"sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, -4, 4, 3},
         {"relu", relu, [](double x) { return x > 0 || std::isnan(x) ? x : 0; }, 0.1, 3, 0},
         {"silu", silu, [](double x) { return x / (1 + std::exp(-x)); }, -4, 4, 4},
-        {"gelu", [](Tensor x) { return gelu(std::move(x)); },
-         [](double x) { return x * normal_cdf(x); }, -4, 4, 4},
+        {"gelu",
+         [](Tensor x) { return gelu(std::move(x)); },
+         [](double x) { return x * normal_cdf(x); },
+         -4,
+         4,
+         4},
     };
     return all;
 }
@@ -63,24 +67,34 @@ const std::vector<Case>& cases() {
 // Spacing of float32 around the value; subnormals count like the smallest normal, because devices
 // may flush them.
 double ulp_of(double value) {
-    const auto magnitude = std::max(static_cast<float>(std::abs(value)),
-                                    std::numeric_limits<float>::min());
+    const auto magnitude =
+        std::max(static_cast<float>(std::abs(value)), std::numeric_limits<float>::min());
     if (!std::isfinite(magnitude)) {
         return 2e31;
     }
-    return static_cast<double>(std::nextafter(magnitude, std::numeric_limits<float>::max())) - magnitude;
+    return static_cast<double>(std::nextafter(magnitude, std::numeric_limits<float>::max())) -
+           magnitude;
 }
 
 // Floats of all magnitudes and both signs, with the special ones first.
 std::vector<float> all_kinds_of_floats() {
-    std::vector<float> values = {0.0F, -0.0F, 1.0F, -1.0F,
+    std::vector<float> values = {0.0F,
+                                 -0.0F,
+                                 1.0F,
+                                 -1.0F,
                                  std::numeric_limits<float>::infinity(),
                                  -std::numeric_limits<float>::infinity(),
                                  std::numeric_limits<float>::quiet_NaN(),
                                  std::numeric_limits<float>::max(),
                                  std::numeric_limits<float>::lowest(),
                                  std::numeric_limits<float>::min(),
-                                 88.7F, -87.3F, 89.0F, -104.0F, 3000.5F, 1e5F, 1e10F};
+                                 88.7F,
+                                 -87.3F,
+                                 89.0F,
+                                 -104.0F,
+                                 3000.5F,
+                                 1e5F,
+                                 1e10F};
     for (std::uint64_t bits = 0x00800000; bits < 0x100000000U; bits += 65521) {
         float value = 0.0F;
         const auto word = static_cast<std::uint32_t>(bits);
@@ -226,7 +240,8 @@ TEST_CASE("nan_to_num replaces what is asked") {
 
 TEST_CASE("classification and logic give bool") {
     const auto inf = static_cast<float>(kInfinity);
-    const Tensor x = tensor<float>({0.0F, 2.0F, std::numeric_limits<float>::quiet_NaN(), inf, -inf});
+    const Tensor x =
+        tensor<float>({0.0F, 2.0F, std::numeric_limits<float>::quiet_NaN(), inf, -inf});
     for (const DType dtype : {kFloat32, kFloat16, kBFloat16}) {
         const Tensor y = x.to(dtype);
         CHECK(isnan(y).dtype() == kBool);
@@ -269,11 +284,17 @@ TEST_CASE("unary in-place forms write the view and nothing else") {
         Tensor& (*write)(Tensor&);
         Tensor (*value)(Tensor);
     };
-    const InPlace forms[] = {{"neg_", neg_, neg},       {"abs_", abs_, abs},
-                             {"square_", square_, square}, {"sqrt_", sqrt_, sqrt},
-                             {"rsqrt_", rsqrt_, rsqrt}, {"exp_", exp_, exp},
-                             {"log_", log_, log},       {"tanh_", tanh_, tanh},
-                             {"sigmoid_", sigmoid_, sigmoid}, {"relu_", relu_, relu}};
+
+    const InPlace forms[] = {{"neg_", neg_, neg},
+                             {"abs_", abs_, abs},
+                             {"square_", square_, square},
+                             {"sqrt_", sqrt_, sqrt},
+                             {"rsqrt_", rsqrt_, rsqrt},
+                             {"exp_", exp_, exp},
+                             {"log_", log_, log},
+                             {"tanh_", tanh_, tanh},
+                             {"sigmoid_", sigmoid_, sigmoid},
+                             {"relu_", relu_, relu}};
     for (const InPlace& form : forms) {
         INFO(form.name);
         for (const DType dtype : {kFloat32, kFloat16, kBFloat16}) {

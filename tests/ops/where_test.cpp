@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <limits>
+#include "support/harness.h"
 
 #include <doctest/doctest.h>
 
-#include "support/harness.h"
+#include <limits>
 
 namespace pumice::test {
 

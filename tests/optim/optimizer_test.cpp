@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each optimizer against its paper's update, written in float64.
-#include <cmath>
+#include "pumice/optim.h"
+#include "pumice/pumice.h"
+
+#include "support/harness.h"
 
 #include <doctest/doctest.h>
 
-#include "pumice/optim.h"
-#include "pumice/pumice.h"
-#include "support/harness.h"
+#include <cmath>
 
 namespace pumice::optim {
 
@@ -57,8 +58,8 @@ TEST_CASE("SGD with momentum, dampening, decay and nesterov") {
                 const double g = gradient_at(t, i) + options.weight_decay * wanted[i];
                 buffer[i] = t == 1 ? g : options.momentum * buffer[i] + (1 - options.dampening) * g;
                 const double direction = options.momentum == 0.0 ? g
-                                         : options.nesterov ? g + options.momentum * buffer[i]
-                                                            : buffer[i];
+                                         : options.nesterov      ? g + options.momentum * buffer[i]
+                                                                 : buffer[i];
                 wanted[i] -= options.lr * direction;
             }
         }
@@ -89,7 +90,8 @@ TEST_CASE("Adam and AdamW") {
                 square[i] = options.beta2 * square[i] + (1 - options.beta2) * g * g;
                 const double unbiased_mean = mean[i] / (1 - std::pow(options.beta1, t));
                 const double unbiased_square = square[i] / (1 - std::pow(options.beta2, t));
-                wanted[i] -= options.lr * unbiased_mean / (std::sqrt(unbiased_square) + options.eps);
+                wanted[i] -=
+                    options.lr * unbiased_mean / (std::sqrt(unbiased_square) + options.eps);
             }
         }
         test::check_close(p, wanted, 1e-5);
@@ -124,7 +126,9 @@ TEST_CASE("optimizer state survives a save and a load") {
     test::check_same_bits(q, p);
     test::check_throws<ArgumentError>([&] { second.load_state_dict({}); }, "missing state 'step'");
     test::check_throws<ArgumentError>(
-        [&] { second.load_state_dict({{"step", tensor<int>({1})}, {"9.x", ones({1})}}); },
+        [&] {
+            second.load_state_dict({{"step", tensor<int>({1})}, {"9.x", ones({1})}});
+        },
         "unknown state '9.x'");
 }
 

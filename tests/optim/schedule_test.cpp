@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-#include <numbers>
+#include "pumice/optim.h"
+#include "pumice/pumice.h"
+
+#include "support/harness.h"
 
 #include <doctest/doctest.h>
 
-#include "pumice/optim.h"
-#include "pumice/pumice.h"
-#include "support/harness.h"
+#include <cmath>
+#include <numbers>
 
 namespace pumice::optim {
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/harness.h"
 
+#include <doctest/doctest.h>
+
 #include <cmath>
 #include <cstring>
 #include <random>
-
-#include <doctest/doctest.h>
 
 namespace pumice::test {
 
@@ -72,9 +72,9 @@ void check_input_gradient(const Function& function,
         };
         const double low = values[i] - step;
         const double high = values[i] + step;
-        const double slope = (loss_at(high) - loss_at(low)) /
-                             (static_cast<double>(static_cast<float>(high)) -
-                              static_cast<double>(static_cast<float>(low)));
+        const double slope =
+            (loss_at(high) - loss_at(low)) / (static_cast<double>(static_cast<float>(high)) -
+                                              static_cast<double>(static_cast<float>(low)));
         INFO("input " << index << ", element " << i << ": gradient " << gradient[i]
                       << ", central difference " << slope);
         CHECK(is_close(gradient[i], slope, tolerance));
@@ -160,8 +160,7 @@ void check_gradients(const Function& function,
         INFO("input " << i);
         REQUIRE(gradient.defined());
         REQUIRE(gradient.sizes() == inputs[i].sizes());
-        check_input_gradient(
-            function, inputs, i, gradient.to_vector<double>(), step, tolerance);
+        check_input_gradient(function, inputs, i, gradient.to_vector<double>(), step, tolerance);
     }
 }
 

@@ -16,6 +16,7 @@ public:
     ~Scratch();
 
     std::string path(const std::string& name) const { return folder_ + "/" + name; }
+
     /// Writes a file and returns its path.
     std::string write(const std::string& name, const std::string& bytes) const;
     /// Files in the folder.

@@ -1,4 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "pumice/error.h"
+#include "pumice/pumice.h"
+
+#include "commands.h"
+#include "vk/device.h"
+#include "vk/seam.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -6,15 +16,6 @@
 #include <functional>
 #include <memory>
 #include <vector>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
-#include "commands.h"
-#include "pumice/error.h"
-#include "pumice/pumice.h"
-#include "vk/device.h"
-#include "vk/seam.h"
 
 namespace pumice::command {
 
@@ -118,8 +119,7 @@ void run_overhead(const Options& options) {
         json["dispatches"] = after.dispatch_count - before.dispatch_count;
         json["submits"] = after.submit_count - before.submit_count;
         json["barriers"] = after.barrier_count - before.barrier_count;
-        json["driver_allocations"] =
-            after.driver_allocation_count - before.driver_allocation_count;
+        json["driver_allocations"] = after.driver_allocation_count - before.driver_allocation_count;
         json["libtorch"] = theirs;
         fmt::print("{}\n", json.dump(2));
         return;
@@ -129,8 +129,9 @@ void run_overhead(const Options& options) {
         fmt::print("{:<16} {:>8.1f}{}\n",
                    name,
                    value.get<double>(),
-                   theirs.is_null() ? ""
-                                    : fmt::format("   LibTorch {:>8.1f}", theirs[name].get<double>()));
+                   theirs.is_null()
+                       ? ""
+                       : fmt::format("   LibTorch {:>8.1f}", theirs[name].get<double>()));
     }
     fmt::print("dispatches {}, submits {}, barriers {}, driver allocations {}\n",
                after.dispatch_count - before.dispatch_count,

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "pumice/data.h"
+#include "pumice/error.h"
+#include "pumice/io.h"
+#include "pumice/pumice.h"
+
+#include "commands.h"
+#include "forecaster/pipeline.h"
+#include "forecaster/plot.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
-#include "commands.h"
-#include "forecaster/pipeline.h"
-#include "forecaster/plot.h"
-#include "pumice/data.h"
-#include "pumice/error.h"
-#include "pumice/io.h"
-#include "pumice/pumice.h"
 
 namespace pumice::command {
 
@@ -96,8 +97,8 @@ Series read_series(Options& options) {
         options.time.empty() ? std::vector<std::string>() : table.text_column(options.time);
     const std::int64_t count = table.row_count();
     if (options.holdout < 0 || options.holdout >= std::max<std::int64_t>(count, 1)) {
-        throw ArgumentError("forecast",
-                            fmt::format("holdout must be in [0, {}); got {}", count, options.holdout));
+        throw ArgumentError(
+            "forecast", fmt::format("holdout must be in [0, {}); got {}", count, options.holdout));
     }
     const auto kept = static_cast<std::ptrdiff_t>(count - options.holdout);
     series.held_out.assign(series.history.begin() + kept, series.history.end());
@@ -135,8 +136,7 @@ ModeFigures measure(const std::string& mode,
     constexpr int kTimedPasses = 7;
     const auto pass = [&] {
         return in_mode(mode, [&] {
-            return forecaster::forecast(
-                model, series.history, options.horizon, options.quantiles);
+            return forecaster::forecast(model, series.history, options.horizon, options.quantiles);
         });
     };
     result = pass();
@@ -252,12 +252,13 @@ void print_text(const Series& series,
     }
     if (!series.held_out.empty()) {
         const Errors errors = backtest(series, result);
-        fmt::print("mean absolute error over {} held-out steps: forecast {:.4g}, repeating the "
-                   "last {} steps {:.4g}\n",
-                   errors.count,
-                   errors.forecast,
-                   series.season,
-                   errors.seasonal_naive);
+        fmt::print(
+            "mean absolute error over {} held-out steps: forecast {:.4g}, repeating the "
+            "last {} steps {:.4g}\n",
+            errors.count,
+            errors.forecast,
+            series.season,
+            errors.seasonal_naive);
     }
     fmt::print("{:<10} {:>11} {:>12} {:>14} {:>12} {:>6}\n",
                "mode",

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
-#include <memory>
+#include "pumice/device.h"
+
+#include "commands.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "commands.h"
-#include "pumice/device.h"
+#include <cstdio>
+#include <memory>
 
 namespace pumice::command {
 

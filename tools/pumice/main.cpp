@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The `pumice` command. Exit codes: 0 done, 1 bad input, 2 no usable device, else CLI11's for usage.
-#include <cstdio>
-#include <exception>
+// The `pumice` command. Exit codes: 0 done, 1 bad input, 2 no usable device, else CLI11's for
+// usage.
+#include "pumice/error.h"
 
 #include "commands.h"
-#include "pumice/error.h"
+
+#include <cstdio>
+#include <exception>
 
 int main(int argc, char** argv) {
     CLI::App app("Pumice: a tensor engine on Vulkan compute.", "pumice");

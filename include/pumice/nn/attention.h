@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
-
 #include "pumice/nn/layers.h"
+
+#include <optional>
 
 namespace pumice::nn {
 
@@ -26,7 +26,8 @@ class RotaryEmbeddingImpl : public Module {
 public:
     /// @throws ArgumentError unless dim is positive and even, and base above 0
     explicit RotaryEmbeddingImpl(std::int64_t dim, double base = 10000.0);
-    /// x: [..., T, dim] -> same shape, position t of the next-to-last dimension turned by its angles.
+    /// x: [..., T, dim] -> same shape, position t of the next-to-last dimension turned by its
+    /// angles.
     Tensor forward(Tensor x);
 
 private:
@@ -37,10 +38,11 @@ private:
     Tensor cos_;
     Tensor sin_;
 };
+
 using RotaryEmbedding = ModuleHolder<RotaryEmbeddingImpl>;
 
-/// Attention over several heads, batch first: query [B, L, E], key and value [B, S, E] -> [B, L, E].
-/// Source: Vaswani et al., "Attention is all you need", 2017.
+/// Attention over several heads, batch first: query [B, L, E], key and value [B, S, E] -> [B, L,
+/// E]. Source: Vaswani et al., "Attention is all you need", 2017.
 class MultiheadAttentionImpl : public Module {
 public:
     /// @throws ArgumentError for counts that are not positive or do not divide
@@ -66,6 +68,7 @@ private:
     std::int64_t head_dim_;
     std::optional<double> scale_;
 };
+
 using MultiheadAttention = ModuleHolder<MultiheadAttentionImpl>;
 
 }  // namespace pumice::nn

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/nn/module.h"
+
 #include <functional>
 #include <utility>
 #include <vector>
-
-#include "pumice/nn/module.h"
 
 namespace pumice::nn {
 
@@ -28,11 +28,13 @@ public:
 
     /// @throws ArgumentError without children
     Tensor forward(Tensor x) const;
+
     std::size_t count() const noexcept { return steps_.size(); }
 
 private:
     std::vector<std::function<Tensor(Tensor)>> steps_;
 };
+
 using Sequential = ModuleHolder<SequentialImpl>;
 
 /// A list of modules of one type; children are named "0", "1", ...
@@ -42,9 +44,13 @@ public:
     void push_back(Holder child) {
         items_.push_back(register_module(std::to_string(items_.size()), std::move(child)));
     }
+
     std::size_t count() const noexcept { return items_.size(); }
+
     const Holder& operator[](std::size_t index) const { return items_.at(index); }
+
     auto begin() const noexcept { return items_.begin(); }
+
     auto end() const noexcept { return items_.end(); }
 
 private:

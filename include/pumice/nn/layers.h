@@ -16,6 +16,7 @@ public:
     Tensor weight;
     Tensor bias;
 };
+
 using Linear = ModuleHolder<LinearImpl>;
 
 /// Rows of a table. indices: [...] int32, result: [..., embedding_dim]. weight starts normal(0, 1).
@@ -32,6 +33,7 @@ public:
 private:
     std::int64_t padding_idx_;
 };
+
 using Embedding = ModuleHolder<EmbeddingImpl>;
 
 /// (x - mean) / sqrt(var + eps) * weight + bias over the last dimensions (population variance).
@@ -51,6 +53,7 @@ private:
     Dims normalized_shape_;
     double eps_;
 };
+
 using LayerNorm = ModuleHolder<LayerNormImpl>;
 
 /// x / sqrt(mean(x^2) + eps) * weight over the last dimensions.
@@ -66,6 +69,7 @@ private:
     Dims normalized_shape_;
     double eps_;
 };
+
 using RMSNorm = ModuleHolder<RMSNormImpl>;
 
 /// Zeroes elements with probability p and scales the rest by 1/(1-p) while training.
@@ -78,6 +82,7 @@ public:
 private:
     double p_;
 };
+
 using Dropout = ModuleHolder<DropoutImpl>;
 
 }  // namespace pumice::nn

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/tensor.h"
+
 #include <concepts>
 #include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include "pumice/tensor.h"
 
 namespace pumice::nn {
 
@@ -47,8 +47,11 @@ public:
     LoadReport load_state_dict(const StateDict& state, bool strict = true);
 
     virtual void train(bool on = true);
+
     void eval() { train(false); }
+
     bool is_training() const noexcept { return is_training_; }
+
     /// Converts floating parameters and buffers in place; their kind stays (G53).
     void to(DType dtype);
     void zero_grad(bool set_to_none = true);
@@ -79,7 +82,7 @@ private:
     void add_child(std::string name, std::shared_ptr<Module> child);
     void check_name(const std::string& name) const;
     void collect(const std::string& prefix,
-                 std::vector<Entry> Module::* entries,
+                 std::vector<Entry> Module::*entries,
                  bool only_persistent,
                  StateDict& out) const;
 
@@ -97,15 +100,19 @@ public:
     ModuleHolder(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): LibTorch's spelling
 
     template <class... Args>
-        requires std::constructible_from<Impl, Args...>
+    requires std::constructible_from<Impl, Args...>
+
     explicit(sizeof...(Args) == 1) ModuleHolder(Args&&... args)
         : impl_(std::make_shared<Impl>(std::forward<Args>(args)...)) {}
 
     explicit ModuleHolder(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
     Impl* operator->() const noexcept { return impl_.get(); }
+
     Impl& operator*() const noexcept { return *impl_; }
+
     const std::shared_ptr<Impl>& ptr() const noexcept { return impl_; }
+
     bool is_empty() const noexcept { return impl_ == nullptr; }
 
     template <class... Args>

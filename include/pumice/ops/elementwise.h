@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/tensor.h"
+
 #include <optional>
 #include <string_view>
 #include <utility>
-
-#include "pumice/tensor.h"
 
 namespace pumice {
 
@@ -120,17 +120,52 @@ Tensor& sqrt_out(Tensor& out, Tensor x);
 Tensor& tanh_out(Tensor& out, Tensor x);
 Tensor& sigmoid_out(Tensor& out, Tensor x);
 
-inline Tensor operator+(Tensor a, Tensor b) { return add(std::move(a), std::move(b)); }
-inline Tensor operator+(Tensor a, const Scalar& b) { return add(std::move(a), b); }
-inline Tensor operator+(const Scalar& a, Tensor b) { return add(std::move(b), a); }
-inline Tensor operator-(Tensor a, Tensor b) { return sub(std::move(a), std::move(b)); }
-inline Tensor operator-(Tensor a, const Scalar& b) { return sub(std::move(a), b); }
-inline Tensor operator-(const Scalar& a, Tensor b) { return rsub(std::move(b), a); }
-inline Tensor operator-(Tensor x) { return neg(std::move(x)); }
-inline Tensor operator*(Tensor a, Tensor b) { return mul(std::move(a), std::move(b)); }
-inline Tensor operator*(Tensor a, const Scalar& b) { return mul(std::move(a), b); }
-inline Tensor operator*(const Scalar& a, Tensor b) { return mul(std::move(b), a); }
-inline Tensor operator/(Tensor a, Tensor b) { return div(std::move(a), std::move(b)); }
-inline Tensor operator/(Tensor a, const Scalar& b) { return div(std::move(a), b); }
+inline Tensor operator+(Tensor a, Tensor b) {
+    return add(std::move(a), std::move(b));
+}
+
+inline Tensor operator+(Tensor a, const Scalar& b) {
+    return add(std::move(a), b);
+}
+
+inline Tensor operator+(const Scalar& a, Tensor b) {
+    return add(std::move(b), a);
+}
+
+inline Tensor operator-(Tensor a, Tensor b) {
+    return sub(std::move(a), std::move(b));
+}
+
+inline Tensor operator-(Tensor a, const Scalar& b) {
+    return sub(std::move(a), b);
+}
+
+inline Tensor operator-(const Scalar& a, Tensor b) {
+    return rsub(std::move(b), a);
+}
+
+inline Tensor operator-(Tensor x) {
+    return neg(std::move(x));
+}
+
+inline Tensor operator*(Tensor a, Tensor b) {
+    return mul(std::move(a), std::move(b));
+}
+
+inline Tensor operator*(Tensor a, const Scalar& b) {
+    return mul(std::move(a), b);
+}
+
+inline Tensor operator*(const Scalar& a, Tensor b) {
+    return mul(std::move(b), a);
+}
+
+inline Tensor operator/(Tensor a, Tensor b) {
+    return div(std::move(a), std::move(b));
+}
+
+inline Tensor operator/(Tensor a, const Scalar& b) {
+    return div(std::move(a), b);
+}
 
 }  // namespace pumice
