@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <cstring>
 #include <deque>
 #include <mutex>
 #include <string_view>
@@ -33,9 +32,10 @@ VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT
                                           VkDebugUtilsMessageTypeFlagsEXT /*types*/,
                                           const VkDebugUtilsMessengerCallbackDataEXT* data,
                                           void* /*user*/) {
-    // The loader reports ICDs it cannot load under the same severity; that is no fault of ours.
-    const char* id = data->pMessageIdName == nullptr ? "" : data->pMessageIdName;
-    if (std::strcmp(id, "Loader Message") == 0) {
+    // The loader reports ICDs it cannot load, and the layer what it changes of its own settings, under
+    // the same severity; neither is a fault of ours.
+    const std::string_view id = data->pMessageIdName == nullptr ? "" : data->pMessageIdName;
+    if (id == "Loader Message" || id == "WARNING-Setting-Limit-Adjusted") {
         return VK_FALSE;
     }
     Messages& all = messages();

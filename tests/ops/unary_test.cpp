@@ -64,18 +64,6 @@ const std::vector<Case>& cases() {
     return all;
 }
 
-// Spacing of float32 around the value; subnormals count like the smallest normal, because devices
-// may flush them.
-double ulp_of(double value) {
-    const auto magnitude =
-        std::max(static_cast<float>(std::abs(value)), std::numeric_limits<float>::min());
-    if (!std::isfinite(magnitude)) {
-        return 2e31;
-    }
-    return static_cast<double>(std::nextafter(magnitude, std::numeric_limits<float>::max())) -
-           magnitude;
-}
-
 // Floats of all magnitudes and both signs, with the special ones first.
 std::vector<float> all_kinds_of_floats() {
     std::vector<float> values = {0.0F,
@@ -116,10 +104,7 @@ void check_ulps(const Case& test, const std::vector<float>& values, const std::v
             CHECK((std::isnan(wanted) ? std::isnan(got[i]) : got[i] == rounded));
             continue;
         }
-        // Devices may flush subnormal results and intermediates to zero.
-        const double flushed = std::abs(static_cast<double>(got[i]) - wanted);
-        const double error =
-            flushed <= std::numeric_limits<float>::min() ? 0.0 : flushed / ulp_of(wanted);
+        const double error = ulp_error(got[i], wanted);
         if (!(error <= test.most_ulp)) {
             INFO(test.name << "(" << values[i] << ") gives " << got[i] << ", wanted " << wanted
                            << ": " << error << " ulp");

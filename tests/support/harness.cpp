@@ -3,8 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
 
 namespace pumice::test {
@@ -121,6 +123,17 @@ void check_close(const Tensor& got, const std::vector<double>& wanted, double to
 
 void check_close(const Tensor& got, const std::vector<double>& wanted) {
     check_close(got, wanted, tolerance_of(got.dtype()));
+}
+
+double ulp_error(float got, double wanted) {
+    const double error = std::abs(static_cast<double>(got) - wanted);
+    if (error <= std::numeric_limits<float>::min()) {
+        return 0.0;
+    }
+    const auto magnitude =
+        std::max(static_cast<float>(std::abs(wanted)), std::numeric_limits<float>::min());
+    const float next = std::nextafter(magnitude, std::numeric_limits<float>::infinity());
+    return error / (static_cast<double>(next) - static_cast<double>(magnitude));
 }
 
 void check_same_bits(const Tensor& got, const Tensor& wanted) {

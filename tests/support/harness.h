@@ -34,6 +34,10 @@ double tolerance_of(DType dtype);
 void check_close(const Tensor& got, const std::vector<double>& wanted, double tolerance);
 void check_close(const Tensor& got, const std::vector<double>& wanted);
 
+/// |got - wanted| in float32 spacings around `wanted`; 0 where both are below the smallest normal
+/// float, which devices may flush to zero (Vulkan, shaderDenormFlushToZeroFloat32).
+double ulp_error(float got, double wanted);
+
 /// Fails unless both have the same bits.
 void check_same_bits(const Tensor& got, const Tensor& wanted);
 
