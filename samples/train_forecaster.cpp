@@ -32,11 +32,11 @@ constexpr std::uint64_t kValidationSeed = 77;
 
 struct Options {
     std::string output = "forecaster";
-    std::int64_t steps = 1800;
+    std::int64_t steps = 6000;
     std::int64_t batch_rows = 32;
     std::int64_t warmup_steps = 100;
     std::int64_t series_count = 60000;
-    std::int64_t validate_every = 150;
+    std::int64_t validate_every = 250;
     std::uint64_t seed = 1;
     double lr = 3e-3;
     double weight_decay = 0.01;

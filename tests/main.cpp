@@ -6,6 +6,7 @@
 #include "pumice/error.h"
 
 #include "vk/device.h"
+#include "support/end_process.h"
 #include "vk/validation.h"
 
 #include <doctest/doctest.h>
@@ -120,5 +121,5 @@ int main(int argc, char** argv) {
     if (MessageListener::guilty_count > 0) {
         std::printf("VALIDATION: %d tests caused messages\n", MessageListener::guilty_count);
     }
-    return MessageListener::guilty_count > 0 ? 1 : status;
+    pumice::test::end_process(MessageListener::guilty_count > 0 ? 1 : status);
 }

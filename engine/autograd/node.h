@@ -32,6 +32,10 @@ class Node : public RefCounted {
 public:
     explicit Node(std::uint64_t sequence, std::size_t edge_count);
     ~Node() override;
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+    Node(Node&&) = delete;
+    Node& operator=(Node&&) = delete;
 
     /// `gradients` has one (possibly undefined) entry an output; fills one an edge. Entries of
     /// edges that `wanted` leaves out stay undefined.

@@ -17,7 +17,7 @@ struct SavedTensor {
     std::uint32_t version = 0;
 
     /// @throws GradModeError (E9) if it was written since
-    const Tensor& unpack(std::string_view op) const;
+    [[nodiscard]] const Tensor& unpack(std::string_view op) const;
 };
 
 /// The node of one recorded operator call.

@@ -12,9 +12,9 @@
 
 namespace pumice {
 
-/// At most `Capacity` elements stored in place; elements past the count are not constructed, so
+/// At most `kCapacity` elements stored in place; elements past the count are not constructed, so
 /// that an empty one costs nothing on the host path of an operator.
-template <class T, std::size_t Capacity>
+template <class T, std::size_t kCapacity>
 class InlineVector {
 public:
     InlineVector() noexcept = default;
@@ -55,7 +55,7 @@ public:
 
     template <class... Args>
     T& emplace_back(Args&&... args) {
-        PUMICE_INVARIANT(count_ < Capacity);
+        PUMICE_INVARIANT(count_ < kCapacity);
         T* slot = std::construct_at(data() + count_, std::forward<Args>(args)...);
         ++count_;
         return *slot;
@@ -70,11 +70,13 @@ public:
 
     T* data() noexcept { return std::launder(reinterpret_cast<T*>(storage_)); }
 
-    const T* data() const noexcept { return std::launder(reinterpret_cast<const T*>(storage_)); }
+    [[nodiscard]] const T* data() const noexcept {
+        return std::launder(reinterpret_cast<const T*>(storage_));
+    }
 
-    std::size_t size() const noexcept { return count_; }
+    [[nodiscard]] std::size_t size() const noexcept { return count_; }
 
-    bool empty() const noexcept { return count_ == 0; }
+    [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
 
     T& operator[](std::size_t i) noexcept { return data()[i]; }
 
@@ -86,12 +88,12 @@ public:
 
     T* end() noexcept { return data() + count_; }
 
-    const T* begin() const noexcept { return data(); }
+    [[nodiscard]] const T* begin() const noexcept { return data(); }
 
-    const T* end() const noexcept { return data() + count_; }
+    [[nodiscard]] const T* end() const noexcept { return data() + count_; }
 
 private:
-    alignas(T) std::byte storage_[sizeof(T) * Capacity];
+    alignas(T) std::byte storage_[sizeof(T) * kCapacity];
     std::size_t count_ = 0;
 };
 

@@ -79,8 +79,8 @@ private:
 
     [[gnu::noinline]] static void* allocate(std::size_t size_bytes) {
         // Touching it here registers the thread-exit hook off the hot path.
-        static thread_local const detail::FreeListCloser closer(free_list);
-        static_cast<void>(closer);
+        static thread_local const detail::FreeListCloser kCloser(free_list);
+        static_cast<void>(kCloser);
         return ::operator new(size_bytes);
     }
 

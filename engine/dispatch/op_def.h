@@ -58,7 +58,7 @@ struct OpCall {
     AttrsRef attrs;
 
     template <class A>
-    const A& attrs_as() const noexcept {
+    [[nodiscard]] const A& attrs_as() const noexcept {
         return *static_cast<const A*>(attrs.data);
     }
 };
@@ -83,19 +83,19 @@ class BackwardCall {
 public:
     virtual ~BackwardCall() = default;
     /// A saved input or output. @throws GradModeError (E9) if it was modified since
-    virtual Tensor input(std::size_t index) const = 0;
-    virtual Tensor output(std::size_t index) const = 0;
+    [[nodiscard]] virtual Tensor input(std::size_t index) const = 0;
+    [[nodiscard]] virtual Tensor output(std::size_t index) const = 0;
     /// Shape and dtype of an input, saved or not.
-    virtual const Dims& input_sizes(std::size_t index) const = 0;
-    virtual DType input_dtype(std::size_t index) const = 0;
-    virtual std::size_t input_count() const = 0;
+    [[nodiscard]] virtual const Dims& input_sizes(std::size_t index) const = 0;
+    [[nodiscard]] virtual DType input_dtype(std::size_t index) const = 0;
+    [[nodiscard]] virtual std::size_t input_count() const = 0;
     /// Gradient of an output; undefined where nothing flowed in (it counts as zeros).
-    virtual const Tensor& grad(std::size_t index = 0) const = 0;
+    [[nodiscard]] virtual const Tensor& grad(std::size_t index = 0) const = 0;
     /// Whether anybody wants the gradient of that input.
-    virtual bool needs(std::size_t index) const = 0;
+    [[nodiscard]] virtual bool needs(std::size_t index) const = 0;
     /// Hands over the gradient of an input, of the input's shape and dtype.
     virtual void set(std::size_t index, Tensor gradient) = 0;
-    virtual const void* attrs() const = 0;
+    [[nodiscard]] virtual const void* attrs() const = 0;
 
     template <class A>
     const A& attrs_as() const noexcept {
@@ -123,7 +123,7 @@ struct OpDef {
     std::uint32_t lends = 0;  ///< inputs read only at the index that is written (G69)
     BackwardFn backward = nullptr;
 
-    constexpr Grad grad_of(std::size_t index) const noexcept {
+    [[nodiscard]] constexpr Grad grad_of(std::size_t index) const noexcept {
         return inputs[is_variadic ? 0 : index].grad;
     }
 };

@@ -10,9 +10,9 @@ namespace pumice::ops {
 /// What tells layer_norm and rms_norm calls apart.
 struct NormAttrs {
     Dims normalized_shape;
-    double eps;
-    bool is_centered;  ///< layer_norm: the mean is subtracted
-    bool has_weight;
+    double eps = 0.0;
+    bool is_centered = false;  ///< layer_norm: the mean is subtracted
+    bool has_weight = false;
 };
 
 /// Gradients of a norm; those that nobody wants are left undefined.

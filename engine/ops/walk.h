@@ -13,33 +13,33 @@
 
 namespace pumice::ops {
 
-/// One walk over a shape for `N` strided operands, as push constants hold it. Dimensions of extent
+/// One walk over a shape for `kN` strided operands, as push constants hold it. Dimensions of extent
 /// 1 are gone, and neighbours that every operand crosses alike are one; at least one dimension
 /// stays.
-template <std::size_t N>
+template <std::size_t kN>
 struct Walk {
     std::uint32_t rank = 0;
     std::array<std::uint32_t, kMaxDims> sizes{};
-    std::array<std::array<std::uint32_t, kMaxDims>, N> strides{};
+    std::array<std::array<std::uint32_t, kMaxDims>, kN> strides{};
 };
 
 /// `strides[i]` are operand i's, in elements, for each dimension of `sizes`, outermost first.
-template <std::size_t N>
-Walk<N> merge_dims(const Dims& sizes, const std::array<Dims, N>& strides) noexcept {
-    Walk<N> walk;
+template <std::size_t kN>
+Walk<kN> merge_dims(const Dims& sizes, const std::array<Dims, kN>& strides) noexcept {
+    Walk<kN> walk;
     for (std::int64_t d = 0; d < sizes.count(); ++d) {
         if (sizes[d] == 1) {
             continue;
         }
         const auto extent = static_cast<std::uint32_t>(sizes[d]);
         bool merges = walk.rank > 0;
-        for (std::size_t i = 0; i < N && merges; ++i) {
+        for (std::size_t i = 0; i < kN && merges; ++i) {
             const std::uint64_t outer = walk.strides[i][walk.rank - 1];
             merges = outer == static_cast<std::uint64_t>(strides[i][d]) * extent;
         }
         const std::uint32_t at = merges ? walk.rank - 1 : walk.rank++;
         walk.sizes[at] = merges ? walk.sizes[at] * extent : extent;
-        for (std::size_t i = 0; i < N; ++i) {
+        for (std::size_t i = 0; i < kN; ++i) {
             walk.strides[i][at] = static_cast<std::uint32_t>(strides[i][d]);
         }
     }

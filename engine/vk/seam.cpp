@@ -54,14 +54,14 @@ VolkDeviceTable& open(Device& device) {
     return device.table();
 }
 
-template <auto Counter, typename Pfn>
+template <auto kCounter, typename Pfn>
 struct Counted;
 
 /// A no-op of any entry's type, which adds one to a member of NullCounts.
-template <auto Counter, typename Result, typename... Args>
-struct Counted<Counter, Result (*)(Args...)> {
+template <auto kCounter, typename Result, typename... Args>
+struct Counted<kCounter, Result (*)(Args...)> {
     static Result call(Args... /*ignored*/) {
-        ++(seam.counts.*Counter);
+        ++(seam.counts.*kCounter);
         return Result();
     }
 };
@@ -74,9 +74,9 @@ struct Ignored<Result (*)(Args...)> {
     static Result call(Args... /*ignored*/) { return Result(); }
 };
 
-template <auto Counter, typename Pfn>
+template <auto kCounter, typename Pfn>
 void count(Pfn& entry) {
-    entry = Counted<Counter, Pfn>::call;
+    entry = Counted<kCounter, Pfn>::call;
 }
 
 template <typename Pfn>
@@ -129,18 +129,18 @@ void filtered_barrier(VkCommandBuffer buffer,
 }
 
 /// Calls through to the driver until the plan says to fail.
-template <Entry Which, auto Member>
+template <Entry kWhich, auto kMember>
 struct Failing;
 
-template <Entry Which, typename... Args, VkResult (*VolkDeviceTable::*Member)(Args...)>
-struct Failing<Which, Member> {
+template <Entry kWhich, typename... Args, VkResult (*VolkDeviceTable::*kMember)(Args...)>
+struct Failing<kWhich, kMember> {
     static VkResult call(Args... args) {
-        FaultPlan& plan = seam.faults[static_cast<std::size_t>(Which)];
+        FaultPlan& plan = seam.faults[static_cast<std::size_t>(kWhich)];
         if (plan.passed_calls == 0) {
             return plan.result;
         }
         --plan.passed_calls;
-        return (seam.below.*Member)(args...);
+        return (seam.below.*kMember)(args...);
     }
 };
 
@@ -153,9 +153,9 @@ void put_on_top(VolkDeviceTable& table, Pfn VolkDeviceTable::*member, Pfn replac
     }
 }
 
-template <Entry Which, auto Member>
+template <Entry kWhich, auto kMember>
 void fail(VolkDeviceTable& table) {
-    put_on_top(table, Member, &Failing<Which, Member>::call);
+    put_on_top(table, kMember, &Failing<kWhich, kMember>::call);
 }
 
 VkResult result_of(Fault fault) {

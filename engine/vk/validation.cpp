@@ -32,8 +32,8 @@ VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT
                                           VkDebugUtilsMessageTypeFlagsEXT /*types*/,
                                           const VkDebugUtilsMessengerCallbackDataEXT* data,
                                           void* /*user*/) {
-    // The loader reports ICDs it cannot load, and the layer what it changes of its own settings, under
-    // the same severity; neither is a fault of ours.
+    // The loader reports ICDs it cannot load, and the layer what it changes of its own settings,
+    // under the same severity; neither is a fault of ours.
     const std::string_view id = data->pMessageIdName == nullptr ? "" : data->pMessageIdName;
     if (id == "Loader Message" || id == "WARNING-Setting-Limit-Adjusted") {
         return VK_FALSE;

@@ -15,22 +15,24 @@ public:
     ///         of another length than the header (row named, the header is row 1)
     explicit CsvTable(std::string path);
 
-    const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-    const std::vector<std::string>& column_names() const noexcept { return names_; }
+    [[nodiscard]] const std::vector<std::string>& column_names() const noexcept { return names_; }
 
-    std::int64_t row_count() const noexcept { return static_cast<std::int64_t>(rows_.size()); }
+    [[nodiscard]] std::int64_t row_count() const noexcept {
+        return static_cast<std::int64_t>(rows_.size());
+    }
 
-    bool has_column(const std::string& name) const noexcept;
+    [[nodiscard]] bool has_column(const std::string& name) const noexcept;
 
     /// @throws FileError for an unknown column, listing those there are
-    std::vector<std::string> text_column(const std::string& name) const;
+    [[nodiscard]] std::vector<std::string> text_column(const std::string& name) const;
     /// Numbers; an empty field, NA, NaN or null is NaN (missing).
     /// @throws FileError naming row and column of a field that is no number
-    std::vector<double> number_column(const std::string& name) const;
+    [[nodiscard]] std::vector<double> number_column(const std::string& name) const;
 
 private:
-    std::size_t index_of(const std::string& name) const;
+    [[nodiscard]] std::size_t index_of(const std::string& name) const;
 
     std::string path_;
     std::vector<std::string> names_;
@@ -46,10 +48,10 @@ public:
     TimeAxis(const std::string& path, std::vector<std::string> labels);
 
     /// Labels of the `count` steps after the last, in the column's own format.
-    std::vector<std::string> next(std::int64_t count) const;
+    [[nodiscard]] std::vector<std::string> next(std::int64_t count) const;
     /// Steps a year or a week that the sampling suggests: 12 for months, 4 for quarters, 7 for
     /// days, 24 for hours, else 1.
-    std::int64_t season_length() const noexcept;
+    [[nodiscard]] std::int64_t season_length() const noexcept;
 
 private:
     enum class Unit : std::uint8_t { kMonths, kSeconds, kNumber };

@@ -42,11 +42,13 @@ public:
         return dims;
     }
 
-    constexpr std::int64_t count() const noexcept { return static_cast<std::int64_t>(count_); }
+    [[nodiscard]] constexpr std::int64_t count() const noexcept {
+        return static_cast<std::int64_t>(count_);
+    }
 
-    constexpr std::size_t size() const noexcept { return count_; }
+    [[nodiscard]] constexpr std::size_t size() const noexcept { return count_; }
 
-    constexpr bool empty() const noexcept { return count_ == 0; }
+    [[nodiscard]] constexpr bool empty() const noexcept { return count_ == 0; }
 
     constexpr std::int64_t operator[](std::int64_t i) const noexcept {
         return values_[static_cast<std::size_t>(i)];
@@ -56,13 +58,15 @@ public:
         return values_[static_cast<std::size_t>(i)];
     }
 
-    constexpr std::int64_t back() const noexcept { return values_[count_ - 1U]; }
+    [[nodiscard]] constexpr std::int64_t back() const noexcept { return values_[count_ - 1U]; }
 
-    constexpr const std::int64_t* begin() const noexcept { return values_.data(); }
+    [[nodiscard]] constexpr const std::int64_t* begin() const noexcept { return values_.data(); }
 
-    constexpr const std::int64_t* end() const noexcept { return values_.data() + count_; }
+    [[nodiscard]] constexpr const std::int64_t* end() const noexcept {
+        return values_.data() + count_;
+    }
 
-    constexpr const std::int64_t* data() const noexcept { return values_.data(); }
+    [[nodiscard]] constexpr const std::int64_t* data() const noexcept { return values_.data(); }
 
     constexpr void push_back(std::int64_t value) {
         if (count_ == kMaxDims) {

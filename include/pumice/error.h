@@ -19,13 +19,13 @@ public:
           std::string_view message,
           std::source_location location = std::source_location::current());
 
-    const char* what() const noexcept override;
+    [[nodiscard]] const char* what() const noexcept override;
     /// Same text as `what()`: Pumice errors carry no backtrace. (LibTorch's name.)
-    const char* what_without_backtrace() const noexcept;
+    [[nodiscard]] const char* what_without_backtrace() const noexcept;
     /// Operator, file or subsystem that refused.
-    const std::string& where() const noexcept;
+    [[nodiscard]] const std::string& where() const noexcept;
     /// Place in Pumice's source that threw.
-    const std::source_location& location() const noexcept;
+    [[nodiscard]] const std::source_location& location() const noexcept;
 
 private:
     std::string where_;
@@ -78,9 +78,9 @@ public:
                      std::uint64_t largest_hole_bytes,
                      std::source_location location = std::source_location::current());
 
-    std::uint64_t asked_bytes() const noexcept;
-    std::uint64_t free_bytes() const noexcept;
-    std::uint64_t largest_hole_bytes() const noexcept;
+    [[nodiscard]] std::uint64_t asked_bytes() const noexcept;
+    [[nodiscard]] std::uint64_t free_bytes() const noexcept;
+    [[nodiscard]] std::uint64_t largest_hole_bytes() const noexcept;
 
 private:
     std::uint64_t asked_bytes_;

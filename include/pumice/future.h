@@ -18,7 +18,7 @@ public:
     FutureSource(FutureSource&&) = delete;
     FutureSource& operator=(FutureSource&&) = delete;
     virtual ~FutureSource() = default;
-    virtual bool is_ready() const = 0;
+    [[nodiscard]] virtual bool is_ready() const = 0;
     virtual T get() = 0;
 };
 
@@ -32,10 +32,10 @@ public:
 
     explicit Future(std::unique_ptr<detail::FutureSource<T>> source) : source_(std::move(source)) {}
 
-    bool is_valid() const noexcept { return source_ != nullptr; }
+    [[nodiscard]] bool is_valid() const noexcept { return source_ != nullptr; }
 
     /// True once `get` would not block. @throws DeviceError if the device is lost
-    bool is_ready() const { return source_->is_ready(); }
+    [[nodiscard]] bool is_ready() const { return source_->is_ready(); }
 
     /// Blocks until the value is there and takes it. @throws DeviceError if the device is lost
     T get() {

@@ -78,7 +78,7 @@ public:
         return pointer;
     }
 
-    T* get() const noexcept { return object_; }
+    [[nodiscard]] T* get() const noexcept { return object_; }
 
     T& operator*() const noexcept { return *object_; }
 

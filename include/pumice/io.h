@@ -38,16 +38,16 @@ public:
     SafetensorsFile& operator=(SafetensorsFile&& other) noexcept;
 
     /// In order of their place in the file.
-    const std::vector<SafetensorsEntry>& entries() const noexcept;
+    [[nodiscard]] const std::vector<SafetensorsEntry>& entries() const noexcept;
     /// The header's `__metadata__`.
-    const std::map<std::string, std::string>& metadata() const noexcept;
+    [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept;
 
     /// Copies one tensor to the device. float64 becomes float32, int64 int32.
     /// @throws ArgumentError for an unknown name; DTypeError naming the element that int32 cannot
     ///         hold
-    Tensor load(const std::string& name) const;
+    [[nodiscard]] Tensor load(const std::string& name) const;
     /// All tensors.
-    nn::StateDict load_all() const;
+    [[nodiscard]] nn::StateDict load_all() const;
 
 private:
     struct Mapping;

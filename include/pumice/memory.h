@@ -23,7 +23,7 @@ struct MemoryStats {
     std::uint64_t submit_count = 0;
 
     /// `transient_peak_bytes / lower_bound_bytes`, or 0 without a traced bound.
-    double ratio() const noexcept;
+    [[nodiscard]] double ratio() const noexcept;
 };
 
 /// Reads all counters. Thread-safe; all zero before the first tensor.
@@ -53,9 +53,9 @@ public:
     /// Ends recording; later calls do nothing.
     void finish();
     /// Lower bound in bytes of what was recorded so far.
-    std::uint64_t lower_bound_bytes() const;
+    [[nodiscard]] std::uint64_t lower_bound_bytes() const;
     /// Highest sum of the live bytes of storages allocated in the trace.
-    std::uint64_t peak_bytes() const;
+    [[nodiscard]] std::uint64_t peak_bytes() const;
     /// Writes the events as JSON lines; `lower_bound TRACE` recomputes the bound from them.
     /// @throws FileError if the file cannot be written
     void dump(const std::string& path) const;

@@ -28,26 +28,26 @@ public:
     void step();
     void zero_grad(bool set_to_none = true);
 
-    double lr() const noexcept { return lr_; }
+    [[nodiscard]] double lr() const noexcept { return lr_; }
 
     /// @throws ArgumentError unless finite and not negative
     void set_lr(double lr);
 
-    const std::vector<Tensor>& parameters() const noexcept { return parameters_; }
+    [[nodiscard]] const std::vector<Tensor>& parameters() const noexcept { return parameters_; }
 
     /// State tensors by name "<parameter index>.<state name>", and "step" (int32, one element).
-    std::vector<std::pair<std::string, Tensor>> state_dict() const;
+    [[nodiscard]] std::vector<std::pair<std::string, Tensor>> state_dict() const;
     /// @throws ArgumentError for an unknown or missing name, ShapeError
     void load_state_dict(const std::vector<std::pair<std::string, Tensor>>& state);
 
 protected:
     /// Names of the per-parameter state tensors, each zero at first.
-    virtual std::vector<std::string> state_names() const = 0;
+    [[nodiscard]] virtual std::vector<std::string> state_names() const = 0;
     /// One parameter's update; `state` in the order of state_names().
     virtual void update(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) = 0;
 
     /// Steps taken, the current one included.
-    std::int64_t step_count() const noexcept { return step_count_; }
+    [[nodiscard]] std::int64_t step_count() const noexcept { return step_count_; }
 
 private:
     void ensure_state();
@@ -73,7 +73,7 @@ public:
     SGD(std::vector<Tensor> parameters, const SGDOptions& options);
 
 protected:
-    std::vector<std::string> state_names() const override;
+    [[nodiscard]] std::vector<std::string> state_names() const override;
     void update(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) override;
 
 private:
@@ -95,12 +95,12 @@ public:
     Adam(std::vector<Tensor> parameters, const AdamOptions& options);
 
 protected:
-    std::vector<std::string> state_names() const override;
+    [[nodiscard]] std::vector<std::string> state_names() const override;
     void update(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) override;
     /// The update without regularisation.
     void apply_moments(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state);
 
-    const AdamOptions& options() const noexcept { return options_; }
+    [[nodiscard]] const AdamOptions& options() const noexcept { return options_; }
 
 private:
     AdamOptions options_;
@@ -133,14 +133,14 @@ public:
     /// Continues from a step, as after a resume.
     void set_step(std::int64_t step);
 
-    std::int64_t step_count() const noexcept { return step_; }
+    [[nodiscard]] std::int64_t step_count() const noexcept { return step_; }
 
-    double lr() const;
+    [[nodiscard]] double lr() const;
 
 protected:
     Schedule(Optimizer& optimizer, std::int64_t warmup_steps, std::int64_t total_steps);
     /// Factor after the warm-up; progress in [0, 1].
-    virtual double decay(double progress) const = 0;
+    [[nodiscard]] virtual double decay(double progress) const = 0;
 
 private:
     Optimizer& optimizer_;
@@ -160,7 +160,7 @@ public:
                    double final_factor = 0.0);
 
 protected:
-    double decay(double progress) const override;
+    [[nodiscard]] double decay(double progress) const override;
 
 private:
     double final_factor_;
@@ -176,7 +176,7 @@ public:
                    double final_factor = 0.0);
 
 protected:
-    double decay(double progress) const override;
+    [[nodiscard]] double decay(double progress) const override;
 
 private:
     double final_factor_;

@@ -25,23 +25,25 @@ public:
     // NOLINTNEXTLINE(google-explicit-constructor): numbers are meant to convert
     Scalar(T value) noexcept : real_(static_cast<double>(value)), class_(Class::kReal) {}
 
-    bool is_bool() const noexcept { return class_ == Class::kBoolean; }
+    [[nodiscard]] bool is_bool() const noexcept { return class_ == Class::kBoolean; }
 
-    bool is_integral() const noexcept { return class_ == Class::kInt; }
+    [[nodiscard]] bool is_integral() const noexcept { return class_ == Class::kInt; }
 
-    bool is_floating_point() const noexcept { return class_ == Class::kReal; }
+    [[nodiscard]] bool is_floating_point() const noexcept { return class_ == Class::kReal; }
 
-    double to_double() const noexcept {
+    [[nodiscard]] double to_double() const noexcept {
         return is_floating_point() ? real_ : static_cast<double>(integer_);
     }
 
     /// Truncates a floating value toward zero.
-    std::int64_t to_int() const noexcept {
+    [[nodiscard]] std::int64_t to_int() const noexcept {
         return is_floating_point() ? static_cast<std::int64_t>(real_) : integer_;
     }
 
     /// Dtype this scalar has when no tensor takes part: kBool, kInt32 or kFloat32.
-    DType dtype() const noexcept { return is_bool() ? kBool : (is_integral() ? kInt32 : kFloat32); }
+    [[nodiscard]] DType dtype() const noexcept {
+        return is_bool() ? kBool : (is_integral() ? kInt32 : kFloat32);
+    }
 
 private:
     enum class Class : std::uint8_t { kBoolean, kInt, kReal };

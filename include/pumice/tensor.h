@@ -40,49 +40,51 @@ public:
 
     explicit Tensor(IntrusivePtr<RefCounted> impl) noexcept : impl_(std::move(impl)) {}
 
-    bool defined() const noexcept { return static_cast<bool>(impl_); }
+    [[nodiscard]] bool defined() const noexcept { return static_cast<bool>(impl_); }
 
     /// The same array (not equal values).
-    bool is_same(const Tensor& other) const noexcept { return impl_ == other.impl_; }
+    [[nodiscard]] bool is_same(const Tensor& other) const noexcept { return impl_ == other.impl_; }
 
-    std::uint32_t use_count() const noexcept { return impl_ ? impl_->use_count() : 0; }
+    [[nodiscard]] std::uint32_t use_count() const noexcept {
+        return impl_ ? impl_->use_count() : 0;
+    }
 
     // Geometry. Sizes and strides count elements.
-    const Dims& sizes() const;
-    const Dims& strides() const;
+    [[nodiscard]] const Dims& sizes() const;
+    [[nodiscard]] const Dims& strides() const;
     /// Elements between the start of the storage and the first element.
-    std::int64_t storage_offset() const;
+    [[nodiscard]] std::int64_t storage_offset() const;
     /// @throws ArgumentError for a dimension outside [-dim(), dim())
-    std::int64_t size(std::int64_t dim) const;
+    [[nodiscard]] std::int64_t size(std::int64_t dim) const;
     /// @throws ArgumentError for a dimension outside [-dim(), dim())
-    std::int64_t stride(std::int64_t dim) const;
-    std::int64_t dim() const;
-    std::int64_t numel() const;
-    DType dtype() const;
-    bool is_contiguous() const;
+    [[nodiscard]] std::int64_t stride(std::int64_t dim) const;
+    [[nodiscard]] std::int64_t dim() const;
+    [[nodiscard]] std::int64_t numel() const;
+    [[nodiscard]] DType dtype() const;
+    [[nodiscard]] bool is_contiguous() const;
 
-    bool is_floating_point() const { return pumice::is_floating_point(dtype()); }
+    [[nodiscard]] bool is_floating_point() const { return pumice::is_floating_point(dtype()); }
 
     /// Bytes of the elements, not of the storage.
-    std::int64_t nbytes() const;
+    [[nodiscard]] std::int64_t nbytes() const;
 
     // Grad mode and autograd; see grad_mode.h and autograd.h.
-    bool is_inference() const;
-    bool is_view() const;
-    bool is_leaf() const;
-    bool requires_grad() const;
+    [[nodiscard]] bool is_inference() const;
+    [[nodiscard]] bool is_view() const;
+    [[nodiscard]] bool is_leaf() const;
+    [[nodiscard]] bool requires_grad() const;
     /// @throws GradModeError (E5), DTypeError for a dtype without gradients, GradModeError for false
     /// on a non-leaf
     Tensor& set_requires_grad(bool requires_grad);
     /// In-place writes so far. @throws GradModeError (E4) on an inference tensor
-    std::uint32_t _version() const;
+    [[nodiscard]] std::uint32_t _version() const;
     /// The accumulated gradient, or undefined.
-    Tensor grad() const;
+    [[nodiscard]] Tensor grad() const;
     /// Replaces the gradient. @throws ShapeError, DTypeError unless it has this tensor's
     void set_grad(Tensor grad);
     /// Name of the node that made this tensor ("MulBackward"), or empty.
-    std::string grad_fn_name() const;
-    bool has_grad_fn() const;
+    [[nodiscard]] std::string grad_fn_name() const;
+    [[nodiscard]] bool has_grad_fn() const;
     void retain_grad();
     /// Accumulates d(this)/d(leaf) into the leaves' `grad`. `gradient` defaults to 1 for one
     /// element.
@@ -91,10 +93,10 @@ public:
                   bool retain_graph = false,
                   bool create_graph = false) const;
     /// Same storage and version counter, no history.
-    Tensor detach() const;
+    [[nodiscard]] Tensor detach() const;
     Tensor& detach_();
     /// Same storage, a version counter of its own, no history.
-    Tensor data() const;
+    [[nodiscard]] Tensor data() const;
     /// Takes over the other's array; the version counter stays. Source: grad-mode rule G52.
     /// @throws GradModeError (E14) when the kinds differ, E2 for inference tensors outside of
     /// inference mode
@@ -110,11 +112,11 @@ public:
     }
 
     /// Copies the values to the host. Waits for the device. @throws DeviceError
-    HostTensor to_host() const;
+    [[nodiscard]] HostTensor to_host() const;
     /// Starts the copy and returns at once; the values are those at the time of the call.
-    Future<HostTensor> to_host_async() const;
+    [[nodiscard]] Future<HostTensor> to_host_async() const;
     /// The one value. @throws ShapeError unless numel() is 1
-    double item() const;
+    [[nodiscard]] double item() const;
 
     template <class T>
     T item() const {
@@ -122,12 +124,12 @@ public:
     }
 
     // Copies and conversions.
-    Tensor clone() const;
-    Tensor contiguous() const;
+    [[nodiscard]] Tensor clone() const;
+    [[nodiscard]] Tensor contiguous() const;
     /// Itself if it has the dtype already.
-    Tensor to(DType dtype) const;
+    [[nodiscard]] Tensor to(DType dtype) const;
 
-    Tensor to(const TensorOptions& options) const { return to(options.dtype); }
+    [[nodiscard]] Tensor to(const TensorOptions& options) const { return to(options.dtype); }
 
     /// Writes the other's values, converted and broadcast, into this.
     Tensor& copy_(const Tensor& source);
@@ -135,21 +137,21 @@ public:
     Tensor& zero_();
 
     // Arithmetic; see ops/elementwise.h.
-    Tensor add(const Tensor& other, const Scalar& alpha = 1) const;
-    Tensor sub(const Tensor& other, const Scalar& alpha = 1) const;
-    Tensor mul(const Tensor& other) const;
-    Tensor div(const Tensor& other) const;
-    Tensor neg() const;
-    Tensor abs() const;
-    Tensor square() const;
-    Tensor sqrt() const;
-    Tensor exp() const;
-    Tensor log() const;
-    Tensor tanh() const;
-    Tensor sigmoid() const;
-    Tensor relu() const;
-    Tensor pow(const Scalar& exponent) const;
-    Tensor clamp(std::optional<Scalar> min, std::optional<Scalar> max) const;
+    [[nodiscard]] Tensor add(const Tensor& other, const Scalar& alpha = 1) const;
+    [[nodiscard]] Tensor sub(const Tensor& other, const Scalar& alpha = 1) const;
+    [[nodiscard]] Tensor mul(const Tensor& other) const;
+    [[nodiscard]] Tensor div(const Tensor& other) const;
+    [[nodiscard]] Tensor neg() const;
+    [[nodiscard]] Tensor abs() const;
+    [[nodiscard]] Tensor square() const;
+    [[nodiscard]] Tensor sqrt() const;
+    [[nodiscard]] Tensor exp() const;
+    [[nodiscard]] Tensor log() const;
+    [[nodiscard]] Tensor tanh() const;
+    [[nodiscard]] Tensor sigmoid() const;
+    [[nodiscard]] Tensor relu() const;
+    [[nodiscard]] Tensor pow(const Scalar& exponent) const;
+    [[nodiscard]] Tensor clamp(std::optional<Scalar> min, std::optional<Scalar> max) const;
     Tensor& add_(const Tensor& other, const Scalar& alpha = 1);
     Tensor& add_(const Scalar& other);
     Tensor& sub_(const Tensor& other, const Scalar& alpha = 1);
@@ -159,37 +161,37 @@ public:
     Tensor& div_(const Scalar& other);
 
     // Reductions; see ops/reduce.h. No dims means all.
-    Tensor sum(const Dims& dims = {}, bool keepdim = false) const;
-    Tensor mean(const Dims& dims = {}, bool keepdim = false) const;
-    Tensor amax(const Dims& dims = {}, bool keepdim = false) const;
-    Tensor amin(const Dims& dims = {}, bool keepdim = false) const;
-    Tensor argmax(std::optional<std::int64_t> dim = {}, bool keepdim = false) const;
-    Tensor softmax(std::int64_t dim) const;
-    Tensor log_softmax(std::int64_t dim) const;
-    Tensor matmul(const Tensor& other) const;
+    [[nodiscard]] Tensor sum(const Dims& dims = {}, bool keepdim = false) const;
+    [[nodiscard]] Tensor mean(const Dims& dims = {}, bool keepdim = false) const;
+    [[nodiscard]] Tensor amax(const Dims& dims = {}, bool keepdim = false) const;
+    [[nodiscard]] Tensor amin(const Dims& dims = {}, bool keepdim = false) const;
+    [[nodiscard]] Tensor argmax(std::optional<std::int64_t> dim = {}, bool keepdim = false) const;
+    [[nodiscard]] Tensor softmax(std::int64_t dim) const;
+    [[nodiscard]] Tensor log_softmax(std::int64_t dim) const;
+    [[nodiscard]] Tensor matmul(const Tensor& other) const;
 
     // Views; see ops/view.h.
-    Tensor view(const Dims& sizes) const;
-    Tensor reshape(const Dims& sizes) const;
-    Tensor flatten(std::int64_t start_dim = 0, std::int64_t end_dim = -1) const;
-    Tensor transpose(std::int64_t dim0, std::int64_t dim1) const;
-    Tensor t() const;
-    Tensor permute(const Dims& dims) const;
-    Tensor expand(const Dims& sizes) const;
-    Tensor squeeze(std::int64_t dim) const;
-    Tensor unsqueeze(std::int64_t dim) const;
-    Tensor select(std::int64_t dim, std::int64_t index) const;
-    Tensor slice(std::int64_t dim,
-                 std::int64_t start,
-                 std::optional<std::int64_t> end = {},
-                 std::int64_t step = 1) const;
-    Tensor narrow(std::int64_t dim, std::int64_t start, std::int64_t length) const;
-    Tensor unfold(std::int64_t dim, std::int64_t length, std::int64_t step) const;
-    std::vector<Tensor> split(std::int64_t split_length, std::int64_t dim = 0) const;
-    std::vector<Tensor> chunk(std::int64_t chunks, std::int64_t dim = 0) const;
+    [[nodiscard]] Tensor view(const Dims& sizes) const;
+    [[nodiscard]] Tensor reshape(const Dims& sizes) const;
+    [[nodiscard]] Tensor flatten(std::int64_t start_dim = 0, std::int64_t end_dim = -1) const;
+    [[nodiscard]] Tensor transpose(std::int64_t dim0, std::int64_t dim1) const;
+    [[nodiscard]] Tensor t() const;
+    [[nodiscard]] Tensor permute(const Dims& dims) const;
+    [[nodiscard]] Tensor expand(const Dims& sizes) const;
+    [[nodiscard]] Tensor squeeze(std::int64_t dim) const;
+    [[nodiscard]] Tensor unsqueeze(std::int64_t dim) const;
+    [[nodiscard]] Tensor select(std::int64_t dim, std::int64_t index) const;
+    [[nodiscard]] Tensor slice(std::int64_t dim,
+                               std::int64_t start,
+                               std::optional<std::int64_t> end = {},
+                               std::int64_t step = 1) const;
+    [[nodiscard]] Tensor narrow(std::int64_t dim, std::int64_t start, std::int64_t length) const;
+    [[nodiscard]] Tensor unfold(std::int64_t dim, std::int64_t length, std::int64_t step) const;
+    [[nodiscard]] std::vector<Tensor> split(std::int64_t split_length, std::int64_t dim = 0) const;
+    [[nodiscard]] std::vector<Tensor> chunk(std::int64_t chunks, std::int64_t dim = 0) const;
 
     /// The engine's object behind the handle; opaque to users.
-    RefCounted* impl() const noexcept { return impl_.get(); }
+    [[nodiscard]] RefCounted* impl() const noexcept { return impl_.get(); }
 
     void reset() noexcept { impl_.reset(); }
 

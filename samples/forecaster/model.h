@@ -36,7 +36,7 @@ void write_config(const std::string& path, const Config& config);
 class ResidualBlockImpl : public pumice::nn::Module {
 public:
     ResidualBlockImpl(std::int64_t in_dim, std::int64_t hidden_dim, std::int64_t out_dim);
-    pumice::Tensor forward(const pumice::Tensor& x) const;
+    [[nodiscard]] pumice::Tensor forward(const pumice::Tensor& x) const;
 
     pumice::nn::Linear hidden_layer = nullptr;
     pumice::nn::Linear output_layer = nullptr;
@@ -50,7 +50,7 @@ class EncoderBlockImpl : public pumice::nn::Module {
 public:
     explicit EncoderBlockImpl(const Config& config);
     /// x: [B, T, D], mask: bool [B, 1, 1, T], true where a token may be looked at.
-    pumice::Tensor forward(pumice::Tensor x, const pumice::Tensor& mask) const;
+    [[nodiscard]] pumice::Tensor forward(pumice::Tensor x, const pumice::Tensor& mask) const;
 
     pumice::nn::RMSNorm attention_norm = nullptr;
     pumice::nn::MultiheadAttention attention = nullptr;
@@ -83,7 +83,7 @@ public:
     /// steps, sum over quantiles. Source: the Chronos-2 loss.
     pumice::Tensor loss(const pumice::Tensor& context, const pumice::Tensor& target);
 
-    const Config& config() const noexcept { return config_; }
+    [[nodiscard]] const Config& config() const noexcept { return config_; }
 
 private:
     /// What the encoder starts from.
@@ -95,11 +95,11 @@ private:
     };
 
     void initialise();
-    Embedded embed(const pumice::Tensor& context, std::int64_t patch_count) const;
+    [[nodiscard]] Embedded embed(const pumice::Tensor& context, std::int64_t patch_count) const;
     /// Patches of time, value and mask features, context and future: [B, N, 3P].
-    pumice::Tensor features(const pumice::Tensor& values,
-                            const pumice::Tensor& observed,
-                            std::int64_t patch_count) const;
+    [[nodiscard]] pumice::Tensor features(const pumice::Tensor& values,
+                                          const pumice::Tensor& observed,
+                                          std::int64_t patch_count) const;
 
     Config config_;
     ResidualBlock input_patch_embedding_ = nullptr;

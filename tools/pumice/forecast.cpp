@@ -65,7 +65,7 @@ std::string default_model() {
 
 bool is_time_like(const data::CsvTable& table, const std::string& name) {
     try {
-        table.number_column(name);
+        static_cast<void>(table.number_column(name));
         return name == "time" || name == "date" || name == "month" || name == "year";
     } catch (const FileError&) {
         return true;

@@ -62,7 +62,7 @@ public:
     RotaryEmbedding rotary = nullptr;
 
 private:
-    Tensor split_heads(Tensor x) const;
+    [[nodiscard]] Tensor split_heads(Tensor x) const;
 
     std::int64_t num_heads_;
     std::int64_t head_dim_;

@@ -27,9 +27,9 @@ public:
     void push_back(Tensor (*function)(Tensor)) { steps_.emplace_back(function); }
 
     /// @throws ArgumentError without children
-    Tensor forward(Tensor x) const;
+    [[nodiscard]] Tensor forward(Tensor x) const;
 
-    std::size_t count() const noexcept { return steps_.size(); }
+    [[nodiscard]] std::size_t count() const noexcept { return steps_.size(); }
 
 private:
     std::vector<std::function<Tensor(Tensor)>> steps_;
@@ -45,7 +45,7 @@ public:
         items_.push_back(register_module(std::to_string(items_.size()), std::move(child)));
     }
 
-    std::size_t count() const noexcept { return items_.size(); }
+    [[nodiscard]] std::size_t count() const noexcept { return items_.size(); }
 
     const Holder& operator[](std::size_t index) const { return items_.at(index); }
 

@@ -11,7 +11,7 @@ class LinearImpl : public Module {
 public:
     /// @throws ArgumentError unless both feature counts are positive
     LinearImpl(std::int64_t in_features, std::int64_t out_features, bool has_bias = true);
-    Tensor forward(Tensor x) const;
+    [[nodiscard]] Tensor forward(Tensor x) const;
 
     Tensor weight;
     Tensor bias;
@@ -26,7 +26,7 @@ public:
     EmbeddingImpl(std::int64_t num_embeddings,
                   std::int64_t embedding_dim,
                   std::int64_t padding_idx = -1);
-    Tensor forward(Tensor indices) const;
+    [[nodiscard]] Tensor forward(Tensor indices) const;
 
     Tensor weight;
 
@@ -44,7 +44,7 @@ public:
                            double eps = 1e-5,
                            bool elementwise_affine = true,
                            bool has_bias = true);
-    Tensor forward(Tensor x) const;
+    [[nodiscard]] Tensor forward(Tensor x) const;
 
     Tensor weight;
     Tensor bias;
@@ -61,7 +61,7 @@ using LayerNorm = ModuleHolder<LayerNormImpl>;
 class RMSNormImpl : public Module {
 public:
     explicit RMSNormImpl(Dims normalized_shape, double eps = 1e-6, bool elementwise_affine = true);
-    Tensor forward(Tensor x) const;
+    [[nodiscard]] Tensor forward(Tensor x) const;
 
     Tensor weight;
 
@@ -77,7 +77,7 @@ class DropoutImpl : public Module {
 public:
     /// @throws ArgumentError unless 0 <= p < 1
     explicit DropoutImpl(double p = 0.5);
-    Tensor forward(Tensor x) const;
+    [[nodiscard]] Tensor forward(Tensor x) const;
 
 private:
     double p_;

@@ -33,14 +33,15 @@ public:
     virtual ~Module() = default;
 
     /// Own and children's parameters.
-    std::vector<Tensor> parameters() const;
-    StateDict named_parameters() const;
-    std::vector<Tensor> buffers() const;
-    StateDict named_buffers() const;
-    std::vector<std::pair<std::string, std::shared_ptr<Module>>> named_children() const;
+    [[nodiscard]] std::vector<Tensor> parameters() const;
+    [[nodiscard]] StateDict named_parameters() const;
+    [[nodiscard]] std::vector<Tensor> buffers() const;
+    [[nodiscard]] StateDict named_buffers() const;
+    [[nodiscard]] std::vector<std::pair<std::string, std::shared_ptr<Module>>> named_children()
+        const;
 
     /// Parameters and persistent buffers; the tensors share memory with the module.
-    StateDict state_dict() const;
+    [[nodiscard]] StateDict state_dict() const;
     /// Copies values (converted to each parameter's dtype) under no_grad.
     /// @throws ArgumentError naming missing or unexpected keys when `strict`; ShapeError for a value
     ///         of another shape; nothing is copied then
@@ -50,7 +51,7 @@ public:
 
     void eval() { train(false); }
 
-    bool is_training() const noexcept { return is_training_; }
+    [[nodiscard]] bool is_training() const noexcept { return is_training_; }
 
     /// Converts floating parameters and buffers in place; their kind stays (G53).
     void to(DType dtype);
@@ -63,11 +64,11 @@ protected:
     Tensor register_buffer(std::string name, Tensor value, bool is_persistent = true);
 
     template <class M>
-    M register_module(std::string name, M child) {
+    M register_module(const std::string& name, M child) {
         if constexpr (requires { child.ptr(); }) {
-            add_child(std::move(name), child.ptr());
+            add_child(name, child.ptr());
         } else {
-            add_child(std::move(name), child);
+            add_child(name, child);
         }
         return child;
     }
@@ -111,9 +112,9 @@ public:
 
     Impl& operator*() const noexcept { return *impl_; }
 
-    const std::shared_ptr<Impl>& ptr() const noexcept { return impl_; }
+    [[nodiscard]] const std::shared_ptr<Impl>& ptr() const noexcept { return impl_; }
 
-    bool is_empty() const noexcept { return impl_ == nullptr; }
+    [[nodiscard]] bool is_empty() const noexcept { return impl_ == nullptr; }
 
     template <class... Args>
     auto operator()(Args&&... args) const {
