@@ -53,7 +53,7 @@ void AutogradMeta::retain_grad() {
 const IntrusivePtr<Accumulator>& AutogradMeta::accumulator() {
     const std::lock_guard lock(mutex_);
     if (!accumulator_) {
-        accumulator_ = IntrusivePtr(new Accumulator(this));
+        accumulator_ = IntrusivePtr<Accumulator>::make(this);
     }
     return accumulator_;
 }

@@ -53,8 +53,11 @@ private:
     Observer* observer_;
 };
 
-CallTraits traits_of(const OpDef& def, std::span<const Tensor> inputs, Form form) noexcept {
-    CallTraits traits;
+// Filled in place: returned by value, its flags would pass through memory twice.
+void gather_traits(const OpDef& def,
+                   std::span<const Tensor> inputs,
+                   Form form,
+                   CallTraits& traits) noexcept {
     traits.form = form;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
         if (!inputs[i].defined()) {
@@ -67,7 +70,6 @@ CallTraits traits_of(const OpDef& def, std::span<const Tensor> inputs, Form form
         traits.has_differentiable_r =
             traits.has_differentiable_r || (is_r && def.grad_of(i) == Grad::kFormula);
     }
-    return traits;
 }
 
 void describe_target(CallTraits& traits, const Tensor& target) noexcept {
@@ -88,7 +90,7 @@ Decision decide_now(const OpDef& def, const CallTraits& traits) {
 }
 
 IntrusivePtr<TensorImpl> new_impl(const OutputMeta& meta) {
-    IntrusivePtr impl(new TensorImpl);
+    auto impl = IntrusivePtr<TensorImpl>::make();
     impl->sizes = meta.sizes;
     impl->strides = meta.strides;
     impl->offset = meta.offset;
@@ -97,8 +99,8 @@ IntrusivePtr<TensorImpl> new_impl(const OutputMeta& meta) {
     return impl;
 }
 
-Tensor to_handle(const IntrusivePtr<TensorImpl>& impl) noexcept {
-    return Tensor(IntrusivePtr<RefCounted>(impl.get()));
+Tensor to_handle(IntrusivePtr<TensorImpl>&& impl) noexcept {
+    return Tensor(IntrusivePtr<RefCounted>(std::move(impl)));
 }
 
 // G69: the storage of a dying inference operand that is read only where the output is written.
@@ -128,9 +130,9 @@ Tensor make_output(const OpCall& call, const OutputMeta& meta, const Decision& d
                                      decision.storage);
     }
     if (!impl->is_inference) {
-        impl->version = IntrusivePtr(new VersionCounter);
+        impl->version = IntrusivePtr<VersionCounter>::make();
     }
-    return to_handle(impl);
+    return to_handle(std::move(impl));
 }
 
 void check_target(const OpCall& call,
@@ -165,7 +167,8 @@ void write_to(
     Inferred inferred;
     def.infer(call, inferred);
     check_target(call, target, inferred[0], form == Form::kInPlace);
-    CallTraits traits = traits_of(def, inputs, form);
+    CallTraits traits;
+    gather_traits(def, inputs, form, traits);
     describe_target(traits, target);
     const Decision decision = decide_now(def, traits);
     Recording recording(call, traits, decision);
@@ -194,7 +197,8 @@ void call_many(const OpDef& def,
     const OpCall call{def, inputs, attrs};
     Inferred inferred;
     def.infer(call, inferred);
-    const CallTraits traits = traits_of(def, inputs, Form::kFunctional);
+    CallTraits traits;
+    gather_traits(def, inputs, Form::kFunctional, traits);
     const Decision decision = decide_now(def, traits);
     Recording recording(call, traits, decision);
     for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -215,24 +219,25 @@ Tensor call_view(const OpDef& def, const Tensor& base, AttrsRef attrs) {
     const OpCall call{def, inputs, attrs};
     Inferred inferred;
     def.infer(call, inferred);
-    CallTraits traits = traits_of(def, inputs, Form::kView);
+    CallTraits traits;
+    gather_traits(def, inputs, Form::kView, traits);
     describe_target(traits, base);
     traits.is_multi_output_view = def.is_multi_output_view;
     const Decision decision = decide_now(def, traits);
     Recording recording(call, traits, decision);
     const TensorImpl& base_impl = impl_of(base);
-    const IntrusivePtr<TensorImpl> impl = new_impl(inferred[0]);
+    IntrusivePtr<TensorImpl> impl = new_impl(inferred[0]);
     impl->storage = base_impl.storage;
     impl->is_inference = base_impl.is_inference;
     impl->is_contiguous = strides_are_contiguous(impl->sizes, impl->strides);
     if (decision.makes_view_record) {
         impl->version = base_impl.version;
-        impl->view = IntrusivePtr(
-            new ViewRecord(base_impl.view ? base_impl.view->base
-                                          : IntrusivePtr(static_cast<TensorImpl*>(base.impl())),
-                           decision.creation));
+        impl->view = IntrusivePtr<ViewRecord>::make(
+            base_impl.view ? base_impl.view->base
+                           : IntrusivePtr(static_cast<TensorImpl*>(base.impl())),
+            decision.creation);
     }
-    const Tensor output = to_handle(impl);
+    const Tensor output = to_handle(std::move(impl));
     recording.commit(call, traits, decision, std::span(&output, 1));
     return output;
 }
@@ -262,15 +267,15 @@ Tensor make_tensor(const Dims& sizes, DType dtype) {
 
 Tensor alias(const Tensor& base, bool shares_version) {
     const TensorImpl& from = impl_of(base);
-    const IntrusivePtr<TensorImpl> impl = new_impl(
+    IntrusivePtr<TensorImpl> impl = new_impl(
         {.sizes = from.sizes, .strides = from.strides, .offset = from.offset, .dtype = from.dtype});
     impl->storage = from.storage;
     impl->is_inference = from.is_inference;
     impl->is_contiguous = from.is_contiguous;
     if (!from.is_inference) {
-        impl->version = shares_version ? from.version : IntrusivePtr(new VersionCounter);
+        impl->version = shares_version ? from.version : IntrusivePtr<VersionCounter>::make();
     }
-    return to_handle(impl);
+    return to_handle(std::move(impl));
 }
 
 }  // namespace pumice::dispatch

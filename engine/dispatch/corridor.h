@@ -3,6 +3,7 @@
 
 #include "dispatch/op_def.h"
 
+#include <bit>
 #include <span>
 
 namespace pumice::dispatch {
@@ -49,10 +50,17 @@ struct BoundRange {
 BoundRange bind(const Tensor& tensor);
 
 /// Elements between the bound start of a tensor and its first element; pure, for push constants.
+/// log2 of the item size: sizes and alignments are powers of two, and no operator waits for a
+/// division.
+constexpr unsigned item_shift(DType dtype) noexcept {
+    return static_cast<unsigned>(std::countr_zero(static_cast<std::uint64_t>(itemsize(dtype))));
+}
+
 inline std::uint32_t bound_offset(const TensorImpl& impl, const vk::Capabilities& caps) noexcept {
-    const auto item = static_cast<std::uint64_t>(itemsize(impl.dtype));
-    const std::uint64_t offset_bytes = static_cast<std::uint64_t>(impl.offset) * item;
-    return static_cast<std::uint32_t>((offset_bytes % caps.storage_alignment_bytes) / item);
+    const std::uint64_t offset_bytes = static_cast<std::uint64_t>(impl.offset)
+                                       << item_shift(impl.dtype);
+    return static_cast<std::uint32_t>((offset_bytes & (caps.storage_alignment_bytes - 1)) >>
+                                      item_shift(impl.dtype));
 }
 
 inline std::uint32_t bound_offset(const Tensor& tensor, const vk::Capabilities& caps) noexcept {

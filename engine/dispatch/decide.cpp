@@ -51,6 +51,8 @@ void check_in_place_on_normal(std::string_view op, const CallTraits& traits) {
         op, "a leaf Variable that requires grad is being used in an in-place operation.");
 }
 
+}  // namespace
+
 void check_write(std::string_view op, const CallTraits& traits, const AutogradState& state) {
     if (traits.form == Form::kOut && state.grad && traits.has_any_r) {
         throw GradModeError(op,
@@ -67,55 +69,6 @@ void check_write(std::string_view op, const CallTraits& traits, const AutogradSt
         (traits.has_differentiable_r || traits.target_requires_grad)) {
         check_in_place_on_normal(op, traits);
     }
-}
-
-CreationMeta view_creation(const CallTraits& traits, const AutogradState& state) {
-    CreationMeta made = CreationMeta::kDefault;
-    if (state.inference) {
-        made = CreationMeta::kInferenceMode;
-    } else if (!state.grad) {
-        made = CreationMeta::kNoGradMode;
-    } else if (traits.is_multi_output_view) {
-        made = CreationMeta::kMultiOutputNode;
-    }
-    // G36: the view's own default keeps what it was made from; inference sticks.
-    const bool keeps =
-        traits.target_is_view &&
-        (made == CreationMeta::kDefault || traits.target_creation == CreationMeta::kInferenceMode);
-    return keeps ? traits.target_creation : made;
-}
-
-}  // namespace
-
-Decision decide(std::string_view op,
-                const CallTraits& traits,
-                const AutogradState& state,
-                bool is_persistent_forced) {
-    Decision decision;
-    decision.record =
-        state.grad && traits.has_normal_operand && traits.has_differentiable_r;  // G26
-    switch (traits.form) {
-        case Form::kView:
-            decision.output_is_inference = traits.target_is_inference;  // G22
-            decision.record = decision.record && !traits.target_is_inference;
-            decision.makes_view_record = !traits.target_is_inference;
-            decision.creation = view_creation(traits, state);
-            break;
-        case Form::kInPlace:
-        case Form::kOut:
-            check_write(op, traits, state);
-            decision.output_is_inference = traits.target_is_inference;
-            decision.bumps_version = !traits.target_is_inference;  // G34
-            decision.record = decision.record && traits.form == Form::kInPlace;
-            break;
-        case Form::kFunctional:
-            decision.output_is_inference = state.inference;  // G21
-            if (state.inference && !is_persistent_forced) {
-                decision.storage = memory::StorageClass::kTransient;  // G65
-            }
-            break;
-    }
-    return decision;
 }
 
 }  // namespace pumice::dispatch

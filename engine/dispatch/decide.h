@@ -40,11 +40,57 @@ struct Decision {
     memory::StorageClass storage = memory::StorageClass::kPersistent;
 };
 
+/// The rows of `decide` for a written target. @throws GradModeError (E2, E6, E8, E10, E11)
+void check_write(std::string_view op, const CallTraits& traits, const AutogradState& state);
+
+/// What a new view remembers of how it came to be.
+inline CreationMeta view_creation(const CallTraits& traits, const AutogradState& state) {
+    CreationMeta made = CreationMeta::kDefault;
+    if (state.inference) {
+        made = CreationMeta::kInferenceMode;
+    } else if (!state.grad) {
+        made = CreationMeta::kNoGradMode;
+    } else if (traits.is_multi_output_view) {
+        made = CreationMeta::kMultiOutputNode;
+    }
+    // G36: the view's own default keeps what it was made from; inference sticks.
+    const bool keeps =
+        traits.target_is_view &&
+        (made == CreationMeta::kDefault || traits.target_creation == CreationMeta::kInferenceMode);
+    return keeps ? traits.target_creation : made;
+}
+
 /// The one place where mode, kind and storage are decided: rules G21-G37 of the grad-mode layer.
-/// Pure. @throws GradModeError (E2, E6, E8, E10, E11)
-Decision decide(std::string_view op,
-                const CallTraits& traits,
-                const AutogradState& state,
-                bool is_persistent_forced);
+/// Pure; inline, because every operator asks. @throws GradModeError (E2, E6, E8, E10, E11)
+inline Decision decide(std::string_view op,
+                       const CallTraits& traits,
+                       const AutogradState& state,
+                       bool is_persistent_forced) {
+    Decision decision;
+    decision.record =
+        state.grad && traits.has_normal_operand && traits.has_differentiable_r;  // G26
+    switch (traits.form) {
+        case Form::kView:
+            decision.output_is_inference = traits.target_is_inference;  // G22
+            decision.record = decision.record && !traits.target_is_inference;
+            decision.makes_view_record = !traits.target_is_inference;
+            decision.creation = view_creation(traits, state);
+            break;
+        case Form::kInPlace:
+        case Form::kOut:
+            check_write(op, traits, state);
+            decision.output_is_inference = traits.target_is_inference;
+            decision.bumps_version = !traits.target_is_inference;  // G34
+            decision.record = decision.record && traits.form == Form::kInPlace;
+            break;
+        case Form::kFunctional:
+            decision.output_is_inference = state.inference;  // G21
+            if (state.inference && !is_persistent_forced) {
+                decision.storage = memory::StorageClass::kTransient;  // G65
+            }
+            break;
+    }
+    return decision;
+}
 
 }  // namespace pumice::dispatch

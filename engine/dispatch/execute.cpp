@@ -20,23 +20,20 @@ constexpr std::uint64_t kWordBytes = 4;
 
 using Workspaces = InlineVector<IntrusivePtr<Storage>, 4>;
 
-std::uint64_t round_up(std::uint64_t value, std::uint64_t multiple) noexcept {
-    return (value + multiple - 1) / multiple * multiple;
-}
-
 BoundRange bind_in(const TensorImpl& impl, std::uint64_t alignment_bytes) noexcept {
     const vk::Binding& all = impl.storage->allocation().range;
-    const auto item = static_cast<std::uint64_t>(itemsize(impl.dtype));
+    const unsigned shift = item_shift(impl.dtype);
     const std::int64_t hull =
         impl.is_contiguous ? impl.numel : hull_elements(impl.sizes, impl.strides);
-    const std::uint64_t first = static_cast<std::uint64_t>(impl.offset) * item;
-    const std::uint64_t start = first / alignment_bytes * alignment_bytes;
-    const std::uint64_t end = round_up(
-        first + std::max<std::uint64_t>(static_cast<std::uint64_t>(hull) * item, 1), kWordBytes);
+    const std::uint64_t first = static_cast<std::uint64_t>(impl.offset) << shift;
+    const std::uint64_t start = first & ~(alignment_bytes - 1);
+    const std::uint64_t bytes =
+        std::max<std::uint64_t>(static_cast<std::uint64_t>(hull) << shift, 1);
+    const std::uint64_t end = (first + bytes + kWordBytes - 1) & ~(kWordBytes - 1);
     return {.binding = {.buffer = all.buffer,
                         .offset_bytes = all.offset_bytes + start,
                         .size_bytes = std::min(end, all.size_bytes) - start},
-            .offset_elements = static_cast<std::int64_t>((first - start) / item)};
+            .offset_elements = static_cast<std::int64_t>((first - start) >> shift)};
 }
 
 const TensorImpl& tensor_of(Operand operand, const OpCall& call, std::span<const Tensor> outputs) {
@@ -114,8 +111,11 @@ BoundRange bind(const Tensor& tensor) {
 }
 
 std::array<std::uint32_t, 3> fold_groups(std::uint64_t count, const vk::Capabilities& caps) {
-    const std::uint64_t width = std::min<std::uint64_t>(count, caps.max_group_count[0]);
-    const std::uint64_t height = width == 0 ? 0 : (count + width - 1) / width;
+    if (count <= caps.max_group_count[0]) {
+        return {static_cast<std::uint32_t>(count), 1, 1};
+    }
+    const std::uint64_t width = caps.max_group_count[0];
+    const std::uint64_t height = (count + width - 1) / width;
     if (height > caps.max_group_count[1]) {
         throw UnsupportedError("dispatch",
                                fmt::format("{} workgroups do not fit this device's grid", count));

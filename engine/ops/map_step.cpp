@@ -119,12 +119,13 @@ Layout choose_layout(const MapCall& call, MapPush& push) {
 
 // Invocations that the output asks for: its words, or its elements where they are scattered.
 std::uint64_t unit_count(const TensorImpl& output, const MapPush& push, const Layout& layout) {
-    const auto per_word = static_cast<std::uint64_t>(4 / itemsize(output.dtype));
-    if (layout.kind == vk::Layout::kScattered || per_word == 1) {
+    const unsigned word_shift = 2 - dispatch::item_shift(output.dtype);
+    if (layout.kind == vk::Layout::kScattered || word_shift == 0) {
         return push.count;
     }
-    const std::uint64_t lead = push.offsets[0] % per_word;
-    return (lead + push.count + per_word - 1) / per_word;
+    const std::uint64_t per_word = std::uint64_t{1} << word_shift;
+    const std::uint64_t lead = push.offsets[0] & (per_word - 1);
+    return (lead + push.count + per_word - 1) >> word_shift;
 }
 
 // Whether the bytes from first to last element of two tensors of one storage overlap.
@@ -167,7 +168,8 @@ void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::P
     }
     step.set_push(push);
     const std::uint64_t per_group = std::uint64_t{kLocalSize} * words;
-    step.groups = dispatch::fold_groups((units + per_group - 1) / per_group, caps);
+    const std::uint64_t groups = (units + per_group - 1) >> std::countr_zero(per_group);
+    step.groups = dispatch::fold_groups(groups, caps);
     step.work = static_cast<std::uint64_t>(output.numel) * call.operands.size();
 }
 

@@ -12,9 +12,9 @@
 namespace pumice::ops {
 
 std::uint32_t scalar_bits(std::string_view op, const Scalar& value, DType dtype) {
-    const double real = value.to_double();
-    const std::int64_t integer = value.to_int();
     const bool is_real = value.is_floating_point();
+    const double real = value.to_double();
+    const std::int64_t integer = is_real ? 0 : value.to_int();
     std::uint32_t bits = 0;
     try {
         convert_host(is_real ? reinterpret_cast<const std::byte*>(&real)
@@ -24,7 +24,10 @@ std::uint32_t scalar_bits(std::string_view op, const Scalar& value, DType dtype)
                      host_dtype(dtype),
                      1);
     } catch (const DTypeError&) {
-        throw DTypeError(op, fmt::format("{} cannot hold the value {}", to_string(dtype), real));
+        throw DTypeError(
+            op,
+            is_real ? fmt::format("{} cannot hold the value {}", to_string(dtype), real)
+                    : fmt::format("{} cannot hold the value {}", to_string(dtype), integer));
     }
     return bits;
 }
@@ -39,3 +42,15 @@ std::uint32_t missing_bits(DType dtype) noexcept {
 }
 
 }  // namespace pumice::ops
+
+namespace pumice {
+
+std::int64_t Scalar::truncate(double value) {
+    constexpr double kAbove = 0x1p63;
+    if (!(value >= -kAbove && value < kAbove)) {
+        throw DTypeError("Scalar", fmt::format("int64 cannot hold the value {}", value));
+    }
+    return static_cast<std::int64_t>(value);
+}
+
+}  // namespace pumice

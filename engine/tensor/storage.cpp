@@ -18,7 +18,7 @@ IntrusivePtr<Storage> make_storage(std::uint64_t size_bytes, memory::StorageClas
     constexpr std::uint64_t kWordBytes = 4;
     const memory::Allocation allocation =
         memory::allocator().allocate(std::max(size_bytes, kWordBytes), storage_class);
-    return IntrusivePtr(new Storage(allocation, size_bytes));
+    return IntrusivePtr<Storage>::make(allocation, size_bytes);
 }
 
 }  // namespace pumice

@@ -68,12 +68,12 @@ std::string describe(const Tensor& tensor) {
 }
 
 Tensor make_symbolic(const Dims& sizes, DType dtype) {
-    IntrusivePtr impl(new TensorImpl);
+    auto impl = IntrusivePtr<TensorImpl>::make();
     impl->sizes = sizes;
     impl->strides = contiguous_strides(sizes);
     impl->numel = numel(sizes);
     impl->dtype = dtype;
-    impl->version = IntrusivePtr(new VersionCounter);
+    impl->version = IntrusivePtr<VersionCounter>::make();
     return Tensor(IntrusivePtr<RefCounted>(impl.get()));
 }
 

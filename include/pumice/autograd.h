@@ -7,19 +7,28 @@
 
 namespace pumice {
 
+/// The walk back over recorded operators.
 namespace autograd {
 
-/// Accumulates the gradients of `sum_i tensors[i] . grad_tensors[i]` into the leaves' `grad`.
-/// An empty `grad_tensors` stands for ones and needs one-element tensors.
-/// @throws GradModeError: E12 (no history), E16 (inference mode), E9 (a saved tensor was modified);
-///         ShapeError for a gradient of another shape
+/// Adds the gradients of the sum over i of tensors[i] times grad_tensors[i] to `grad` of the
+/// leaves. Source: torch.autograd.backward. grad_tensors: one for each tensor, of its shape,
+/// converted to its dtype; an undefined one, or an empty list, stands for ones and needs
+/// one-element tensors. retain_graph keeps what operators saved, for a second walk. create_graph
+/// records the walk, so that gradients can be differentiated, and implies retain_graph.
+/// @throws GradModeError for a tensor without history (E12), in inference mode (E16), if a saved
+///         tensor was modified (E9) or freed by an earlier walk; ShapeError for a gradient of
+///         another shape; ArgumentError for another count, or an undefined tensor
 void backward(const std::vector<Tensor>& tensors,
               const std::vector<Tensor>& grad_tensors = {},
               bool retain_graph = false,
               bool create_graph = false);
 
-/// Returns the gradients of `outputs` with respect to `inputs`; no `grad` is touched.
-/// @throws as backward; GradModeError for an input that is not reached, unless `allow_unused`
+/// Returns the gradients of `outputs` with respect to `inputs`, one for each input in its shape and
+/// dtype; no leaf's `grad` is touched. The rest as backward. With allow_unused, an input that is
+/// not reached gets an undefined gradient. Source: torch.autograd.grad.
+/// @throws GradModeError as backward, and for an input that does not require grad or, unless
+///         `allow_unused`, is not reached (after the walk); ShapeError as backward; ArgumentError
+///         as backward, and for no inputs
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs,
                          const std::vector<Tensor>& inputs,
                          const std::vector<Tensor>& grad_outputs = {},
@@ -29,16 +38,18 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs,
 
 }  // namespace autograd
 
+/// For tests and measurements.
 namespace debug {
 
-/// Objects that the grad-mode layer made since the process started.
+/// Objects that the grad-mode layer made since the process started; inference tensors need none.
 struct Counters {
-    std::uint64_t version_counters = 0;
-    std::uint64_t view_records = 0;
-    std::uint64_t autograd_metas = 0;
-    std::uint64_t nodes = 0;
+    std::uint64_t version_counters = 0;  ///< of normal tensors that are no views
+    std::uint64_t view_records = 0;      ///< of views of normal tensors
+    std::uint64_t autograd_metas = 0;    ///< gradients and histories of tensors
+    std::uint64_t nodes = 0;             ///< recorded operators, accumulators of leaves included
 };
 
+/// Reads the counters. Takes no lock.
 Counters counters() noexcept;
 
 }  // namespace debug

@@ -5,30 +5,38 @@
 #include <string>
 #include <vector>
 
+/// Tables and time columns.
 namespace pumice::data {
 
 /// A CSV file with a header line, as text. Quoted fields, CRLF and a byte-order mark are understood
-/// (RFC 4180).
+/// (RFC 4180); the separator is a comma, blank lines are passed over and not counted as rows.
 class CsvTable {
 public:
+    /// Reads the whole file.
     /// @throws FileError for a file that cannot be read, has no header, an unclosed quote, or a row
     ///         of another length than the header (row named, the header is row 1)
     explicit CsvTable(std::string path);
 
+    /// As given.
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
+    /// The header's fields, without spaces around them.
     [[nodiscard]] const std::vector<std::string>& column_names() const noexcept { return names_; }
 
+    /// Rows below the header.
     [[nodiscard]] std::int64_t row_count() const noexcept {
         return static_cast<std::int64_t>(rows_.size());
     }
 
+    /// Whether the header has this name (case counts).
     [[nodiscard]] bool has_column(const std::string& name) const noexcept;
 
+    /// A column's fields, without spaces around them; of two columns of one name, the first.
     /// @throws FileError for an unknown column, listing those there are
     [[nodiscard]] std::vector<std::string> text_column(const std::string& name) const;
-    /// Numbers; an empty field, NA, NaN or null is NaN (missing).
-    /// @throws FileError naming row and column of a field that is no number
+    /// Numbers; an empty field, NA, N/A, NaN or null, in any case, is NaN (missing).
+    /// @throws FileError for an unknown column; naming row and column of a field that is no finite
+    ///         number
     [[nodiscard]] std::vector<double> number_column(const std::string& name) const;
 
 private:
@@ -40,14 +48,14 @@ private:
 };
 
 /// Continues a time column: by calendar months or years where the dates step so, by days or
-/// seconds else, by number for numeric columns.
+/// seconds else, by the mean step for numeric columns (which need not step evenly).
 class TimeAxis {
 public:
     /// Dates as YYYY-MM, YYYY-MM-DD or YYYY-MM-DD[T ]hh:mm[:ss]; or numbers; at least two.
     /// @throws FileError naming the row that cannot be read or breaks the step
     TimeAxis(const std::string& path, std::vector<std::string> labels);
 
-    /// Labels of the `count` steps after the last, in the column's own format.
+    /// Labels of the `count` steps after the last, in the format of the last row.
     [[nodiscard]] std::vector<std::string> next(std::int64_t count) const;
     /// Steps a year or a week that the sampling suggests: 12 for months, 4 for quarters, 7 for
     /// days, 24 for hours, else 1.

@@ -11,7 +11,7 @@ namespace pumice {
 /// One Vulkan device as the driver describes it.
 struct DeviceInfo {
     std::uint32_t index = 0;  ///< position among all devices, as `PUMICE_DEVICE` counts
-    std::string name;
+    std::string name;         ///< as the driver calls it
     std::string driver;       ///< driver name and version text
     std::string uuid;         ///< 32 hexadecimal digits
     std::string type;         ///< discrete, integrated, virtual, cpu or other
@@ -26,11 +26,12 @@ struct DeviceInfo {
 
 /// All devices of all drivers, usable or not. `PUMICE_DEVICE` (index, part of the name, or UUID)
 /// chooses; without it a discrete GPU comes before an integrated, a virtual and a software one.
-/// @throws DeviceError without a Vulkan loader, without a device, or when `PUMICE_DEVICE` names none
+/// @throws DeviceError without a Vulkan loader, without a device, when `PUMICE_DEVICE` names none,
+///         or when none of those it allows is usable (the text says what each lacks)
 std::vector<DeviceInfo> list_devices();
 
-/// Blocks until everything that was recorded so far has run.
-/// @throws DeviceError if the device is lost
+/// Blocks until everything that any thread recorded so far has run; returns at once where there is
+/// no device yet. @throws DeviceError if the device is lost
 void synchronize();
 
 }  // namespace pumice

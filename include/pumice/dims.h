@@ -15,14 +15,15 @@ inline constexpr std::int64_t kMaxDims = 8;
 /// Up to eight integers stored in place: shapes, strides, lists of dimensions.
 class Dims {
 public:
+    /// No values: the shape of a zero-dimensional tensor.
     constexpr Dims() noexcept = default;
 
-    /// @throws ShapeError for more than eight values
+    /// The values in order. @throws ShapeError for more than eight
     // NOLINTNEXTLINE(google-explicit-constructor): `{2, 3}` is meant to convert
     constexpr Dims(std::initializer_list<std::int64_t> values)
         : Dims(std::span(values.begin(), values.size())) {}
 
-    /// @throws ShapeError for more than eight values
+    /// The values in order. @throws ShapeError for more than eight
     // NOLINTNEXTLINE(google-explicit-constructor): spans and vectors are meant to convert
     constexpr Dims(std::span<const std::int64_t> values) {
         if (values.size() > kMaxDims) {
@@ -33,7 +34,7 @@ public:
         }
     }
 
-    /// `count` times `value`.
+    /// `count` times `value`. @throws ShapeError for more than eight
     static constexpr Dims filled(std::int64_t count, std::int64_t value) {
         Dims dims;
         for (std::int64_t i = 0; i < count; ++i) {
@@ -42,32 +43,42 @@ public:
         return dims;
     }
 
+    /// How many values there are.
     [[nodiscard]] constexpr std::int64_t count() const noexcept {
         return static_cast<std::int64_t>(count_);
     }
 
+    /// count(), as containers have it.
     [[nodiscard]] constexpr std::size_t size() const noexcept { return count_; }
 
+    /// Whether there are no values.
     [[nodiscard]] constexpr bool empty() const noexcept { return count_ == 0; }
 
+    /// Value i in [0, count()), which is not checked.
     constexpr std::int64_t operator[](std::int64_t i) const noexcept {
         return values_[static_cast<std::size_t>(i)];
     }
 
+    /// Value i in [0, count()), which is not checked.
     constexpr std::int64_t& operator[](std::int64_t i) noexcept {
         return values_[static_cast<std::size_t>(i)];
     }
 
+    /// The last value; there must be one.
     [[nodiscard]] constexpr std::int64_t back() const noexcept { return values_[count_ - 1U]; }
 
+    /// The first value.
     [[nodiscard]] constexpr const std::int64_t* begin() const noexcept { return values_.data(); }
 
+    /// Past the last value.
     [[nodiscard]] constexpr const std::int64_t* end() const noexcept {
         return values_.data() + count_;
     }
 
+    /// The values, contiguous.
     [[nodiscard]] constexpr const std::int64_t* data() const noexcept { return values_.data(); }
 
+    /// Appends a value. @throws ShapeError if there are eight
     constexpr void push_back(std::int64_t value) {
         if (count_ == kMaxDims) {
             throw_too_many(kMaxDims + 1);
@@ -75,8 +86,10 @@ public:
         values_[count_++] = value;
     }
 
+    /// Drops the last value; there must be one.
     constexpr void pop_back() noexcept { --count_; }
 
+    /// Puts a value before position `at` in [0, count()]. @throws ShapeError if there are eight
     constexpr void insert(std::int64_t at, std::int64_t value) {
         push_back(value);
         for (std::int64_t i = count() - 1; i > at; --i) {
@@ -85,6 +98,7 @@ public:
         (*this)[at] = value;
     }
 
+    /// Drops the value at position `at` in [0, count()).
     constexpr void erase(std::int64_t at) noexcept {
         for (std::int64_t i = at; i + 1 < count(); ++i) {
             (*this)[i] = (*this)[i + 1];
@@ -92,6 +106,7 @@ public:
         --count_;
     }
 
+    /// Equal counts and values.
     friend constexpr bool operator==(const Dims& a, const Dims& b) noexcept {
         if (a.count_ != b.count_) {
             return false;

@@ -9,15 +9,17 @@ namespace pumice {
 /// Element types on the device. The values are part of the shader interface
 /// (shaders/include/dtype.glsl). The index dtype is kInt32; see docs/decisions.md.
 enum class DType : std::uint8_t {
-    kFloat32 = 0,
-    kFloat16 = 1,
-    kBFloat16 = 2,
-    kInt32 = 3,
-    kInt8 = 4,
-    kUInt8 = 5,
-    kBool = 6,
+    kFloat32 = 0,   ///< IEEE 754, 4 bytes
+    kFloat16 = 1,   ///< IEEE 754, 2 bytes, up to 65504
+    kBFloat16 = 2,  ///< float32's upper 2 bytes
+    kInt32 = 3,     ///< also what PyTorch has int64 for
+    kInt8 = 4,      ///< -128 to 127
+    kUInt8 = 5,     ///< 0 to 255
+    kBool = 6,      ///< a byte, 0 or 1
 };
 
+/// DType's values by their short names.
+/// @{
 inline constexpr DType kFloat32 = DType::kFloat32;
 inline constexpr DType kFloat16 = DType::kFloat16;
 inline constexpr DType kBFloat16 = DType::kBFloat16;
@@ -25,6 +27,8 @@ inline constexpr DType kInt32 = DType::kInt32;
 inline constexpr DType kInt8 = DType::kInt8;
 inline constexpr DType kUInt8 = DType::kUInt8;
 inline constexpr DType kBool = DType::kBool;
+
+/// @}
 
 /// Bytes of one element: 4, 2 or 1.
 constexpr std::int64_t itemsize(DType dtype) noexcept {
@@ -37,6 +41,7 @@ constexpr std::int64_t itemsize(DType dtype) noexcept {
     }
 }
 
+/// True for float32, float16 and bfloat16.
 constexpr bool is_floating_point(DType dtype) noexcept {
     return dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16;
 }

@@ -15,10 +15,12 @@ namespace pumice {
 /// A call that throws leaves tensors, tape and memory as they were before it.
 class Error : public std::exception {
 public:
+    /// For the engine; `where` and `message` as above.
     Error(std::string_view where,
           std::string_view message,
           std::source_location location = std::source_location::current());
 
+    /// "[where] message"; lives as long as the exception.
     [[nodiscard]] const char* what() const noexcept override;
     /// Same text as `what()`: Pumice errors carry no backtrace. (LibTorch's name.)
     [[nodiscard]] const char* what_without_backtrace() const noexcept;
@@ -72,14 +74,18 @@ public:
 /// Device memory ran out. Sizes are in bytes.
 class OutOfMemoryError : public Error {
 public:
+    /// For the engine.
     OutOfMemoryError(std::string_view where,
                      std::uint64_t asked_bytes,
                      std::uint64_t free_bytes,
                      std::uint64_t largest_hole_bytes,
                      std::source_location location = std::source_location::current());
 
+    /// What was asked for.
     [[nodiscard]] std::uint64_t asked_bytes() const noexcept;
+    /// What is free in all, in the driver's heap and in cached blocks.
     [[nodiscard]] std::uint64_t free_bytes() const noexcept;
+    /// The largest piece of it that one tensor could have.
     [[nodiscard]] std::uint64_t largest_hole_bytes() const noexcept;
 
 private:

@@ -18,7 +18,9 @@ public:
     FutureSource(FutureSource&&) = delete;
     FutureSource& operator=(FutureSource&&) = delete;
     virtual ~FutureSource() = default;
+    /// As Future::is_ready.
     [[nodiscard]] virtual bool is_ready() const = 0;
+    /// As Future::get.
     virtual T get() = 0;
 };
 
@@ -28,16 +30,21 @@ public:
 template <class T>
 class Future {
 public:
+    /// Not valid.
     Future() = default;
 
+    /// For the engine.
     explicit Future(std::unique_ptr<detail::FutureSource<T>> source) : source_(std::move(source)) {}
 
+    /// Whether there is a value to get: false for an empty future and after `get`.
     [[nodiscard]] bool is_valid() const noexcept { return source_ != nullptr; }
 
-    /// True once `get` would not block. @throws DeviceError if the device is lost
+    /// True once `get` would not block; the future must be valid. @throws DeviceError if the device
+    /// is lost
     [[nodiscard]] bool is_ready() const { return source_->is_ready(); }
 
-    /// Blocks until the value is there and takes it. @throws DeviceError if the device is lost
+    /// Blocks until the value is there and takes it; the future must be valid and is not after it.
+    /// @throws DeviceError if the device is lost
     T get() {
         const auto source = std::move(source_);
         return source->get();

@@ -12,10 +12,11 @@ namespace pumice {
 /// The whole state of the grad-mode layer on one thread. `inference` implies that both others are
 /// off. Source: the project's grad-mode rules, G1 and G2.
 struct AutogradState {
-    bool grad = true;
-    bool inference = false;
-    bool fw_grad = true;
+    bool grad = true;        ///< operators are recorded where an operand requires grad
+    bool inference = false;  ///< operators make inference tensors
+    bool fw_grad = true;     ///< kept as in LibTorch; there is no forward differentiation yet
 
+    /// Equal in all three.
     friend bool operator==(const AutogradState&, const AutogradState&) = default;
 };
 
@@ -25,8 +26,11 @@ enum class GradModeKind : std::uint8_t { kGrad, kNoGrad, kInference };
 /// This thread's state. Takes no lock, never allocates.
 AutogradState autograd_state() noexcept;
 
+/// This thread's mode; inference goes before the other two.
 GradModeKind current_grad_mode() noexcept;
+/// Whether this thread records operators.
 bool is_grad_enabled() noexcept;
+/// Whether this thread is in inference mode.
 bool is_inference_mode_enabled() noexcept;
 
 /// Sets grad mode until changed or until the innermost guard or lambda form restores it.
@@ -35,11 +39,14 @@ void set_grad_enabled(bool enabled);
 
 /// LibTorch's spelling of the query and the setter.
 struct GradMode {
+    /// As pumice::is_grad_enabled.
     static bool is_enabled() noexcept { return is_grad_enabled(); }
 
+    /// As set_grad_enabled. @throws GradModeError (E1)
     static void set_enabled(bool enabled) { set_grad_enabled(enabled); }
 };
 
+/// What the public templates are made of; not for direct use.
 namespace detail {
 
 /// Keeps the state found at construction and writes it back verbatim. A guard that is destroyed
@@ -75,6 +82,7 @@ public:
 /// Turns recording off for its lifetime: outputs are normal tensors without history.
 class NoGradGuard : private detail::StateGuard {
 public:
+    /// Allowed in every mode.
     [[nodiscard]] NoGradGuard() { set_grad_enabled(false); }
 };
 
@@ -82,19 +90,23 @@ public:
 /// In it, outputs are inference tensors: no history, no version, transient memory.
 class InferenceMode : private detail::StateGuard {
 public:
+    /// true: inference on, recording off. false: inference off, recording on.
     [[nodiscard]] explicit InferenceMode(bool enabled = true) noexcept;
 
+    /// As is_inference_mode_enabled.
     static bool is_enabled() noexcept { return is_inference_mode_enabled(); }
 };
 
 /// For lazily made long-lived buffers: inference off, grad off, storage persistent (G64).
 class PersistentAllocGuard : private detail::StateGuard {
 public:
+    /// Allowed in every mode; tensors made under it are normal and not tracked.
     [[nodiscard]] PersistentAllocGuard() noexcept;
 };
 
 /// Called once for a guard destroyed out of order or on another flow; default: a line on stderr.
 using GradModeErrorHandler = void (*)(const char* message) noexcept;
+/// Installs a handler for all threads and returns the one before; null stands for the default.
 GradModeErrorHandler set_grad_mode_error_handler(GradModeErrorHandler handler) noexcept;
 
 /// Runs `fn` once without recording and forwards its result.
@@ -125,6 +137,7 @@ decltype(auto) inference_mode(bool enabled, F&& fn) {
     return std::invoke(std::forward<F>(fn));
 }
 
+/// Runs `fn` once in inference mode and forwards its result.
 template <class F>
 
 requires(!std::is_same_v<std::remove_cvref_t<F>, bool>) decltype(auto) inference_mode(F&& fn) {

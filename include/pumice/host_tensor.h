@@ -14,15 +14,15 @@ namespace pumice {
 /// Element types that host memory and files can hold. float64 and int64 have no counterpart on the
 /// device: float64 is rounded to float32, int64 is range-checked to int32.
 enum class HostDType : std::uint8_t {
-    kF32,
-    kF16,
-    kBF16,
-    kI32,
-    kI8,
-    kU8,
-    kBoolean,
-    kF64,
-    kI64,
+    kF32,      ///< float32
+    kF16,      ///< float16
+    kBF16,     ///< bfloat16
+    kI32,      ///< int32
+    kI8,       ///< int8
+    kU8,       ///< uint8
+    kBoolean,  ///< a byte, true if not 0
+    kF64,      ///< float64, on the host only
+    kI64,      ///< int64, on the host only
 };
 
 /// Bytes of one element on the host.
@@ -43,7 +43,7 @@ constexpr HostDType host_dtype(DType dtype) noexcept {
     return static_cast<HostDType>(dtype);
 }
 
-/// The device dtype that a host dtype becomes.
+/// The device dtype that a host dtype becomes: float64 float32, int64 int32, the others themselves.
 constexpr DType device_dtype(HostDType dtype) noexcept {
     if (dtype == HostDType::kF64) {
         return kFloat32;
@@ -52,7 +52,7 @@ constexpr DType device_dtype(HostDType dtype) noexcept {
 }
 
 /// The host dtype of a C++ type: float, double, std::int32_t, std::int64_t, std::int8_t,
-/// std::uint8_t or bool.
+/// std::uint8_t or bool. Other types do not compile.
 template <class T>
 constexpr HostDType host_dtype_of() noexcept {
     if constexpr (std::is_same_v<T, float>) {
@@ -87,11 +87,12 @@ void convert_host(const std::byte* source,
 
 /// Contiguous values on the host.
 struct HostTensor {
-    Dims sizes;
-    DType dtype = kFloat32;
-    std::vector<std::byte> bytes;
+    Dims sizes;                    ///< shape
+    DType dtype = kFloat32;        ///< of the values
+    std::vector<std::byte> bytes;  ///< numel(sizes) * itemsize(dtype), row-major
 
-    /// All values in row-major order, converted to T.
+    /// All values in row-major order, converted to T by convert_host.
+    /// @throws DTypeError for a value that T cannot hold
     template <class T>
     std::vector<T> values() const {
         // vector<bool> has no contiguous storage; bools come as bytes.

@@ -18,8 +18,13 @@ public:
     RefCounted& operator=(RefCounted&&) = delete;
     virtual ~RefCounted() = default;
 
+    /// Adds an owner.
     void retain() const noexcept { owners_.fetch_add(1, std::memory_order_relaxed); }
 
+    /// The first owner of a new object: nobody else can see it yet, so a plain store will do.
+    void own_first() const noexcept { owners_.store(1, std::memory_order_relaxed); }
+
+    /// Takes an owner away; the last one destroys the object.
     void release() const noexcept {
         // A sole owner needs no atomic read-modify-write: nobody else can retain meanwhile.
         if (owners_.load(std::memory_order_acquire) == 1 ||
@@ -28,6 +33,7 @@ public:
         }
     }
 
+    /// Owners now; other threads may change it at once.
     std::uint32_t use_count() const noexcept { return owners_.load(std::memory_order_acquire); }
 
 private:
@@ -41,34 +47,56 @@ private:
 template <class T>
 class IntrusivePtr {
 public:
+    /// Owns nothing.
     constexpr IntrusivePtr() noexcept = default;
 
+    /// One more owner of the object, which may be null.
     explicit IntrusivePtr(T* object) noexcept : object_(object) { retain(); }
 
+    /// One more owner of the other's object.
     IntrusivePtr(const IntrusivePtr& other) noexcept : object_(other.object_) { retain(); }
 
+    /// Takes the other's part; it owns nothing then.
     IntrusivePtr(IntrusivePtr&& other) noexcept : object_(std::exchange(other.object_, nullptr)) {}
 
+    /// One more owner, as the object's base.
     template <std::derived_from<T> U>
     // NOLINTNEXTLINE(google-explicit-constructor): as pointers convert
     IntrusivePtr(const IntrusivePtr<U>& other) noexcept : object_(other.get()) {
         retain();
     }
 
+    /// Takes the other's part, as the object's base.
+    template <std::derived_from<T> U>
+    // NOLINTNEXTLINE(google-explicit-constructor): as pointers convert
+    IntrusivePtr(IntrusivePtr<U>&& other) noexcept : object_(other.give_up()) {}
+
+    /// Gives up its part and becomes one more owner of the other's object.
     IntrusivePtr& operator=(const IntrusivePtr& other) noexcept {
         IntrusivePtr(other).swap(*this);
         return *this;
     }
 
+    /// Gives up its part and takes the other's.
     IntrusivePtr& operator=(IntrusivePtr&& other) noexcept {
         IntrusivePtr(std::move(other)).swap(*this);
         return *this;
     }
 
+    /// Gives up its part.
     ~IntrusivePtr() {
         if (object_ != nullptr) {
             object_->release();
         }
+    }
+
+    /// A new object and its first owner.
+    template <class... Args>
+    static IntrusivePtr make(Args&&... args) {
+        IntrusivePtr pointer;
+        pointer.object_ = new T(std::forward<Args>(args)...);
+        pointer.object_->own_first();
+        return pointer;
     }
 
     /// Takes over a count that the caller holds.
@@ -78,18 +106,28 @@ public:
         return pointer;
     }
 
+    /// Hands its count to the caller, and is null.
+    [[nodiscard]] T* give_up() noexcept { return std::exchange(object_, nullptr); }
+
+    /// The object, or null.
     [[nodiscard]] T* get() const noexcept { return object_; }
 
+    /// The object; there must be one.
     T& operator*() const noexcept { return *object_; }
 
+    /// The object; there must be one.
     T* operator->() const noexcept { return object_; }
 
+    /// Whether it owns an object.
     explicit operator bool() const noexcept { return object_ != nullptr; }
 
+    /// Gives up its part.
     void reset() noexcept { IntrusivePtr().swap(*this); }
 
+    /// Exchanges the objects.
     void swap(IntrusivePtr& other) noexcept { std::swap(object_, other.object_); }
 
+    /// The same object, or both null.
     friend bool operator==(const IntrusivePtr& a, const IntrusivePtr& b) noexcept {
         return a.object_ == b.object_;
     }

@@ -12,15 +12,16 @@
 #include <utility>
 #include <vector>
 
+/// Files of tensors.
 namespace pumice::io {
 
 /// One tensor of a safetensors file.
 struct SafetensorsEntry {
-    std::string name;
-    HostDType dtype = HostDType::kF32;
-    Dims sizes;
-    std::uint64_t begin_bytes = 0;  ///< from the start of the data section
-    std::uint64_t end_bytes = 0;
+    std::string name;                   ///< key in the header
+    HostDType dtype = HostDType::kF32;  ///< as stored, float64 and int64 included
+    Dims sizes;                         ///< at most eight extents, 2^31 - 1 elements
+    std::uint64_t begin_bytes = 0;      ///< from the start of the data section
+    std::uint64_t end_bytes = 0;        ///< one past its last byte, counted likewise
 };
 
 /// A memory-mapped safetensors file: the header is checked whole when it is opened, values are read
@@ -31,10 +32,13 @@ public:
     ///         reaches over the file, offsets that overlap, leave holes or lie outside, an unknown
     ///         dtype, a byte count that does not fit dtype and shape, a duplicate name
     explicit SafetensorsFile(const std::string& path);
+    /// Ends the mapping; loaded tensors have their own memory.
     ~SafetensorsFile();
     SafetensorsFile(const SafetensorsFile&) = delete;
     SafetensorsFile& operator=(const SafetensorsFile&) = delete;
+    /// Takes over the mapping; the other may only be destroyed or assigned to.
     SafetensorsFile(SafetensorsFile&& other) noexcept;
+    /// Takes over the mapping likewise.
     SafetensorsFile& operator=(SafetensorsFile&& other) noexcept;
 
     /// In order of their place in the file.
@@ -44,9 +48,9 @@ public:
 
     /// Copies one tensor to the device. float64 becomes float32, int64 int32.
     /// @throws ArgumentError for an unknown name; DTypeError naming the element that int32 cannot
-    ///         hold
+    ///         hold; OutOfMemoryError
     [[nodiscard]] Tensor load(const std::string& name) const;
-    /// All tensors.
+    /// All tensors by name, in order of their place. @throws DTypeError, OutOfMemoryError as load
     [[nodiscard]] nn::StateDict load_all() const;
 
 private:
@@ -54,20 +58,22 @@ private:
     std::unique_ptr<Mapping> mapping_;
 };
 
-/// All tensors of a safetensors file. @throws as SafetensorsFile
+/// All tensors of a safetensors file. @throws FileError, DTypeError as SafetensorsFile, load_all
 nn::StateDict load_safetensors(const std::string& path);
 
-/// Writes the tensors in order; the file appears whole or not at all.
-/// @throws FileError if it cannot be written; ArgumentError for an empty or duplicate name
+/// Writes the tensors in order, row-major, with metadata as the header's `__metadata__`; the file
+/// appears whole or not at all. Waits for the device, and holds all bytes in host memory.
+/// @throws FileError if it cannot be written; ArgumentError for a name that is empty, used twice or
+///         "__metadata__", or an undefined tensor
 void save_safetensors(const std::string& path,
                       const nn::StateDict& tensors,
                       const std::map<std::string, std::string>& metadata = {});
 
 /// Writes bytes to a file that appears whole or not at all (a sibling is written and renamed).
-/// @throws FileError
+/// @throws FileError if that fails
 void write_file(const std::string& path, const std::string& bytes);
 
-/// The whole file. @throws FileError
+/// The whole file as bytes. @throws FileError if it cannot be read or is a directory
 std::string read_file(const std::string& path);
 
 }  // namespace pumice::io

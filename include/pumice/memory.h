@@ -12,15 +12,15 @@ namespace pumice {
 struct MemoryStats {
     std::uint64_t live_bytes = 0;  ///< held by live tensors, both policies
     std::uint64_t peak_bytes = 0;  ///< highest `live_bytes` since `reset_peak_memory_stats`
-    std::uint64_t transient_live_bytes = 0;  ///< held by transient (inference) tensors
-    std::uint64_t transient_peak_bytes = 0;  ///< highest of it since `reset_peak_memory_stats`
-    std::uint64_t reserved_bytes = 0;        ///< taken from the driver, staging included
-    std::uint64_t lower_bound_bytes = 0;     ///< of the newest finished `MemoryTrace`, else 0
-    std::uint64_t driver_allocation_count = 0;
-    std::uint64_t allocation_count = 0;  ///< tensors' storages placed
-    std::uint64_t dispatch_count = 0;
-    std::uint64_t barrier_count = 0;
-    std::uint64_t submit_count = 0;
+    std::uint64_t transient_live_bytes = 0;     ///< held by transient (inference) tensors
+    std::uint64_t transient_peak_bytes = 0;     ///< highest of it since `reset_peak_memory_stats`
+    std::uint64_t reserved_bytes = 0;           ///< taken from the driver, staging included
+    std::uint64_t lower_bound_bytes = 0;        ///< of the newest finished `MemoryTrace`, else 0
+    std::uint64_t driver_allocation_count = 0;  ///< blocks taken from the driver
+    std::uint64_t allocation_count = 0;         ///< tensors' storages placed
+    std::uint64_t dispatch_count = 0;           ///< kernels recorded
+    std::uint64_t barrier_count = 0;            ///< pipeline barriers recorded
+    std::uint64_t submit_count = 0;             ///< batches handed to the driver's queue
 
     /// `transient_peak_bytes / lower_bound_bytes`, or 0 without a traced bound.
     [[nodiscard]] double ratio() const noexcept;
@@ -44,20 +44,23 @@ class MemoryTrace {
 public:
     /// @throws ArgumentError if another trace is open
     MemoryTrace();
+    /// Finishes the trace.
     ~MemoryTrace();
     MemoryTrace(const MemoryTrace&) = delete;
     MemoryTrace& operator=(const MemoryTrace&) = delete;
     MemoryTrace(MemoryTrace&&) = delete;
     MemoryTrace& operator=(MemoryTrace&&) = delete;
 
-    /// Ends recording; later calls do nothing.
+    /// Ends recording and makes the bound that of memory_stats(); later calls do nothing.
     void finish();
-    /// Lower bound in bytes of what was recorded so far.
+    /// Lower bound in bytes of what was recorded so far; 0 if events were lost because host memory
+    /// ran out.
     [[nodiscard]] std::uint64_t lower_bound_bytes() const;
-    /// Highest sum of the live bytes of storages allocated in the trace.
+    /// Highest sum of the live bytes of storages allocated in the trace; 0 as above.
     [[nodiscard]] std::uint64_t peak_bytes() const;
     /// Writes the events as JSON lines; `lower_bound TRACE` recomputes the bound from them.
-    /// @throws FileError if the file cannot be written
+    /// The file appears whole or not at all.
+    /// @throws FileError if the file cannot be written, or events were lost
     void dump(const std::string& path) const;
 
 private:

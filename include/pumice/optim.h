@@ -9,14 +9,16 @@
 #include <utility>
 #include <vector>
 
+/// Optimizers and learning-rate schedules, written with the public operators.
 namespace pumice::optim {
 
-/// Base of the optimizers. Steps run under no_grad and bump each parameter's version; state lives
-/// in persistent memory whatever the mode of the first step (G64, G78).
+/// Base of the optimizers. Steps run under no_grad and bump each parameter's version; state has
+/// each parameter's shape and dtype and lives in persistent memory whatever the mode of the first
+/// step (G64, G78).
 class Optimizer {
 public:
-    /// @throws ArgumentError without parameters or for one that is no leaf requiring grad;
-    ///         GradModeError (E18) for an inference tensor
+    /// @throws ArgumentError without parameters, for an undefined one or one that is no leaf
+    ///         requiring grad, or as set_lr; GradModeError (E18) for an inference tensor
     Optimizer(std::vector<Tensor> parameters, double lr);
     Optimizer(const Optimizer&) = delete;
     Optimizer& operator=(const Optimizer&) = delete;
@@ -26,18 +28,24 @@ public:
 
     /// Updates every parameter that has a gradient.
     void step();
+    /// Drops the parameters' gradients or, with false, writes zeros into them.
     void zero_grad(bool set_to_none = true);
 
+    /// The learning rate of the next step.
     [[nodiscard]] double lr() const noexcept { return lr_; }
 
-    /// @throws ArgumentError unless finite and not negative
+    /// Sets the learning rate. @throws ArgumentError unless finite and not negative
     void set_lr(double lr);
 
+    /// The parameters, in the order given.
     [[nodiscard]] const std::vector<Tensor>& parameters() const noexcept { return parameters_; }
 
-    /// State tensors by name "<parameter index>.<state name>", and "step" (int32, one element).
+    /// State tensors by name "0.exp_avg" (index of the parameter, name of the state), which share
+    /// memory with the optimizer, and "step" (int32, one element). Before the first step, "step"
+    /// alone.
     [[nodiscard]] std::vector<std::pair<std::string, Tensor>> state_dict() const;
-    /// @throws ArgumentError for an unknown or missing name, ShapeError
+    /// Copies values, converted to each state's dtype; from a dict of "step" alone, only the count.
+    /// @throws ArgumentError for an unknown or missing name, ShapeError for another shape
     void load_state_dict(const std::vector<std::pair<std::string, Tensor>>& state);
 
 protected:
@@ -58,18 +66,22 @@ private:
     std::int64_t step_count_ = 0;
 };
 
+/// Options of SGD.
 struct SGDOptions {
-    double lr = 1e-3;
-    double momentum = 0.0;
-    double dampening = 0.0;
-    double weight_decay = 0.0;
-    bool nesterov = false;
+    double lr = 1e-3;           ///< learning rate, finite and not negative
+    double momentum = 0.0;      ///< factor on the buffer, not negative; 0 keeps no buffer
+    double dampening = 0.0;     ///< the buffer takes 1 - dampening of each gradient after the first
+    double weight_decay = 0.0;  ///< factor of the parameter added to its gradient, not negative
+    bool nesterov = false;      ///< steps along gradient + momentum * buffer
 };
 
-/// Stochastic gradient descent with momentum, as torch::optim::SGD.
+/// Stochastic gradient descent with momentum, as torch::optim::SGD: with g the gradient plus
+/// weight_decay * p, buffer = momentum * buffer + (1 - dampening) * g and p -= lr * buffer.
+/// Departure: the first step is the optimizer's, not each parameter's.
 class SGD : public Optimizer {
 public:
-    /// @throws ArgumentError for negative options, or nesterov without momentum or with dampening
+    /// @throws ArgumentError for negative options, or nesterov without momentum or with dampening;
+    ///         as Optimizer
     SGD(std::vector<Tensor> parameters, const SGDOptions& options);
 
 protected:
@@ -80,18 +92,21 @@ private:
     SGDOptions options_;
 };
 
+/// Options of Adam and AdamW.
 struct AdamOptions {
-    double lr = 1e-3;
-    double beta1 = 0.9;
-    double beta2 = 0.999;
-    double eps = 1e-8;
-    double weight_decay = 0.0;
+    double lr = 1e-3;           ///< learning rate, finite and not negative
+    double beta1 = 0.9;         ///< decay of the mean, in [0, 1)
+    double beta2 = 0.999;       ///< decay of the mean square, in [0, 1)
+    double eps = 1e-8;          ///< added to the root of the mean square, not negative
+    double weight_decay = 0.0;  ///< not negative; see Adam and AdamW
 };
 
-/// Adam with L2 regularisation. Source: Kingma and Ba, 2015, algorithm 1.
+/// Adam with L2 regularisation: with g the gradient plus weight_decay * p, means m and v of g and
+/// g^2 without bias, p -= lr * m / (sqrt(v) + eps). Source: Kingma and Ba, 2015, algorithm 1.
+/// Departure from torch::optim::Adam: the bias is of the optimizer's steps, not each parameter's.
 class Adam : public Optimizer {
 public:
-    /// @throws ArgumentError for betas outside [0, 1) or negative options
+    /// @throws ArgumentError for betas outside [0, 1) or negative options; as Optimizer
     Adam(std::vector<Tensor> parameters, const AdamOptions& options);
 
 protected:
@@ -100,13 +115,15 @@ protected:
     /// The update without regularisation.
     void apply_moments(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state);
 
+    /// As given.
     [[nodiscard]] const AdamOptions& options() const noexcept { return options_; }
 
 private:
     AdamOptions options_;
 };
 
-/// Adam with decoupled weight decay. Source: Loshchilov and Hutter, 2019, algorithm 2.
+/// Adam with decoupled weight decay: p is first scaled by 1 - lr * weight_decay.
+/// Source: Loshchilov and Hutter, 2019, algorithm 2.
 class AdamW : public Adam {
 public:
     using Adam::Adam;
@@ -115,11 +132,15 @@ protected:
     void update(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) override;
 };
 
-/// Scales all gradients so that their joint 2-norm is at most `max_norm`; returns the norm before
-/// (zero-dimensional, on the device: nothing waits). @throws ArgumentError unless max_norm > 0
+/// Scales all gradients in place so that their joint 2-norm is at most `max_norm`, by
+/// min(1, max_norm / (norm + 1e-6)); returns the norm before (zero-dimensional float32, on the
+/// device: nothing waits). Parameters without a gradient are passed over.
+/// Source: torch.nn.utils.clip_grad_norm_. @throws ArgumentError unless max_norm > 0
 Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm);
 
-/// A factor on the learning rate over steps.
+/// A factor on the learning rate over steps, counted from 0: step k of the warm-up has
+/// (k + 1) / warmup_steps, then `decay` follows. The base rate is the optimizer's at construction;
+/// the optimizer must outlive the schedule.
 class Schedule {
 public:
     Schedule(const Schedule&) = delete;
@@ -128,18 +149,22 @@ public:
     Schedule& operator=(Schedule&&) = delete;
     virtual ~Schedule() = default;
 
-    /// Sets the optimizer's rate for the next step.
+    /// Goes to the next step and sets the optimizer's rate for it; to be called after each step of
+    /// the optimizer.
     void step();
-    /// Continues from a step, as after a resume.
+    /// Continues from a step, as after a resume. @throws ArgumentError where the rate is negative
     void set_step(std::int64_t step);
 
+    /// The step that the rate is set for.
     [[nodiscard]] std::int64_t step_count() const noexcept { return step_; }
 
+    /// The rate of that step.
     [[nodiscard]] double lr() const;
 
 protected:
+    /// @throws ArgumentError unless 0 <= warmup_steps < total_steps
     Schedule(Optimizer& optimizer, std::int64_t warmup_steps, std::int64_t total_steps);
-    /// Factor after the warm-up; progress in [0, 1].
+    /// Factor after the warm-up; progress in [0, 1], and 1 from total_steps on.
     [[nodiscard]] virtual double decay(double progress) const = 0;
 
 private:
@@ -150,10 +175,10 @@ private:
     std::int64_t step_ = 0;
 };
 
-/// Linear warm-up from 1/warmup to 1, then linear to `final_factor`.
+/// Linear warm-up from 1 / warmup_steps to 1, then linear to `final_factor`.
 class LinearSchedule : public Schedule {
 public:
-    /// @throws ArgumentError unless 0 <= warmup_steps < total_steps
+    /// Sets the rate of step 0. @throws ArgumentError unless 0 <= warmup_steps < total_steps
     LinearSchedule(Optimizer& optimizer,
                    std::int64_t warmup_steps,
                    std::int64_t total_steps,
@@ -169,7 +194,7 @@ private:
 /// Linear warm-up, then half a cosine to `final_factor`.
 class CosineSchedule : public Schedule {
 public:
-    /// @throws ArgumentError unless 0 <= warmup_steps < total_steps
+    /// Sets the rate of step 0. @throws ArgumentError unless 0 <= warmup_steps < total_steps
     CosineSchedule(Optimizer& optimizer,
                    std::int64_t warmup_steps,
                    std::int64_t total_steps,

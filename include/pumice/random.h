@@ -5,18 +5,21 @@
 
 namespace pumice {
 
-/// Seeds the random operators. Philox4x32-10 counters: the same seed gives the same uniform
-/// numbers on every device and in every grad mode.
+/// Seeds the random operators and starts the offset at 0. One generator serves all threads; until
+/// it is seeded its seed is PyTorch's default. Philox4x32-10 counters: the same seed gives the same
+/// uniform numbers on every device and in every grad mode, not those of PyTorch.
 /// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 void manual_seed(std::uint64_t seed) noexcept;
 
 /// Seed and offset of the generator; the offset counts Philox blocks handed out.
 struct GeneratorState {
-    std::uint64_t seed = 0;
-    std::uint64_t offset = 0;
+    std::uint64_t seed = 0;    ///< key of the counters
+    std::uint64_t offset = 0;  ///< next block
 };
 
+/// The generator's state now.
 GeneratorState get_rng_state() noexcept;
+/// Continues from a state, as after a resume.
 void set_rng_state(GeneratorState state) noexcept;
 
 }  // namespace pumice

@@ -12,32 +12,40 @@ namespace pumice {
 /// promotion, as in PyTorch.
 class Scalar {
 public:
+    /// Of class bool.
     // NOLINTNEXTLINE(google-explicit-constructor): numbers are meant to convert
     Scalar(bool value) noexcept : integer_(value ? 1 : 0), class_(Class::kBoolean) {}
 
+    /// Of class integer, kept as int64 (an unsigned value past it wraps).
     template <std::integral T>
     requires(!std::same_as<T, bool>)
         // NOLINTNEXTLINE(google-explicit-constructor): numbers are meant to convert
         Scalar(T value)
     noexcept : integer_(static_cast<std::int64_t>(value)), class_(Class::kInt) {}
 
+    /// Of class floating, kept as float64.
     template <std::floating_point T>
     // NOLINTNEXTLINE(google-explicit-constructor): numbers are meant to convert
     Scalar(T value) noexcept : real_(static_cast<double>(value)), class_(Class::kReal) {}
 
+    /// Whether it was made from a bool.
     [[nodiscard]] bool is_bool() const noexcept { return class_ == Class::kBoolean; }
 
+    /// Whether it was made from an integer other than bool.
     [[nodiscard]] bool is_integral() const noexcept { return class_ == Class::kInt; }
 
+    /// Whether it was made from a floating number.
     [[nodiscard]] bool is_floating_point() const noexcept { return class_ == Class::kReal; }
 
+    /// The value as float64; integers past 2^53 are rounded.
     [[nodiscard]] double to_double() const noexcept {
         return is_floating_point() ? real_ : static_cast<double>(integer_);
     }
 
-    /// Truncates a floating value toward zero.
-    [[nodiscard]] std::int64_t to_int() const noexcept {
-        return is_floating_point() ? static_cast<std::int64_t>(real_) : integer_;
+    /// The value as int64; a floating one is truncated toward zero.
+    /// @throws DTypeError for NaN and for a floating value past int64
+    [[nodiscard]] std::int64_t to_int() const {
+        return is_floating_point() ? truncate(real_) : integer_;
     }
 
     /// Dtype this scalar has when no tensor takes part: kBool, kInt32 or kFloat32.
@@ -47,6 +55,9 @@ public:
 
 private:
     enum class Class : std::uint8_t { kBoolean, kInt, kReal };
+
+    static std::int64_t truncate(double value);
+
     std::int64_t integer_ = 0;
     double real_ = 0.0;
     Class class_;

@@ -19,11 +19,13 @@ namespace pumice {
 
 /// How a tensor is made: dtype and whether the tape tracks it.
 struct TensorOptions {
-    DType dtype = kFloat32;
-    bool requires_grad = false;
+    DType dtype = kFloat32;      ///< of the elements
+    bool requires_grad = false;  ///< for floating dtypes only
 
+    /// float32, not tracked.
     constexpr TensorOptions() = default;
 
+    /// A dtype alone stands for options that are not tracked.
     // NOLINTNEXTLINE(google-explicit-constructor): a dtype is meant to convert
     constexpr TensorOptions(DType dtype_in, bool requires_grad_in = false)
         : dtype(dtype_in), requires_grad(requires_grad_in) {}
@@ -33,79 +35,110 @@ struct TensorOptions {
 /// storage. Handles may be used from any thread; writes need the callers' own order.
 ///
 /// Methods with LibTorch's names do what LibTorch's do. Dimensions may be negative: -1 is the last.
-/// Every method but `defined` throws ArgumentError on an undefined tensor.
+/// Every method throws ArgumentError on an undefined tensor, but for `defined`, `is_same`,
+/// `use_count`, `impl` and `reset`.
 class Tensor {
 public:
+    /// Undefined: no array.
     Tensor() noexcept = default;
 
+    /// For the engine: a handle to its object.
     explicit Tensor(IntrusivePtr<RefCounted> impl) noexcept : impl_(std::move(impl)) {}
 
+    /// Whether there is an array behind the handle.
     [[nodiscard]] bool defined() const noexcept { return static_cast<bool>(impl_); }
 
     /// The same array (not equal values).
     [[nodiscard]] bool is_same(const Tensor& other) const noexcept { return impl_ == other.impl_; }
 
+    /// Handles and engine objects that own the array; 0 if undefined.
     [[nodiscard]] std::uint32_t use_count() const noexcept {
         return impl_ ? impl_->use_count() : 0;
     }
 
-    // Geometry. Sizes and strides count elements.
+    /// Extent of each dimension; empty for a zero-dimensional tensor.
     [[nodiscard]] const Dims& sizes() const;
+    /// Elements (not bytes) between neighbours along each dimension; 0 where expanded.
     [[nodiscard]] const Dims& strides() const;
     /// Elements between the start of the storage and the first element.
     [[nodiscard]] std::int64_t storage_offset() const;
-    /// @throws ArgumentError for a dimension outside [-dim(), dim())
+    /// Extent of one dimension. @throws ArgumentError for a dimension outside [-dim(), dim())
     [[nodiscard]] std::int64_t size(std::int64_t dim) const;
-    /// @throws ArgumentError for a dimension outside [-dim(), dim())
+    /// Stride of one dimension. @throws ArgumentError for a dimension outside [-dim(), dim())
     [[nodiscard]] std::int64_t stride(std::int64_t dim) const;
+    /// Count of dimensions, 0 to 8.
     [[nodiscard]] std::int64_t dim() const;
+    /// Count of elements; 1 for a zero-dimensional tensor.
     [[nodiscard]] std::int64_t numel() const;
+    /// Type of the elements.
     [[nodiscard]] DType dtype() const;
+    /// Whether the elements lie in row-major order without gaps (true if there are none).
     [[nodiscard]] bool is_contiguous() const;
 
+    /// Whether the dtype is float32, float16 or bfloat16: only these have gradients.
     [[nodiscard]] bool is_floating_point() const { return pumice::is_floating_point(dtype()); }
 
     /// Bytes of the elements, not of the storage.
     [[nodiscard]] std::int64_t nbytes() const;
 
     // Grad mode and autograd; see grad_mode.h and autograd.h.
+
+    /// Whether it is an inference tensor, for good: no history and no version.
     [[nodiscard]] bool is_inference() const;
+    /// Whether it is a normal tensor made by a view of ops/view.h; inference tensors, detach() and
+    /// data() keep no record of their base.
     [[nodiscard]] bool is_view() const;
+    /// Whether no recorded operator made it.
     [[nodiscard]] bool is_leaf() const;
+    /// Whether it, or the base it is a view of, is tracked by the tape.
     [[nodiscard]] bool requires_grad() const;
-    /// @throws GradModeError (E5), DTypeError for a dtype without gradients, GradModeError for false
-    /// on a non-leaf
+    /// Starts or stops tracking; returns this.
+    /// @throws DTypeError for true and a dtype that is not floating; GradModeError for true on an
+    ///         inference tensor outside of inference mode (E5), for false on a non-leaf
     Tensor& set_requires_grad(bool requires_grad);
     /// In-place writes so far. @throws GradModeError (E4) on an inference tensor
     [[nodiscard]] std::uint32_t _version() const;
-    /// The accumulated gradient, or undefined.
+    /// The gradient that `backward` accumulated in a leaf (or after retain_grad), or undefined.
     [[nodiscard]] Tensor grad() const;
-    /// Replaces the gradient. @throws ShapeError, DTypeError unless it has this tensor's
+    /// Replaces the gradient; an undefined one clears it.
+    /// @throws ShapeError, DTypeError unless it has this tensor's shape and dtype
     void set_grad(Tensor grad);
     /// Name of the node that made this tensor ("MulBackward"), or empty.
     [[nodiscard]] std::string grad_fn_name() const;
+    /// Whether a recorded operator made this tensor.
     [[nodiscard]] bool has_grad_fn() const;
+    /// Lets `backward` set `grad` on this non-leaf too; does nothing on a leaf.
+    /// @throws GradModeError unless it requires grad
     void retain_grad();
-    /// Accumulates d(this)/d(leaf) into the leaves' `grad`. `gradient` defaults to 1 for one
-    /// element.
-    /// @throws GradModeError (E12, E16, E9), ShapeError
+    /// Adds d(this)/d(leaf), weighted by `gradient`, to `grad` of the leaves. `gradient` has this
+    /// tensor's shape, and defaults to 1 for one element. For the rest see autograd::backward.
+    /// @throws GradModeError without history (E12), in inference mode (E16), or if a saved tensor
+    ///         was modified (E9) or freed; ShapeError for another shape, or no gradient and several
+    ///         elements
     void backward(const Tensor& gradient = {},
                   bool retain_graph = false,
                   bool create_graph = false) const;
-    /// Same storage and version counter, no history.
+    /// Same storage and version counter, no history; of this tensor's kind in every mode.
     [[nodiscard]] Tensor detach() const;
+    /// Drops this tensor's history and stops tracking it; nothing on an inference tensor.
+    /// @throws GradModeError for a view
     Tensor& detach_();
-    /// Same storage, a version counter of its own, no history.
+    /// Same storage, a version counter of its own, no history: writes to it are not noticed.
     [[nodiscard]] Tensor data() const;
-    /// Takes over the other's array; the version counter stays. Source: grad-mode rule G52.
-    /// @throws GradModeError (E14) when the kinds differ, E2 for inference tensors outside of
-    /// inference mode
+    /// Takes over the other's storage, shape, strides and dtype; version counter, history and
+    /// gradient stay. Source: grad-mode rule G52.
+    /// @throws GradModeError when the kinds differ (E14), and for inference tensors outside of
+    /// inference mode (E2)
     void set_data(const Tensor& other);
-    /// Moves an inference tensor's values to persistent memory; the kind stays.
+    /// Moves an inference tensor's storage, with all its views, to persistent memory; the kind
+    /// stays. Does nothing where it is already. @throws OutOfMemoryError
     Tensor& persist();
 
     // To the host.
-    /// All values in row-major order, converted to T. Waits for the device.
+
+    /// All values in row-major order, converted to T (float, double, std::int32_t, std::int64_t,
+    /// std::int8_t, std::uint8_t or bool) as convert_host does. Waits for the device.
+    /// @throws DTypeError for a value that T cannot hold, DeviceError
     template <class T>
     std::vector<T> to_vector() const {
         return to_host().values<T>();
@@ -114,29 +147,37 @@ public:
     /// Copies the values to the host. Waits for the device. @throws DeviceError
     [[nodiscard]] HostTensor to_host() const;
     /// Starts the copy and returns at once; the values are those at the time of the call.
+    /// @throws OutOfMemoryError for the copy that it takes on the device
     [[nodiscard]] Future<HostTensor> to_host_async() const;
-    /// The one value. @throws ShapeError unless numel() is 1
+    /// The one value. Waits for the device. @throws ShapeError unless numel() is 1, DeviceError
     [[nodiscard]] double item() const;
 
+    /// The one value, cast to T. @throws ShapeError, DeviceError as above
     template <class T>
     T item() const {
         return static_cast<T>(item());
     }
 
-    // Copies and conversions.
+    /// The function of this name in ops/elementwise.h, with this tensor as its first operand.
+    /// @{
     [[nodiscard]] Tensor clone() const;
     [[nodiscard]] Tensor contiguous() const;
-    /// Itself if it has the dtype already.
     [[nodiscard]] Tensor to(DType dtype) const;
 
+    /// @}
+
+    /// In the options' dtype; requires_grad is not looked at.
     [[nodiscard]] Tensor to(const TensorOptions& options) const { return to(options.dtype); }
 
-    /// Writes the other's values, converted and broadcast, into this.
+    /// The function of this name in ops/elementwise.h, which writes into this tensor.
+    /// @{
     Tensor& copy_(const Tensor& source);
     Tensor& fill_(const Scalar& value);
     Tensor& zero_();
+    /// @}
 
-    // Arithmetic; see ops/elementwise.h.
+    /// The function of this name in ops/elementwise.h, with this tensor as its first operand.
+    /// @{
     [[nodiscard]] Tensor add(const Tensor& other, const Scalar& alpha = 1) const;
     [[nodiscard]] Tensor sub(const Tensor& other, const Scalar& alpha = 1) const;
     [[nodiscard]] Tensor mul(const Tensor& other) const;
@@ -159,8 +200,11 @@ public:
     Tensor& mul_(const Scalar& other);
     Tensor& div_(const Tensor& other);
     Tensor& div_(const Scalar& other);
+    /// @}
 
-    // Reductions; see ops/reduce.h. No dims means all.
+    /// The function of this name in ops/reduce.h, ops/nn.h or ops/linalg.h, with this tensor as its
+    /// first operand. No dims means all.
+    /// @{
     [[nodiscard]] Tensor sum(const Dims& dims = {}, bool keepdim = false) const;
     [[nodiscard]] Tensor mean(const Dims& dims = {}, bool keepdim = false) const;
     [[nodiscard]] Tensor amax(const Dims& dims = {}, bool keepdim = false) const;
@@ -169,8 +213,10 @@ public:
     [[nodiscard]] Tensor softmax(std::int64_t dim) const;
     [[nodiscard]] Tensor log_softmax(std::int64_t dim) const;
     [[nodiscard]] Tensor matmul(const Tensor& other) const;
+    /// @}
 
-    // Views; see ops/view.h.
+    /// The function of this name in ops/view.h, with this tensor as its operand.
+    /// @{
     [[nodiscard]] Tensor view(const Dims& sizes) const;
     [[nodiscard]] Tensor reshape(const Dims& sizes) const;
     [[nodiscard]] Tensor flatten(std::int64_t start_dim = 0, std::int64_t end_dim = -1) const;
@@ -190,18 +236,24 @@ public:
     [[nodiscard]] std::vector<Tensor> split(std::int64_t split_length, std::int64_t dim = 0) const;
     [[nodiscard]] std::vector<Tensor> chunk(std::int64_t chunks, std::int64_t dim = 0) const;
 
+    /// @}
+
     /// The engine's object behind the handle; opaque to users.
     [[nodiscard]] RefCounted* impl() const noexcept { return impl_.get(); }
 
+    /// Makes this handle undefined; other handles keep the array.
     void reset() noexcept { impl_.reset(); }
 
 private:
     IntrusivePtr<RefCounted> impl_;
 };
 
-/// Values in brackets, shape and dtype: at most six leading and trailing values a dimension.
-/// Waits for the device.
+/// Values in brackets, shape and dtype: at most six leading and trailing values a dimension;
+/// "undefined tensor" for an undefined one. Copies all values and waits for the device.
+/// @throws DeviceError
+/// @{
 std::string to_string(const Tensor& tensor);
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
+/// @}
 
 }  // namespace pumice

@@ -12,50 +12,62 @@ namespace pumice::nn {
 /// Modules applied one after another; children are named "0", "1", ...
 class SequentialImpl : public Module {
 public:
+    /// Takes the children in order. @throws ArgumentError for an empty one
     template <class... Holders>
     explicit SequentialImpl(Holders... children) {
         (push_back(std::move(children)), ...);
     }
 
+    /// Appends a child, whose forward takes and gives one tensor.
+    /// @throws ArgumentError for an empty one
     template <class Impl>
     void push_back(ModuleHolder<Impl> child) {
         register_module(std::to_string(steps_.size()), child);
         steps_.emplace_back([child](Tensor x) { return child->forward(std::move(x)); });
     }
 
-    /// A function without parameters, such as an activation.
+    /// Appends a function without parameters, such as an activation; it takes a number but has no
+    /// name in state_dict.
     void push_back(Tensor (*function)(Tensor)) { steps_.emplace_back(function); }
 
-    /// @throws ArgumentError without children
+    /// The last child's result. @throws ArgumentError without children; what the children throw
     [[nodiscard]] Tensor forward(Tensor x) const;
 
+    /// Children and functions.
     [[nodiscard]] std::size_t count() const noexcept { return steps_.size(); }
 
 private:
     std::vector<std::function<Tensor(Tensor)>> steps_;
 };
 
+/// Owner of a SequentialImpl.
 using Sequential = ModuleHolder<SequentialImpl>;
 
 /// A list of modules of one type; children are named "0", "1", ...
 template <class Holder>
 class ModuleListImpl : public Module {
 public:
+    /// Appends a child. @throws ArgumentError for an empty one
     void push_back(Holder child) {
         items_.push_back(register_module(std::to_string(items_.size()), std::move(child)));
     }
 
+    /// Children.
     [[nodiscard]] std::size_t count() const noexcept { return items_.size(); }
 
+    /// One child. @throws std::out_of_range for an index from count() on
     const Holder& operator[](std::size_t index) const { return items_.at(index); }
 
+    /// The first child.
     auto begin() const noexcept { return items_.begin(); }
 
+    /// Past the last child.
     auto end() const noexcept { return items_.end(); }
 
 private:
     std::vector<Holder> items_;
 };
+/// Owner of a ModuleListImpl.
 template <class Holder>
 using ModuleList = ModuleHolder<ModuleListImpl<Holder>>;
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+/// Modules: layers that own their parameters, as in torch::nn.
 namespace pumice::nn {
 
 /// Tensors by dotted name, in order of registration.
@@ -32,37 +33,56 @@ public:
     Module& operator=(Module&&) = delete;
     virtual ~Module() = default;
 
-    /// Own and children's parameters.
+    /// Own parameters, then the children's, each in order of registration. Undefined ones are left
+    /// out; the name of a child's is "child.name".
+    /// @{
     [[nodiscard]] std::vector<Tensor> parameters() const;
     [[nodiscard]] StateDict named_parameters() const;
+    /// @}
+
+    /// Own buffers, then the children's, persistent or not.
+    /// @{
     [[nodiscard]] std::vector<Tensor> buffers() const;
     [[nodiscard]] StateDict named_buffers() const;
+    /// @}
+
+    /// Own children, not theirs.
     [[nodiscard]] std::vector<std::pair<std::string, std::shared_ptr<Module>>> named_children()
         const;
 
     /// Parameters and persistent buffers; the tensors share memory with the module.
     [[nodiscard]] StateDict state_dict() const;
     /// Copies values (converted to each parameter's dtype) under no_grad.
-    /// @throws ArgumentError naming missing or unexpected keys when `strict`; ShapeError for a value
-    ///         of another shape; nothing is copied then
+    /// @throws ArgumentError naming missing or unexpected keys when `strict`, or for an undefined
+    ///         value; ShapeError for a value of another shape; nothing is copied then
     LoadReport load_state_dict(const StateDict& state, bool strict = true);
 
+    /// Sets training (dropout acts) or evaluation here and in all children. The grad mode stays.
     virtual void train(bool on = true);
 
+    /// train(false).
     void eval() { train(false); }
 
+    /// True at first.
     [[nodiscard]] bool is_training() const noexcept { return is_training_; }
 
-    /// Converts floating parameters and buffers in place; their kind stays (G53).
+    /// Converts floating parameters and buffers in place; their kind stays (G53), and gradients
+    /// that are there keep their dtype. @throws DTypeError unless the dtype is floating
     void to(DType dtype);
+    /// Drops the parameters' gradients or, with false, writes zeros into them.
     void zero_grad(bool set_to_none = true);
 
 protected:
-    /// @throws ArgumentError for a name that is empty, taken, or has a dot
+    /// Adds a parameter and returns it; an undefined one only takes the name.
+    /// @throws ArgumentError for a name that is empty, taken, or has a dot; DTypeError for
+    ///         requires_grad and a dtype that is not floating
     Tensor register_parameter(std::string name, Tensor value, bool requires_grad = true);
     /// A buffer is state that is not trained; a non-persistent one is left out of state_dict.
+    /// @throws ArgumentError for a name as above
     Tensor register_buffer(std::string name, Tensor value, bool is_persistent = true);
 
+    /// Adds a child, a ModuleHolder or a shared_ptr, and returns it.
+    /// @throws ArgumentError for a name as above, or an empty child
     template <class M>
     M register_module(const std::string& name, M child) {
         if constexpr (requires { child.ptr(); }) {
@@ -100,22 +120,29 @@ public:
     /// Holds nothing.
     ModuleHolder(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): LibTorch's spelling
 
+    /// Makes the module from its constructor's arguments.
     template <class... Args>
     requires std::constructible_from<Impl, Args...>
 
     explicit(sizeof...(Args) == 1) ModuleHolder(Args&&... args)
         : impl_(std::make_shared<Impl>(std::forward<Args>(args)...)) {}
 
+    /// Shares a module.
     explicit ModuleHolder(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
+    /// The module; there must be one.
     Impl* operator->() const noexcept { return impl_.get(); }
 
+    /// The module; there must be one.
     Impl& operator*() const noexcept { return *impl_; }
 
+    /// The shared owner, null if empty.
     [[nodiscard]] const std::shared_ptr<Impl>& ptr() const noexcept { return impl_; }
 
+    /// Whether it holds nothing.
     [[nodiscard]] bool is_empty() const noexcept { return impl_ == nullptr; }
 
+    /// The module's forward; there must be a module.
     template <class... Args>
     auto operator()(Args&&... args) const {
         return impl_->forward(std::forward<Args>(args)...);

@@ -9,26 +9,88 @@
 
 namespace pumice {
 
-// Arithmetic with broadcasting and type promotion. Tensor-scalar forms take the scalar's class.
+/// @file
+/// Operators that work element by element. Names and semantics are PyTorch's where nothing else is
+/// said. Operands may have any shape and strides, and empty ones give empty results.
+///
+/// - Shapes: two operands broadcast as in NumPy; ShapeError where they do not.
+/// - Common dtype: promote_types of the operands. A zero-dimensional tensor, and a Scalar, changes
+///   it only where its category (bool, integer, floating) is higher than the other operand's: an
+///   integer Scalar makes int32 of bool, a floating one float32 of bool and integers.
+/// - Arithmetic: floating dtypes in float32, rounded once to the result's dtype; the others in
+///   int32, wrapped to the result's dtype. ArgumentError for an integer Scalar, alpha included,
+///   that int32 cannot hold where the others are computed in int32.
+/// - The result is a new contiguous tensor, inference or normal as the thread's mode says.
+/// - ArgumentError for an undefined operand; ShapeError for an operand (an expanded view) or a
+///   result of more than 2^31 - 1 elements; GradModeError while recording, if the gradient would
+///   have to keep an inference tensor; OutOfMemoryError. So it is for all other operators.
+
+/// a + alpha * b in the common dtype; bools give their disjunction. Saves nothing.
+/// @throws ShapeError; ArgumentError for a floating alpha where the common dtype is not
+/// @{
 Tensor add(Tensor a, Tensor b, const Scalar& alpha = 1);
 Tensor add(Tensor a, const Scalar& b);
+/// @}
+
+/// a - alpha * b in the common dtype. Saves nothing.
+/// @throws ShapeError; ArgumentError as add; DTypeError where both operands are bool
+/// @{
 Tensor sub(Tensor a, Tensor b, const Scalar& alpha = 1);
 Tensor sub(Tensor a, const Scalar& b);
+/// @}
+
+/// b - a, otherwise as sub. @throws DTypeError where both operands are bool
 Tensor rsub(Tensor a, const Scalar& b);
+
+/// a * b in the common dtype; bools give their conjunction. Backward saves each tensor that the
+/// other's gradient needs, and nothing for a Scalar. @throws ShapeError
+/// @{
 Tensor mul(Tensor a, Tensor b);
 Tensor mul(Tensor a, const Scalar& b);
+/// @}
+
+/// a / b: true division, as torch.div without a rounding mode. The common dtype if that is
+/// floating, else float32; by zero gives an infinity or NaN. Backward saves the tensors.
+/// @throws ShapeError
+/// @{
 Tensor div(Tensor a, Tensor b);
 Tensor div(Tensor a, const Scalar& b);
+/// @}
+
+/// a to the power b in the common dtype; special values as C's pow. Integers wrap, and an integer
+/// tensor's negative exponents give 0 but for the bases 1 and -1. Backward saves the tensors.
+/// @throws ShapeError; ArgumentError for an integer `a` with a negative integer Scalar
+/// @{
 Tensor pow(Tensor a, Tensor b);
 Tensor pow(Tensor a, const Scalar& b);
+/// @}
+
+/// The larger of a and b in the common dtype, NaN if either is. Operands that tie share the
+/// gradient evenly. Backward saves both. @throws ShapeError
 Tensor maximum(Tensor a, Tensor b);
+
+/// The smaller of a and b; otherwise as maximum. @throws ShapeError
 Tensor minimum(Tensor a, Tensor b);
 
-// One operand.
+/// -x in x's dtype. @throws DTypeError for bool
 Tensor neg(Tensor x);
+
+/// |x| in x's dtype. Its gradient at 0 is 0. Backward saves x.
 Tensor abs(Tensor x);
+
+/// -1, 0 or 1 in x's dtype, 0 for NaN. Its gradient is 0.
 Tensor sign(Tensor x);
+
+/// x^2 in x's dtype; integers wrap. Backward saves x.
 Tensor square(Tensor x);
+
+/// The function of this name of each element. A floating x keeps its dtype; integers and bool give
+/// float32. Outside of the function's domain the result is NaN, at its poles an infinity. rsqrt is
+/// 1 / sqrt(x), reciprocal 1 / x, log1p log(1 + x), sigmoid 1 / (1 + exp(-x)); logarithms are
+/// natural, angles in radians. From exp on the formulas are Pumice's (shaders/include/math.glsl),
+/// within 2.4 ulp, with the same bits on every device that rounds +, * and / correctly. Backward
+/// saves x or the result.
+/// @{
 Tensor sqrt(Tensor x);
 Tensor rsqrt(Tensor x);
 Tensor reciprocal(Tensor x);
@@ -43,21 +105,49 @@ Tensor cosh(Tensor x);
 Tensor asinh(Tensor x);
 Tensor erf(Tensor x);
 Tensor sigmoid(Tensor x);
+/// @}
+
+/// max(x, 0) in x's dtype; NaN stays. Its gradient at 0 is 0. Backward saves the result.
 Tensor relu(Tensor x);
-/// approximate: "none" (erf form) or "tanh".
+
+/// x * cdf(x) of the standard normal ("none"), or "tanh": 0.5 x (1 + tanh(sqrt(2 / pi) (x +
+/// 0.044715 x^3))). Dtypes as sqrt. Backward saves x. @throws ArgumentError for another name
+/// Source: Hendrycks, Gimpel, "Gaussian error linear units", 2016.
 Tensor gelu(Tensor x, std::string_view approximate = "none");
+
+/// x * sigmoid(x), called swish too. Dtypes as sqrt. Backward saves x.
 Tensor silu(Tensor x);
+
+/// log(1 + exp(beta x)) / beta, and x itself where beta x is above threshold. Dtypes as sqrt.
+/// Backward saves x. @throws ArgumentError for a beta of 0
 Tensor softplus(Tensor x, double beta = 1.0, double threshold = 20.0);
+
+/// min(max(x, min), max), either bound optional; max wins over min, and NaN stays. x's dtype, but
+/// float32 for an integer or bool x with a floating bound. An integer bound may lie past x's dtype
+/// (for bool: past int32) where it changes nothing. The gradient passes at the bounds, not beyond.
+/// Backward saves x. @throws ArgumentError without a bound, or for an integer min above or max
+/// below all that x's dtype holds
 Tensor clamp(Tensor x, std::optional<Scalar> min, std::optional<Scalar> max);
+
+/// Replaces NaN by `nan` and the infinities by `posinf` and `neginf`, by default the dtype's
+/// largest finite value and its negative. x's dtype; integers and bool stay as they are. The
+/// gradient of replaced elements is 0. Backward saves x.
 Tensor nan_to_num(Tensor x,
                   double nan = 0.0,
                   std::optional<double> posinf = {},
                   std::optional<double> neginf = {});
+
+/// Whether each element is NaN, or finite (neither NaN nor infinite), or zero: a bool tensor of
+/// x's shape. Any dtype; integers are finite. No gradient.
+/// @{
 Tensor isnan(Tensor x);
 Tensor isfinite(Tensor x);
 Tensor logical_not(Tensor x);
+/// @}
 
-// Comparisons and logic; the result is bool.
+/// a == b, a != b, a < b, a <= b, a > b and a >= b, compared in the common dtype: a bool tensor of
+/// the broadcast shape. With NaN all are false but ne. No gradient. @throws ShapeError
+/// @{
 Tensor eq(Tensor a, Tensor b);
 Tensor ne(Tensor a, Tensor b);
 Tensor lt(Tensor a, Tensor b);
@@ -70,21 +160,43 @@ Tensor lt(Tensor a, const Scalar& b);
 Tensor le(Tensor a, const Scalar& b);
 Tensor gt(Tensor a, const Scalar& b);
 Tensor ge(Tensor a, const Scalar& b);
+/// @}
+
+/// Logic on truth values (not 0; NaN is true) of any dtypes: a bool tensor of the broadcast shape.
+/// No gradient. @throws ShapeError
+/// @{
 Tensor logical_and(Tensor a, Tensor b);
 Tensor logical_or(Tensor a, Tensor b);
 Tensor logical_xor(Tensor a, Tensor b);
+/// @}
 
-/// condition ? a : b, broadcast over all three.
+/// condition ? a : b, broadcast over all three, in the common dtype of a and b. The gradient goes
+/// to the operand that was taken. Backward saves the condition.
+/// @throws ShapeError; DTypeError unless the condition is bool or uint8
 Tensor where(Tensor condition, Tensor a, Tensor b);
 
-/// Converts to the dtype; itself if it has it already.
+/// x in another dtype, or x itself if it has it. Floating to floating rounds to nearest, ties to
+/// even; floating to integer truncates toward zero, NaN to 0 and values past int32 to its nearest
+/// end; integers wrap; bool is "not 0". The gradient is converted back. Saves nothing.
 Tensor to(Tensor x, DType dtype);
-/// A contiguous copy of kind by G21.
+
+/// A contiguous copy with storage of its own: an inference tensor in inference mode, else a normal
+/// one. Gradient: passed on. Departure from PyTorch: strides are not kept.
 Tensor clone(Tensor x);
-/// Itself if contiguous.
+
+/// x itself if it is contiguous, else clone(x).
 Tensor contiguous(Tensor x);
 
-// In-place forms: write into `self`, which must already have the result's shape.
+/// In-place form of the function without the underscore: writes the result into `self`, which must
+/// have the result's shape, returns `self` and counts as a write for autograd. Operands that
+/// overlap `self` otherwise than exactly are copied first.
+/// @throws ShapeError unless self's shape is the result's; DTypeError where the result's dtype is
+///         of a higher category than self's (so for div_, sqrt_, exp_ and their like on integers);
+///         ArgumentError for a `self` with a stride of 0 (expanded);
+///         GradModeError for an inference tensor outside of inference mode and, while recording,
+///         for a leaf that requires grad, a view of one, and a view that was made in another
+///         mode or by split, split_with_sizes or chunk; what the function throws
+/// @{
 Tensor& add_(Tensor& self, Tensor other, const Scalar& alpha = 1);
 Tensor& add_(Tensor& self, const Scalar& other);
 Tensor& sub_(Tensor& self, Tensor other, const Scalar& alpha = 1);
@@ -105,11 +217,30 @@ Tensor& tanh_(Tensor& self);
 Tensor& sigmoid_(Tensor& self);
 Tensor& relu_(Tensor& self);
 Tensor& clamp_(Tensor& self, std::optional<Scalar> min, std::optional<Scalar> max);
+/// @}
+
+/// Writes source, broadcast and converted as `to` does, into `self`. Gradients: zeros for self's
+/// former values, source's part summed and converted back.
+/// @throws ShapeError unless source broadcasts to self's shape; ArgumentError and GradModeError as
+///         add_
 Tensor& copy_(Tensor& self, Tensor source);
+
+/// Writes one value, or 0, everywhere, converted as by `full`: a floating value is truncated for an
+/// integer dtype. Gradient of the former values: zeros. Departure from PyTorch: a negative value
+/// does not wrap in uint8. @throws DTypeError if self's dtype cannot hold the value, NaN in an
+/// integer dtype too; GradModeError as add_
+/// @{
 Tensor& fill_(Tensor& self, const Scalar& value);
 Tensor& zero_(Tensor& self);
+/// @}
 
-// Forms with `out`: write into `out`, which must have the result's shape and dtype.
+/// Forms with `out`: write the result of the function without `_out` into `out` and return it.
+/// Departure from PyTorch: `out` is not resized and nothing is converted.
+/// @throws ShapeError and DTypeError unless `out` has the result's shape and dtype; ArgumentError
+///         for an `out` with a stride of 0; UnsupportedError for an `out` whose dimensions do not
+///         collapse to four; GradModeError while recording if any operand requires grad, and for an
+///         inference `out` outside of inference mode; what the function throws
+/// @{
 Tensor& add_out(Tensor& out, Tensor a, Tensor b, const Scalar& alpha = 1);
 Tensor& sub_out(Tensor& out, Tensor a, Tensor b, const Scalar& alpha = 1);
 Tensor& mul_out(Tensor& out, Tensor a, Tensor b);
@@ -120,6 +251,10 @@ Tensor& sqrt_out(Tensor& out, Tensor x);
 Tensor& tanh_out(Tensor& out, Tensor x);
 Tensor& sigmoid_out(Tensor& out, Tensor x);
 
+/// @}
+
+/// add, sub, rsub, neg, mul and div as operators.
+/// @{
 inline Tensor operator+(Tensor a, Tensor b) {
     return add(std::move(a), std::move(b));
 }
@@ -167,5 +302,7 @@ inline Tensor operator/(Tensor a, Tensor b) {
 inline Tensor operator/(Tensor a, const Scalar& b) {
     return div(std::move(a), b);
 }
+
+/// @}
 
 }  // namespace pumice

@@ -10,10 +10,14 @@
 
 namespace pumice {
 
-// New tensors are normal or inference tensors as the thread's mode says, and honour
-// options.requires_grad in every mode. All are contiguous, of at most 2^31 - 1 elements. They throw
-// ShapeError for a negative extent or too many elements, OutOfMemoryError, and DTypeError for
-// requires_grad with a dtype that has no gradients.
+/// @file
+/// Functions that make tensors. A new tensor is normal or an inference tensor as the thread's mode
+/// says, and honours options.requires_grad in every mode. It is contiguous and has at most
+/// 2^31 - 1 elements; an extent of 0 makes it empty. The default dtype is float32; there is no
+/// float64 and no int64. All throw ShapeError for a negative extent or too many elements,
+/// OutOfMemoryError, DeviceError where there is no device, and DTypeError for requires_grad with a
+/// dtype that is not floating; the _like forms throw ArgumentError for an undefined tensor. Names
+/// are PyTorch's.
 
 /// Values unset.
 Tensor empty(const Dims& sizes, const TensorOptions& options = {});
@@ -23,7 +27,8 @@ Tensor zeros(const Dims& sizes, const TensorOptions& options = {});
 Tensor ones(const Dims& sizes, const TensorOptions& options = {});
 /// `value` everywhere. @throws DTypeError if the dtype cannot hold it
 Tensor full(const Dims& sizes, const Scalar& value, const TensorOptions& options);
-/// Dtype from the scalar: bool, int32 or float32.
+/// `value` everywhere; dtype from the scalar: bool, int32 or float32.
+/// @throws DTypeError if int32 cannot hold it
 Tensor full(const Dims& sizes, const Scalar& value);
 /// Shape and dtype of x, values unset.
 Tensor empty_like(const Tensor& x);
@@ -34,7 +39,7 @@ Tensor ones_like(const Tensor& x);
 /// Shape and dtype of x, `value` everywhere. @throws DTypeError if the dtype cannot hold it
 Tensor full_like(const Tensor& x, const Scalar& value);
 
-/// 0, 1, ... below end.
+/// 0, 1, ... below end; dtype and errors as below.
 Tensor arange(const Scalar& end);
 /// start + i * step in [start, end): ceil((end - start) / step) values, computed in int32 or
 /// float32. int32 if all three are integral, else float32.
@@ -52,8 +57,9 @@ Tensor arange(const Scalar& start,
 /// @throws DTypeError for a dtype that is not floating
 Tensor rand(const Dims& sizes, const TensorOptions& options = {});
 /// Standard normal, by Box and Muller's formula on pairs of uniform numbers; at most 5.8 in
-/// float32. Takes the generator's blocks as rand does. @throws DTypeError for a dtype that is not
-/// floating Source: Box and Muller, "A note on the generation of random normal deviates", 1958.
+/// float32. Takes the generator's blocks as rand does.
+/// Source: Box and Muller, "A note on the generation of random normal deviates", 1958.
+/// @throws DTypeError for a dtype that is not floating
 Tensor randn(const Dims& sizes, const TensorOptions& options = {});
 /// Uniform integers in [low, high), int32, the same on every device: low plus the upper half of
 /// (high - low) times a random word, whose bias is below (high - low) / 2^32.
@@ -91,14 +97,18 @@ Tensor tensor(const std::vector<T>& values,
     }
 }
 
+/// The same for a list in braces.
 template <class T>
 Tensor tensor(std::initializer_list<T> values,
               const TensorOptions& options = device_dtype(host_dtype_of<T>())) {
     return tensor(std::vector<T>(values), options);
 }
 
-/// A zero-dimensional tensor; dtype as full. @throws DTypeError if the dtype cannot hold the value
+/// A zero-dimensional tensor; without options its dtype is the scalar's: bool, int32 or float32.
+/// @throws DTypeError if the dtype cannot hold the value
+/// @{
 Tensor scalar_tensor(const Scalar& value);
 Tensor scalar_tensor(const Scalar& value, const TensorOptions& options);
+/// @}
 
 }  // namespace pumice

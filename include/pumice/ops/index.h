@@ -7,11 +7,18 @@
 
 namespace pumice {
 
-// Indices are int32, on the device. A kernel cannot throw and the host does not wait for one, so an
-// index outside its dimension reads NaN (0 in dtypes without NaN) and is left out of sums. Builds
-// with PUMICE_CHECKED read the indices back and throw ArgumentError with value and position.
-// All functions take any dtype and strides, throw ArgumentError for an undefined tensor or a
-// dimension outside the range, and have results that do not depend on the order of execution.
+/// @file
+/// Reads and sums by index, joining, padding and triangles.
+///
+/// Indices are int32 (PyTorch: int64), on the device, and not negative. A kernel cannot throw and
+/// the host does not wait for one, so an index outside its dimension reads NaN (0 in dtypes without
+/// NaN) and is left out of sums. Builds with PUMICE_CHECKED read the indices back and throw
+/// ArgumentError with value and position.
+///
+/// All functions take any dtype and strides, return a new contiguous tensor of x's dtype, throw
+/// ArgumentError for an undefined tensor, for a dimension outside the range and for a
+/// zero-dimensional x where there is a `dim`, and have results that do not depend on the order of
+/// execution. Names and rules are PyTorch's.
 
 /// Rows of a table. weight: [V, D], indices: [...] -> [..., D]; out[i] = weight[indices[i]].
 /// Gradient of weight: each row the sum of the gradients of its uses, in their order, none for
@@ -23,36 +30,42 @@ Tensor embedding(Tensor weight, Tensor indices, std::int64_t padding_idx = -1);
 /// Single elements along dim: out[i][j] = x[index[i][j]][j] for dim 0 of a matrix.
 /// x, index: as many dimensions, index no longer than x but along dim -> index's shape.
 /// Gradient of x: scatter_add. Saves the index.
-/// @throws ShapeError, DTypeError for another index than int32
+/// @throws ShapeError for shapes that do not fit, DTypeError for another index than int32
 Tensor gather(Tensor x, std::int64_t dim, Tensor index);
 
 /// Whole rows along dim. x: [.., n, ..], index: [k] or [] -> [.., k, ..]. Gradient of x: index_add.
-/// Saves the index. @throws ShapeError, DTypeError for another index than int32
+/// Saves the index. @throws ShapeError for an index of more than one dimension, DTypeError for
+/// another one than int32
 Tensor index_select(Tensor x, std::int64_t dim, Tensor index);
 
 /// x with source added: out[index[i][j]][j] += source[i][j] for dim 0 of a matrix, in rising order
 /// of i, in float32 for the halves. index: no longer than source, nor than x but along dim -> x's
 /// shape. Gradients: of x the gradient, of source its gather. Saves the index. No float atomics;
 /// time grows with the distance between entries of one target.
-/// @throws ShapeError, DTypeError for another index than int32 or two dtypes
+/// @throws ShapeError for shapes that do not fit, DTypeError for another index than int32 or two
+/// dtypes
 Tensor scatter_add(Tensor x, std::int64_t dim, Tensor index, Tensor source);
 
 /// x with rows of source added: out[.., index[k], ..] += source[.., k, ..], in rising order of k.
 /// index: [k] or []; source: x's shape but k along dim -> x's shape. As scatter_add otherwise.
-/// @throws ShapeError, DTypeError for another index than int32 or two dtypes
+/// @throws ShapeError for shapes that do not fit, DTypeError for another index than int32 or two
+/// dtypes
 Tensor index_add(Tensor x, std::int64_t dim, Tensor index, Tensor source);
 
-/// Tensors behind one another along dim, in the dtype all promote to. Shapes agree but along dim;
-/// empty one-dimensional tensors go with any. Gradient: each tensor's part. Saves nothing.
-/// @throws ShapeError, ArgumentError for no tensors
+/// Tensors behind one another along dim, in the dtype all promote to (promote_types). Shapes agree
+/// but along dim; empty one-dimensional tensors go with any. Always a copy, of one tensor too.
+/// Gradient: each tensor's part. Saves nothing.
+/// @throws ShapeError for shapes that differ or no dimensions, ArgumentError for no tensors
 Tensor cat(const std::vector<Tensor>& tensors, std::int64_t dim = 0);
 
-/// Tensors of one shape behind one another along a new dimension. Gradient as cat.
-/// @throws ShapeError, ArgumentError for no tensors
+/// Tensors of one shape behind one another along a new dimension `dim`, in [-dims - 1, dims]:
+/// n of [2, 3] at dim 1 -> [2, n, 3]. Dtype and gradient as cat.
+/// @throws ShapeError for shapes that differ, ArgumentError for no tensors
 Tensor stack(const std::vector<Tensor>& tensors, std::int64_t dim = 0);
 
 /// x with `value` around it: padding has (before, after) pairs from the last dimension on, negative
 /// ones crop. x: [2, 3], padding {1, 2} -> [2, 6]. Gradient: the inner part. Saves nothing.
+/// Source: torch.nn.functional.pad, mode "constant".
 /// @throws ArgumentError for an odd count or too many pairs, ShapeError if cropping takes more than
 /// there is, DTypeError for a value that x's dtype cannot hold
 Tensor pad(Tensor x, const Dims& padding, const Scalar& value = 0);

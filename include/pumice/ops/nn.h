@@ -8,6 +8,11 @@
 
 namespace pumice {
 
+/// @file
+/// Functions of neural networks: softmax, norms, dropout, rotary positions and losses. None works
+/// in place. While recording, all throw GradModeError where the gradient would have to keep an
+/// inference tensor.
+
 /// exp(x_i - m) / sum_j exp(x_j - m) along `dim`, m the largest element.
 /// x: any shape and strides, floating -> same shape and dtype, computed in float32. Large negative
 /// masks are fine; a row of nothing but -inf is NaN, as in PyTorch. Backward saves the result.
@@ -16,6 +21,7 @@ namespace pumice {
 Tensor softmax(Tensor x, std::int64_t dim);
 
 /// log(softmax(x)) = x_i - m - log(sum_j exp(x_j - m)) along `dim`; otherwise as `softmax`.
+/// @throws DTypeError, ArgumentError as softmax
 Tensor log_softmax(Tensor x, std::int64_t dim);
 
 /// (x - mean) / sqrt(var + eps) * weight + bias over the last normalized_shape.count() dimensions,
@@ -23,7 +29,8 @@ Tensor log_softmax(Tensor x, std::int64_t dim);
 /// x: [..., *normalized_shape] floating -> same shape and dtype, computed in float32; weight, bias:
 /// normalized_shape or undefined, of x's dtype or float32, both alike. Backward saves x, and weight
 /// where x wants a gradient. Source: Ba, Kiros, Hinton, "Layer normalization", 2016.
-/// @throws ShapeError, DTypeError for what does not fit
+/// @throws ShapeError unless x ends in normalized_shape (not empty) and weight and bias have it;
+/// DTypeError for other dtypes; ArgumentError for an undefined x
 Tensor layer_norm(Tensor x,
                   const Dims& normalized_shape,
                   Tensor weight = {},
@@ -33,6 +40,7 @@ Tensor layer_norm(Tensor x,
 /// x / sqrt(mean(x^2) + eps) * weight over the last normalized_shape.count() dimensions; shapes,
 /// dtypes, errors and what is saved as `layer_norm`.
 /// Source: Zhang, Sennrich, "Root mean square layer normalization", 2019.
+/// @throws ShapeError, DTypeError, ArgumentError as layer_norm
 Tensor rms_norm(Tensor x, const Dims& normalized_shape, Tensor weight = {}, double eps = 1e-6);
 
 /// When training, zeroes each element with probability p and scales the others by 1 / (1 - p);
@@ -42,25 +50,30 @@ Tensor rms_norm(Tensor x, const Dims& normalized_shape, Tensor weight = {}, doub
 Tensor dropout(Tensor x, double p = 0.5, bool training = true);
 
 /// Turns pairs (x[i], x[i + d/2]) of the last dimension by per-position angles.
-/// x: [..., T, d], cos and sin: [T, d/2] float32, not differentiated -> [..., T, d]:
-/// out[i] = x[i] cos - x[i+d/2] sin, out[i+d/2] = x[i+d/2] cos + x[i] sin.
-/// @throws ShapeError, DTypeError
+/// x: [..., T, d] floating, two to four dimensions, d even; cos and sin: [T, d/2] float32, not
+/// differentiated -> [..., T, d] in x's dtype: out[i] = x[i] cos - x[i+d/2] sin,
+/// out[i+d/2] = x[i+d/2] cos + x[i] sin. Backward saves cos and sin.
+/// @throws ShapeError for shapes that do not fit, DTypeError for other dtypes, ArgumentError for an
+/// undefined tensor
 /// Source: Su et al., "RoFormer", 2021, in the half-split layout.
 Tensor rotary_embedding(Tensor x, Tensor cos, Tensor sin);
 
 /// How a loss is reduced: not at all, to the mean, or to the sum over its elements.
 enum class Reduction : std::uint8_t { kNone, kMean, kSum };
 
-/// (input - target)^2. input, target: the same shape, floating (no broadcasting) -> that shape, or
-/// [] when reduced. @throws ShapeError, DTypeError
+/// (input - target)^2. input, target: the same shape, floating (PyTorch broadcasts) -> that shape,
+/// or [] when reduced, in the dtype both promote to. The mean over nothing is NaN.
+/// @throws ShapeError unless the shapes are equal, DTypeError unless both are floating,
+/// ArgumentError for an undefined tensor
 Tensor mse_loss(Tensor input, Tensor target, Reduction reduction = Reduction::kMean);
 
-/// |input - target|; otherwise as `mse_loss`.
+/// |input - target|; otherwise as `mse_loss`. @throws ShapeError, DTypeError, ArgumentError
+/// as mse_loss
 Tensor l1_loss(Tensor input, Tensor target, Reduction reduction = Reduction::kMean);
 
 /// With d = |input - target|: d^2 / 2 up to delta, then delta * (d - delta / 2); otherwise as
 /// `mse_loss`. Source: Huber, "Robust estimation of a location parameter", 1964.
-/// @throws ShapeError, DTypeError, ArgumentError unless delta > 0
+/// @throws ArgumentError unless delta > 0; ShapeError, DTypeError, ArgumentError as mse_loss
 Tensor huber_loss(Tensor input,
                   Tensor target,
                   Reduction reduction = Reduction::kMean,
@@ -70,9 +83,12 @@ Tensor huber_loss(Tensor input,
 /// the classes.
 /// input: [N, C] or [N, C, d...] floating logits; target: [N] or [N, d...] int32 class indices,
 /// each in [0, C) or ignore_index -> target's shape, or [] when reduced. Ignored targets give 0 and
-/// do not count in the mean; a mean over none is NaN. Class probabilities as target are not
-/// supported.
-/// @throws ShapeError, DTypeError, ArgumentError for label_smoothing outside [0, 1]
+/// do not count in the mean; a mean over none is NaN. A target outside [0, C) gives NaN (see
+/// index.h). The result has input's dtype. Departures from torch.nn.functional.cross_entropy: no
+/// class probabilities as target, no class weights, no input [C].
+/// @throws ShapeError for shapes that do not fit, DTypeError unless input is floating and target
+/// int32, ArgumentError for label_smoothing outside [0, 1], an ignore_index past int32 or an
+/// undefined tensor
 Tensor cross_entropy(Tensor input,
                      Tensor target,
                      Reduction reduction = Reduction::kMean,
@@ -80,8 +96,11 @@ Tensor cross_entropy(Tensor input,
                      double label_smoothing = 0.0);
 
 /// Pinball loss: max(q * (target - input), (q - 1) * (target - input)).
-/// input: [..., Q], target: [...], quantiles: [Q] in (0, 1), floating -> [..., Q], or [] when
-/// reduced. Source: Koenker, Bassett, "Regression quantiles", 1978. @throws ShapeError, DTypeError
+/// input: [..., Q], target: [...], quantiles: [Q], floating, values in (0, 1) that are not checked
+/// -> [..., Q], or [] when reduced, in the dtype all promote to.
+/// Source: Koenker, Bassett, "Regression quantiles", 1978.
+/// @throws ShapeError for shapes that do not fit, DTypeError unless all are floating, ArgumentError
+/// for an undefined tensor
 Tensor quantile_loss(Tensor input,
                      Tensor target,
                      Tensor quantiles,

@@ -8,16 +8,21 @@
 
 namespace pumice {
 
-// Reductions. Common to all, with x: [d0, d1, ...] of any strides:
-//   dims      which dimensions are reduced, negative ones counted from the back; none means all
-//   keepdim   reduced dimensions stay in the result with extent 1; without it they are left out
-//   @throws ArgumentError for an undefined x, a dimension outside [-x.dim(), x.dim()) or given twice
-// Values are accumulated in float32 with carried rounding errors (integers in int32, wrapping) and
-// rounded once to the result's dtype. Results are the same in every grad mode.
+/// @file
+/// Reductions, with PyTorch's names and rules. Common to all, with x: [d0, d1, ...] of any strides:
+///
+/// - dims: which dimensions are reduced, negative ones counted from the back; none means all.
+/// - keepdim: reduced dimensions stay in the result with extent 1; without it they are left out.
+/// - Values are accumulated in float32 with carried rounding errors (integers in int32, wrapping)
+///   and rounded once to the result's dtype. Results are the same in every grad mode.
+/// - The result is a new contiguous tensor.
+/// - ArgumentError for an undefined x, a dimension outside [-x.dim(), x.dim()) or given twice;
+///   GradModeError while recording, if the gradient would have to keep an inference tensor.
 
 /// Sum of elements: sum_i x_i. Of nothing it is 0.
-/// Dtypes: a floating x keeps its dtype; integers and bool give int32. Accuracy: at most 1e-6 of
-/// sum(|x|) in float32, whatever the count (tests/ops/sum_test.cpp). Backward saves nothing.
+/// Dtypes: a floating x keeps its dtype; integers and bool give int32 (PyTorch: int64). Accuracy:
+/// at most 1e-6 of sum(|x|) in float32, whatever the count (tests/ops/sum_test.cpp). Backward saves
+/// nothing.
 /// Source: Knuth, The Art of Computer Programming 2, 4.2.2 (TwoSum).
 Tensor sum(Tensor x, const Dims& dims = {}, bool keepdim = false);
 
@@ -30,12 +35,13 @@ Tensor mean(Tensor x, const Dims& dims = {}, bool keepdim = false);
 /// @throws ShapeError if a reduced dimension has extent 0
 Tensor amax(Tensor x, const Dims& dims = {}, bool keepdim = false);
 
-/// Smallest element; otherwise as `amax`.
+/// Smallest element; otherwise as `amax`. @throws ShapeError as amax
 Tensor amin(Tensor x, const Dims& dims = {}, bool keepdim = false);
 
 /// Variance: sum_i (x_i - mean)^2 / max(n - correction, 0). Keeps the dtype. correction: 1 divides
-/// by n - 1 (Bessel), 0 by n. Does not cancel for large means (tests/ops/var_test.cpp). Backward
-/// saves x. Source: Chan, Golub, LeVeque, 1979. @throws DTypeError unless x is floating
+/// by n - 1 (Bessel), 0 by n; a divisor of 0 gives NaN or an infinity. Does not cancel for large
+/// means (tests/ops/var_test.cpp). Backward saves x. Source: Chan, Golub, LeVeque, 1979.
+/// @throws DTypeError unless x is floating
 Tensor var(Tensor x, const Dims& dims = {}, std::int64_t correction = 1, bool keepdim = false);
 
 /// Standard deviation: the root of `var`. Backward saves x and the result; the gradient is 0 where
@@ -48,21 +54,21 @@ Tensor std(Tensor x, const Dims& dims = {}, std::int64_t correction = 1, bool ke
 Tensor argmax(Tensor x, std::optional<std::int64_t> dim = {}, bool keepdim = false);
 
 /// Index of the first smallest element along `dim`; NaN counts as smallest. Otherwise as `argmax`.
+/// @throws DTypeError, ShapeError as argmax
 Tensor argmin(Tensor x, std::optional<std::int64_t> dim = {}, bool keepdim = false);
 
 /// log(sum_i exp(x_i)), taken against the largest element so that it does not overflow; -inf where
-/// all elements are. Keeps the dtype. Backward saves x and the result.
+/// all elements are, and for nothing. Keeps the dtype. Backward saves x and the result.
 /// @throws DTypeError unless x is floating
 Tensor logsumexp(Tensor x, const Dims& dims, bool keepdim = false);
 
 /// Running sums along one dimension: y_k = x_0 + ... + x_k. x, y: the same shape. Dtypes and
 /// accuracy as `sum`. Backward saves nothing.
-/// @throws ArgumentError for a dimension outside [-x.dim(), x.dim())
 Tensor cumsum(Tensor x, std::int64_t dim);
 
 /// Sums over broadcast dimensions until the shape is `sizes`: what turns the gradient of a
 /// broadcast operand into the operand's. Itself if it has the shape. Dtypes as `sum`.
-/// @throws ShapeError unless `sizes` broadcasts to x's shape
+/// Source: at::sum_to. @throws ShapeError unless `sizes` broadcasts to x's shape
 Tensor sum_to_size(Tensor x, const Dims& sizes);
 
 /// Whether some element is true (not 0; NaN is true). bool; false for nothing; no gradient.

@@ -8,11 +8,13 @@
 
 namespace pumice {
 
-// Every function here but `reshape` and `flatten` returns a view: it shares x's storage, has x's
-// kind (normal or inference) in every mode, and takes any dtype. Dimensions may be negative: -1 is
-// the last. All throw ArgumentError for an undefined tensor or a dimension outside the range, and
-// ShapeError for more than eight dimensions. Backward saves nothing but attributes; gradients that
-// meet in one element are summed in a fixed order. Names and rules are PyTorch's.
+/// @file
+/// Every function here but `reshape` and `flatten` returns a view: it shares x's storage, has x's
+/// kind (normal or inference) in every mode, and takes any dtype. Dimensions may be negative: -1 is
+/// the last. All throw ArgumentError for an undefined tensor or a dimension outside the range, and
+/// ShapeError for more than eight dimensions. Backward saves nothing but attributes; gradients that
+/// meet in one element are summed in a fixed order. Names and rules are PyTorch's; the error types
+/// are these, where PyTorch throws IndexError or RuntimeError.
 
 /// x with another shape, elements in the same order. One extent may be -1 and is inferred.
 /// x: any shape -> sizes. Gradient: the gradient in x's shape.
@@ -20,7 +22,7 @@ namespace pumice {
 /// a contiguous x always do)
 Tensor view(const Tensor& x, const Dims& sizes);
 
-/// A view where the strides allow one, else a contiguous copy of that shape.
+/// A view where the strides allow one, else a contiguous copy of that shape. One extent may be -1.
 /// @throws ShapeError if the element counts differ
 Tensor reshape(const Tensor& x, const Dims& sizes);
 
@@ -41,10 +43,10 @@ Tensor t(const Tensor& x);
 
 /// x read again and again along dimensions of extent 1 and new leading ones (strides 0). -1 keeps
 /// an extent. x: [3, 1], sizes [2, 3, 4] -> [2, 3, 4]. Gradient: sum over the repeated dimensions.
-/// @throws ShapeError if an extent other than 1 would change
+/// @throws ShapeError if an extent other than 1 would change, or for more elements than int64 counts
 Tensor expand(const Tensor& x, const Dims& sizes);
 
-/// x without the dimension if its extent is 1, else x (as a view).
+/// x without the dimension if its extent is 1, else x (as a view). There is no form without dim.
 Tensor squeeze(const Tensor& x, std::int64_t dim);
 
 /// x with a new dimension of extent 1 at `dim`, in [-dims - 1, dims].
@@ -71,12 +73,13 @@ Tensor narrow(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_
 
 /// Windows of `length` elements every `step` along dim, as a new last dimension:
 /// x: [.., n, ..] -> [.., (n - length) / step + 1, .., length]. Gradient: sum over the windows that
-/// an element is in. @throws ArgumentError unless 0 <= length <= n and step >= 1
+/// an element is in. @throws ArgumentError unless 0 <= length <= n and step >= 1, or for a
+/// zero-dimensional x
 Tensor unfold(const Tensor& x, std::int64_t dim, std::int64_t length, std::int64_t step);
 
-/// Parts of split_length along dim, the last one maybe shorter. A part made while recording must
-/// not be written in place (G36). @throws ArgumentError for a length below 1 (0 is allowed for
-/// extent 0)
+/// Parts of split_length along dim, the last one maybe shorter; one empty part for extent 0. A part
+/// made while recording must not be written in place while recording (G36).
+/// @throws ArgumentError for a length below 1 (0 is allowed for extent 0) or a zero-dimensional x
 std::vector<Tensor> split(const Tensor& x, std::int64_t split_length, std::int64_t dim = 0);
 
 /// Parts of the given lengths along dim; as split.
@@ -85,21 +88,21 @@ std::vector<Tensor> split_with_sizes(const Tensor& x,
                                      const std::vector<std::int64_t>& lengths,
                                      std::int64_t dim = 0);
 
-/// At most `chunks` parts of equal length along dim, the last one maybe shorter; as split.
-/// @throws ArgumentError for chunks below 1
+/// At most `chunks` parts of equal length along dim, the last one maybe shorter; as split. For
+/// extent 0, `chunks` empty parts. @throws ArgumentError for chunks below 1
 std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, std::int64_t dim = 0);
 
 /// Any geometry within x's storage: element i stands at offset + sum(i * strides), counted in
 /// elements from the start of the storage. Gradient: the sum over all places that name an element;
 /// where x itself names an element more than once, each name has an equal share.
-/// @throws ShapeError if it reaches outside the storage; ArgumentError for negative values, or
-/// unless there are as many strides as sizes
+/// @throws ShapeError if it reaches outside the storage or has more elements than int64 counts;
+/// ArgumentError for negative values, or unless there are as many strides as sizes
 Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, std::int64_t offset);
 
-/// Same geometry, a view of its own.
+/// A view of x's own geometry. Gradient: passed on.
 Tensor alias(const Tensor& x);
 
-/// view(x, other.sizes()).
+/// view(x, other.sizes()). @throws ShapeError as view
 Tensor view_as(const Tensor& x, const Tensor& other);
 
 }  // namespace pumice
