@@ -98,16 +98,8 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs,
     }
     request.retain_graph = retain_graph || create_graph;
     request.create_graph = create_graph;
-    std::vector<Tensor> gradients = walk(request);
-    for (std::size_t i = 0; i < gradients.size(); ++i) {
-        if (!gradients[i].defined() && !allow_unused) {
-            throw GradModeError("grad",
-                                fmt::format("input {} was not used in the graph; pass "
-                                            "allow_unused=true if that is intended",
-                                            i));
-        }
-    }
-    return gradients;
+    request.allow_unused = allow_unused;
+    return walk(request);
 }
 
 }  // namespace pumice::autograd

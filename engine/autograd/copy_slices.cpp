@@ -25,6 +25,19 @@ CopySlices::CopySlices(IntrusivePtr<OpNode> fn,
     }
 }
 
+std::vector<bool> CopySlices::wanted_of_fn(const std::vector<bool>& wanted) const {
+    std::vector<bool> fn_wanted(fn_->edges().size());
+    fn_wanted[0] = wanted[0];
+    for (std::size_t i = 1; i < fn_wanted.size(); ++i) {
+        fn_wanted[i] = wanted[i + 1];
+    }
+    return fn_wanted;
+}
+
+void CopySlices::check_saved(const std::vector<bool>& wanted) const {
+    fn_->check_saved(wanted_of_fn(wanted));
+}
+
 void CopySlices::apply(std::span<Tensor> gradients,
                        const std::vector<bool>& wanted,
                        std::span<Tensor> input_gradients) {
@@ -37,11 +50,7 @@ void CopySlices::apply(std::span<Tensor> gradients,
     copy_(whole, gradients[0]);
     Tensor region = as_strided(flat, view_sizes_, view_strides_, view_offset_);
 
-    std::vector<bool> fn_wanted(fn_->edges().size());
-    fn_wanted[0] = wanted[0];
-    for (std::size_t i = 1; i < fn_wanted.size(); ++i) {
-        fn_wanted[i] = wanted[i + 1];
-    }
+    const std::vector<bool> fn_wanted = wanted_of_fn(wanted);
     std::vector<Tensor> fn_gradients(fn_wanted.size());
     Tensor region_gradient = clone(region);
     fn_->apply(std::span(&region_gradient, 1), fn_wanted, fn_gradients);

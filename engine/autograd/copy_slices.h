@@ -21,6 +21,8 @@ public:
                const std::vector<bool>& wanted,
                std::span<Tensor> input_gradients) override;
 
+    void check_saved(const std::vector<bool>& wanted) const override;
+
     void release_saved() noexcept override { fn_->release_saved(); }
 
     std::string name() const override { return "CopySlices"; }
@@ -28,6 +30,8 @@ public:
     std::size_t output_count() const noexcept override { return 1; }
 
 private:
+    std::vector<bool> wanted_of_fn(const std::vector<bool>& wanted) const;
+
     IntrusivePtr<OpNode> fn_;
     Dims base_sizes_;
     Dims base_strides_;

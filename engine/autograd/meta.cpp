@@ -65,6 +65,26 @@ void Accumulator::forget_target() noexcept {
     target_ = nullptr;
 }
 
+namespace {
+
+// What a leaf keeps as its first gradient: one that somebody else holds, or that is expanded, must
+// not be written later through `grad`; and `grad` is always normal (G45).
+Tensor own(Tensor incoming) {
+    const bool is_ours = incoming.use_count() == 1 && incoming.is_contiguous() &&
+                         impl_of(incoming).storage->use_count() == 1;
+    const bool takes = is_ours || is_grad_enabled();
+    return takes && !incoming.is_inference() ? incoming : clone(incoming);
+}
+
+}  // namespace
+
+void Accumulator::prepare(std::span<Tensor> gradients) {
+    const std::lock_guard lock(mutex_);
+    if (target_ != nullptr && gradients[0].defined() && !target_->grad().defined()) {
+        gradients[0] = own(std::move(gradients[0]));
+    }
+}
+
 void Accumulator::apply(std::span<Tensor> gradients,
                         const std::vector<bool>& /*wanted*/,
                         std::span<Tensor> /*input_gradients*/) {
@@ -75,12 +95,7 @@ void Accumulator::apply(std::span<Tensor> gradients,
     Tensor incoming = std::move(gradients[0]);
     Tensor existing = target_->grad();
     if (!existing.defined()) {
-        // A gradient that somebody else holds, or that is expanded, must not be written later
-        // through `grad`; and `grad` is always normal (G45).
-        const bool is_ours = incoming.use_count() == 1 && incoming.is_contiguous() &&
-                             impl_of(incoming).storage->use_count() == 1;
-        const bool takes = is_ours || is_grad_enabled();
-        target_->set_grad(takes && !incoming.is_inference() ? incoming : clone(incoming));
+        target_->set_grad(own(std::move(incoming)));
         return;
     }
     if (is_grad_enabled() || existing.is_inference()) {

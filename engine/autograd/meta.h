@@ -49,6 +49,7 @@ class Accumulator final : public Node, public Pooled<Accumulator> {
 public:
     explicit Accumulator(AutogradMeta* target);
 
+    void prepare(std::span<Tensor> gradients) override;
     void apply(std::span<Tensor> gradients,
                const std::vector<bool>& wanted,
                std::span<Tensor> input_gradients) override;

@@ -61,6 +61,11 @@ void Node::remove_retainer(const AutogradMeta* meta) noexcept {
     std::erase_if(retainers_, [meta](const Retainer& r) { return r.meta == meta; });
 }
 
+bool Node::has_retainers() const {
+    const std::lock_guard lock(retainers_mutex_);
+    return !retainers_.empty();
+}
+
 void Node::deliver_retained(std::span<const Tensor> gradients) {
     const std::lock_guard lock(retainers_mutex_);
     for (const Retainer& retainer : retainers_) {

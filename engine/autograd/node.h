@@ -43,6 +43,12 @@ public:
                        const std::vector<bool>& wanted,
                        std::span<Tensor> input_gradients) = 0;
 
+    /// Throws what apply would throw over what was saved, before anything is done.
+    virtual void check_saved(const std::vector<bool>& /*wanted*/) const {}
+
+    /// For leaves: makes what apply will keep of the gradients, which may fail.
+    virtual void prepare(std::span<Tensor> /*gradients*/) {}
+
     /// Drops what was saved; a later apply throws.
     virtual void release_saved() noexcept {}
 
@@ -58,6 +64,7 @@ public:
     /// Non-leaf tensors that keep their gradient (retain_grad), by output.
     void add_retainer(std::uint32_t output, AutogradMeta* meta);
     void remove_retainer(const AutogradMeta* meta) noexcept;
+    bool has_retainers() const;
     /// Hands the gradients to the retaining tensors.
     void deliver_retained(std::span<const Tensor> gradients);
 
@@ -69,7 +76,7 @@ private:
 
     std::uint64_t sequence_;
     FixedArray<Edge, 3> edges_;
-    std::mutex retainers_mutex_;
+    mutable std::mutex retainers_mutex_;
     std::vector<Retainer> retainers_;
 };
 

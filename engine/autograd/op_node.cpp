@@ -134,7 +134,9 @@ OpNode::OpNode(const dispatch::OpCall& call, bool is_in_place)
     }
 }
 
-bool OpNode::formula_reads(std::size_t input) const noexcept {
+// Whether the formula reads the saved input for one of the gradients that are wanted.
+template <class IsWanted>
+bool OpNode::is_read_for(std::size_t input, IsWanted&& is_wanted) const noexcept {
     const std::size_t row = def_.is_variadic ? 0 : input;
     if ((def_.saved.inputs >> row & 1U) == 0) {
         return false;
@@ -144,11 +146,35 @@ bool OpNode::formula_reads(std::size_t input) const noexcept {
         return true;
     }
     for (std::size_t i = 0; i < edges().size(); ++i) {
-        if ((readers >> i & 1U) != 0 && edges()[i].node) {
+        if ((readers >> i & 1U) != 0 && is_wanted(i)) {
             return true;
         }
     }
     return false;
+}
+
+bool OpNode::formula_reads(std::size_t input) const noexcept {
+    return is_read_for(input, [this](std::size_t i) { return bool(edges()[i].node); });
+}
+
+void OpNode::check_not_released() const {
+    if (is_released_) {
+        throw GradModeError(def_.name,
+                            "Trying to backward through the graph a second time: its saved tensors "
+                            "were freed. Pass retain_graph=true to the first call.");
+    }
+}
+
+void OpNode::check_saved(const std::vector<bool>& wanted) const {
+    check_not_released();
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+        if (is_read_for(i, [&wanted](std::size_t edge) { return wanted[edge]; })) {
+            static_cast<void>(inputs_[i].saved.unpack(def_.name));
+        }
+    }
+    for (const SavedTensor& saved : saved_outputs_) {
+        static_cast<void>(saved.unpack(def_.name));
+    }
 }
 
 void OpNode::save_outputs(std::span<const Tensor> outputs) noexcept {
@@ -163,11 +189,7 @@ void OpNode::save_outputs(std::span<const Tensor> outputs) noexcept {
 void OpNode::apply(std::span<Tensor> gradients,
                    const std::vector<bool>& wanted,
                    std::span<Tensor> input_gradients) {
-    if (is_released_) {
-        throw GradModeError(def_.name,
-                            "Trying to backward through the graph a second time: its saved tensors "
-                            "were freed. Pass retain_graph=true to the first call.");
-    }
+    check_not_released();
     OpBackwardCall call(*this, gradients, wanted, input_gradients);
     def_.backward(call);
 }

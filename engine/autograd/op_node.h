@@ -30,6 +30,7 @@ public:
     void apply(std::span<Tensor> gradients,
                const std::vector<bool>& wanted,
                std::span<Tensor> input_gradients) override;
+    void check_saved(const std::vector<bool>& wanted) const override;
     void release_saved() noexcept override;
     std::string name() const override;
 
@@ -49,6 +50,9 @@ private:
     };
 
     bool formula_reads(std::size_t input) const noexcept;
+    template <class IsWanted>
+    bool is_read_for(std::size_t input, IsWanted&& is_wanted) const noexcept;
+    void check_not_released() const;
 
     const dispatch::OpDef& def_;
     FixedArray<InputRecord, kInlineInputs> inputs_;

@@ -16,10 +16,14 @@ struct WalkRequest {
     std::vector<Edge> captures;
     bool retain_graph = false;
     bool create_graph = false;
+    /// Whether captures may be left without a gradient.
+    bool allow_unused = true;
 };
 
-/// Walks from the roots and returns the captured gradients, undefined where nothing arrived.
-/// @throws GradModeError (E9, second walk through a freed graph), and what formulas throw
+/// Walks from the roots and returns the captured gradients, undefined where nothing arrived. What
+/// can be known before is thrown before, and no `grad` is written before all gradients are there.
+/// @throws GradModeError (E9, second walk through a freed graph, an unused capture), and what
+///         formulas throw
 std::vector<Tensor> walk(const WalkRequest& request);
 
 }  // namespace pumice::autograd

@@ -36,7 +36,7 @@ public:
         }
         ++row_;
         do {
-            fields.push_back(read_field());
+            fields.push_back(read_field(fields.size() + 1));
         } while (take(','));
         take('\r');
         take('\n');
@@ -52,9 +52,9 @@ private:
         return is_there;
     }
 
-    std::string read_field() {
+    std::string read_field(std::size_t column) {
         if (take('"')) {
-            return read_quoted();
+            return read_quoted(column);
         }
         const std::size_t end = std::min(text_.find_first_of(",\r\n", at_), text_.size());
         std::string field = text_.substr(at_, end - at_);
@@ -62,7 +62,7 @@ private:
         return field;
     }
 
-    std::string read_quoted() {
+    std::string read_quoted(std::size_t column) {
         std::string field;
         while (at_ < text_.size()) {
             const char letter = text_[at_++];
@@ -71,10 +71,23 @@ private:
             } else if (take('"')) {
                 field += '"';
             } else {
+                check_field_end(column);
                 return field;
             }
         }
-        throw FileError(path_, fmt::format("row {}: a quoted field is not closed", row_));
+        throw FileError(
+            path_, fmt::format("row {}, column {}: a quoted field is not closed", row_, column));
+    }
+
+    void check_field_end(std::size_t column) const {
+        if (at_ < text_.size() && text_[at_] != ',' && text_[at_] != '\r' && text_[at_] != '\n') {
+            throw FileError(path_,
+                            fmt::format("row {}, column {}: '{}' follows a closing quote, wanted a "
+                                        "comma or the end of the line",
+                                        row_,
+                                        column,
+                                        text_[at_]));
+        }
     }
 
     const std::string& path_;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -27,11 +28,42 @@ struct Instant {
                static_cast<unsigned>(date.month()) - 1;
     }
 
+    unsigned day() const { return static_cast<unsigned>(date.day()); }
+
     std::int64_t seconds() const {
         const std::chrono::sys_days days = date;
         return days.time_since_epoch().count() * kSecondsADay + seconds_of_day;
     }
 };
+
+unsigned last_day_of(std::chrono::year_month month) {
+    const std::chrono::year_month_day_last last(month.year(),
+                                                std::chrono::month_day_last(month.month()));
+    return static_cast<unsigned>(last.day());
+}
+
+unsigned last_day_of(const Instant& instant) {
+    return last_day_of(instant.date.year() / instant.date.month());
+}
+
+// The day that dates a month apart have, or the last of a month that is too short for it; 31 when
+// all are the last of their month. Nothing when the days or the times of day differ.
+std::optional<unsigned> common_day(const std::vector<Instant>& instants) {
+    unsigned day = 0;
+    bool is_month_end = true;
+    for (const Instant& instant : instants) {
+        day = std::max(day, instant.day());
+        is_month_end = is_month_end && instant.day() == last_day_of(instant);
+    }
+    day = is_month_end ? 31 : day;
+    for (const Instant& instant : instants) {
+        if (instant.day() != std::min(day, last_day_of(instant)) ||
+            instant.seconds_of_day != instants[0].seconds_of_day) {
+            return std::nullopt;
+        }
+    }
+    return day;
+}
 
 std::optional<Instant> parse_instant(const std::string& text) {
     int year = 0;
@@ -124,28 +156,28 @@ TimeAxis::TimeAxis(const std::string& path, std::vector<std::string> labels) {
         number_step_ = (last_number_ - *first) / static_cast<double>(labels.size() - 1);
         return;
     }
+    std::vector<Instant> instants;
     std::vector<std::int64_t> months;
     std::vector<std::int64_t> seconds;
-    bool is_same_day = true;
-    std::optional<Instant> last;
     for (std::size_t i = 0; i < labels.size(); ++i) {
         const auto instant = parse_instant(labels[i]);
         if (!instant) {
             throw_unreadable(path, i, labels[i]);
         }
-        is_same_day = is_same_day && (!last || last->date.day() == instant->date.day());
         months.push_back(instant->months());
         seconds.push_back(instant->seconds());
-        last = instant;
+        instants.push_back(*instant);
     }
-    format_ = last->field_count == 2   ? Format::kMonth
-              : last->field_count == 3 ? Format::kDay
-              : last->field_count == 5 ? Format::kMinute
-                                       : Format::kSecond;
-    separator_ = last->separator;
-    day_of_month_ = static_cast<unsigned>(last->date.day());
+    const Instant& last = instants.back();
+    format_ = last.field_count == 2   ? Format::kMonth
+              : last.field_count == 3 ? Format::kDay
+              : last.field_count == 5 ? Format::kMinute
+                                      : Format::kSecond;
+    separator_ = last.separator;
+    seconds_of_day_ = last.seconds_of_day;
     std::size_t bad_row = 0;
-    const auto month_step = is_same_day ? common_step(months, bad_row) : std::nullopt;
+    const auto day = common_day(instants);
+    const auto month_step = day ? common_step(months, bad_row) : std::nullopt;
     const auto second_step = month_step ? std::nullopt : common_step(seconds, bad_row);
     if (!month_step && !second_step) {
         throw FileError(path,
@@ -154,8 +186,26 @@ TimeAxis::TimeAxis(const std::string& path, std::vector<std::string> labels) {
                                     labels[bad_row]));
     }
     unit_ = month_step ? Unit::kMonths : Unit::kSeconds;
+    day_of_month_ = day.value_or(1);
     step_ = month_step ? *month_step : *second_step;
     last_ = month_step ? months.back() : seconds.back();
+}
+
+std::string TimeAxis::label(std::int64_t days, std::int64_t seconds_of_day) const {
+    const std::chrono::year_month_day date{
+        std::chrono::sys_days(std::chrono::days(static_cast<std::int32_t>(days)))};
+    std::string text = fmt::format(
+        "{:04}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()));
+    if (format_ == Format::kMonth) {
+        return text;
+    }
+    text += fmt::format("-{:02}", static_cast<unsigned>(date.day()));
+    if (format_ == Format::kDay) {
+        return text;
+    }
+    text +=
+        fmt::format("{}{:02}:{:02}", separator_, seconds_of_day / 3600, seconds_of_day / 60 % 60);
+    return format_ == Format::kMinute ? text : text + fmt::format(":{:02}", seconds_of_day % 60);
 }
 
 std::vector<std::string> TimeAxis::next(std::int64_t count) const {
@@ -168,29 +218,16 @@ std::vector<std::string> TimeAxis::next(std::int64_t count) const {
         }
         const std::int64_t at = last_ + step_ * i;
         if (unit_ == Unit::kMonths) {
-            const std::int64_t year = at / 12;
-            const std::int64_t month = at % 12 + 1;
-            labels.push_back(format_ == Format::kMonth
-                                 ? fmt::format("{:04}-{:02}", year, month)
-                                 : fmt::format("{:04}-{:02}-{:02}", year, month, day_of_month_));
+            const std::chrono::year_month month =
+                std::chrono::year(static_cast<int>(at / 12)) /
+                std::chrono::month(static_cast<unsigned>(at % 12 + 1));
+            const std::chrono::sys_days date =
+                month / std::chrono::day(std::min(day_of_month_, last_day_of(month)));
+            labels.push_back(label(date.time_since_epoch().count(), seconds_of_day_));
             continue;
         }
-        const std::int64_t day =
-            (at - (at % kSecondsADay + kSecondsADay) % kSecondsADay) / kSecondsADay;
-        const std::int64_t of_day = at - day * kSecondsADay;
-        const std::chrono::year_month_day date{
-            std::chrono::sys_days(std::chrono::days(static_cast<std::int32_t>(day)))};
-        std::string label = fmt::format("{:04}-{:02}-{:02}",
-                                        static_cast<int>(date.year()),
-                                        static_cast<unsigned>(date.month()),
-                                        static_cast<unsigned>(date.day()));
-        if (format_ == Format::kMinute || format_ == Format::kSecond) {
-            label += fmt::format("{}{:02}:{:02}", separator_, of_day / 3600, of_day / 60 % 60);
-        }
-        if (format_ == Format::kSecond) {
-            label += fmt::format(":{:02}", of_day % 60);
-        }
-        labels.push_back(std::move(label));
+        const std::int64_t of_day = (at % kSecondsADay + kSecondsADay) % kSecondsADay;
+        labels.push_back(label((at - of_day) / kSecondsADay, of_day));
     }
     return labels;
 }

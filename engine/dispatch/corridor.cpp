@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <limits>
 #include <utility>
 
 namespace pumice::dispatch {
@@ -119,7 +120,32 @@ IntrusivePtr<Storage> lent_storage(const OpCall& call, const OutputMeta& meta) n
     return {};
 }
 
+// Kernels count elements in 32 bits and divide numbers below 2^31 (ops/map_step.cpp). Factories
+// refuse more, but broadcasting, joining and padding may arrive at it, and views may have it.
+void check_element_counts(const OpCall& call, const Dims& sizes) {
+    constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+    std::int64_t count = 1;
+    bool overflows = false;
+    bool is_empty = false;
+    for (const std::int64_t extent : sizes) {
+        overflows = __builtin_mul_overflow(count, extent, &count) || overflows;
+        is_empty = is_empty || extent == 0;
+    }
+    const Dims* refused = !is_empty && (overflows || count > kMost) ? &sizes : nullptr;
+    for (const Tensor& input : call.inputs) {
+        if (input.defined() && impl_of(input).numel > kMost) {
+            refused = &impl_of(input).sizes;
+        }
+    }
+    if (refused != nullptr) {
+        throw ShapeError(
+            call.def.name,
+            fmt::format("at most {} elements; got shape {}", kMost, to_string(*refused)));
+    }
+}
+
 Tensor make_output(const OpCall& call, const OutputMeta& meta, const Decision& decision) {
+    check_element_counts(call, meta.sizes);
     IntrusivePtr<TensorImpl> impl = new_impl(meta);
     impl->is_inference = decision.output_is_inference;
     if (call.def.lends != 0 && decision.storage == memory::StorageClass::kTransient) {

@@ -4,6 +4,7 @@
 #include "pumice/error.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "memory/trace.h"
 #include "vk/device.h"
 #include "vk/queue.h"
@@ -123,14 +124,9 @@ std::array<std::uint32_t, 3> fold_groups(std::uint64_t count, const vk::Capabili
     return {static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height), 1};
 }
 
-void execute(const OpCall& call, std::span<const Tensor> outputs) {
-    const bool is_empty = std::all_of(outputs.begin(), outputs.end(), [](const Tensor& output) {
-        return impl_of(output).numel == 0;
-    });
-    if (is_empty) {
-        return;
-    }
-    vk::Device& device = vk::device();
+namespace {
+
+void run_program(vk::Device& device, const OpCall& call, std::span<const Tensor> outputs) {
     Program program;
     call.def.select(call, outputs, device.capabilities(), program);
     Workspaces workspaces;
@@ -139,6 +135,35 @@ void execute(const OpCall& call, std::span<const Tensor> outputs) {
     }
     for (const Step& step : program.steps) {
         append(device, step, call, outputs, workspaces);
+    }
+}
+
+// Halves of halves, until every operand can be bound.
+void run_windows(vk::Device& device, const OpCall& call, const Tensor& output) {
+    const auto halves = cut_window(call, output, device.capabilities());
+    if (!halves) {
+        run_program(device, call, std::span(&output, 1));
+        return;
+    }
+    for (const Window& half : *halves) {
+        run_windows(device, {call.def, half.inputs, call.attrs}, half.output);
+    }
+}
+
+}  // namespace
+
+void execute(const OpCall& call, std::span<const Tensor> outputs) {
+    const bool is_empty = std::all_of(outputs.begin(), outputs.end(), [](const Tensor& output) {
+        return impl_of(output).numel == 0;
+    });
+    if (is_empty) {
+        return;
+    }
+    vk::Device& device = vk::device();
+    if (outputs.size() == 1 && needs_windows(call, outputs, device.capabilities())) [[unlikely]] {
+        run_windows(device, call, outputs[0]);
+    } else {
+        run_program(device, call, outputs);
     }
 }
 

@@ -110,6 +110,21 @@ using SelectFn = void (*)(const OpCall& call,
                           Program& program);
 using BackwardFn = void (*)(BackwardCall& call);
 
+/// How a call follows when it is cut along dimension `dim` of its output: the dimension of that
+/// input to cut with it, or one of these. See Note [Windows].
+inline constexpr std::int64_t kWhole = -1;  ///< the input is read whole by every part
+inline constexpr std::int64_t kUncut = -2;  ///< the call cannot be cut there
+using WindowFn = std::int64_t (*)(const OpCall& call,
+                                  std::size_t input,
+                                  std::int64_t output_rank,
+                                  std::int64_t dim) noexcept;
+
+/// WindowFn of operators whose inputs broadcast to the output, element by element.
+std::int64_t window_of_map(const OpCall& call,
+                           std::size_t input,
+                           std::int64_t output_rank,
+                           std::int64_t dim) noexcept;
+
 /// Everything the engine knows about one operator; written once, in its file in ops/.
 struct OpDef {
     std::string_view name;
@@ -119,6 +134,7 @@ struct OpDef {
     bool is_multi_output_view = false;  ///< one of several views made by one call (split, chunk)
     InferFn infer = nullptr;
     SelectFn select = nullptr;
+    WindowFn window = nullptr;  ///< null: operands past maxStorageBufferRange are refused
     SavedSet saved{};
     std::uint32_t lends = 0;  ///< inputs read only at the index that is written (G69)
     BackwardFn backward = nullptr;

@@ -125,7 +125,12 @@ void save_safetensors(const std::string& path,
     std::vector<SafetensorsEntry> entries;
     std::set<std::string> names;
     std::string data;
+    for (const auto& [key, text] : metadata) {
+        check_text(path, "the metadata key", key);
+        check_text(path, "the metadata text", text);
+    }
     for (const auto& [name, value] : tensors) {
+        check_text(path, "the name", name);
         if (name.empty() || name == "__metadata__" || !names.insert(name).second) {
             throw ArgumentError(
                 path, fmt::format("the name '{}' is empty, reserved or used twice", name));

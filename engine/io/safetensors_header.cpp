@@ -33,6 +33,16 @@ constexpr std::array<std::pair<std::string_view, HostDType>, 9> kDTypes = {{
     {"I64", HostDType::kI64},
 }};
 
+bool is_utf8(std::string_view text) {
+    try {
+        // The writer refuses what is not UTF-8, which makes it the measure.
+        static_cast<void>(Json(std::string(text)).dump());
+        return true;
+    } catch (const Json::type_error&) {
+        return false;
+    }
+}
+
 std::uint64_t read_length(const std::string& path, std::string_view file) {
     if (file.size() < kLengthBytes) {
         throw FileError(
@@ -63,6 +73,9 @@ Json parse_json(const std::string& path, std::string_view text) {
         return true;
     };
     Json json = Json::parse(text.begin(), text.end(), note_key, false);
+    if (json.is_discarded() && !is_utf8(text)) {
+        throw FileError(path, "its header is not UTF-8");
+    }
     if (json.is_discarded() || !json.is_object()) {
         throw FileError(path, "its header is not a JSON object");
     }
@@ -191,6 +204,11 @@ SafetensorsHeader parse_header(const std::string& path, std::string_view file) {
             header.entries.push_back(parse_entry(path, name, value));
             continue;
         }
+        if (!value.is_object()) {
+            throw FileError(
+                path,
+                fmt::format("{} is not an object of strings, but {}", kMetadataKey, value.dump()));
+        }
         for (const auto& [key, text] : value.items()) {
             if (!text.is_string()) {
                 throw FileError(path, fmt::format("metadata '{}' is not a string", key));
@@ -200,6 +218,16 @@ SafetensorsHeader parse_header(const std::string& path, std::string_view file) {
     }
     check_places(path, header.entries, file.size() - header.data_begin_bytes);
     return header;
+}
+
+void check_text(const std::string& path, std::string_view what, const std::string& text) {
+    if (!is_utf8(text)) {
+        throw ArgumentError(
+            path,
+            fmt::format("{} {} is not UTF-8",
+                        what,
+                        Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)));
+    }
 }
 
 std::string write_header(const std::vector<SafetensorsEntry>& entries,

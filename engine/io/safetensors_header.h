@@ -21,7 +21,12 @@ struct SafetensorsHeader {
 /// @throws FileError
 SafetensorsHeader parse_header(const std::string& path, std::string_view file);
 
+/// Checks a name or metadata text that is to be written; `what` says which.
+/// @throws ArgumentError unless it is UTF-8
+void check_text(const std::string& path, std::string_view what, const std::string& text);
+
 /// The header for entries whose offsets are set, padded to eight bytes, with its length in front.
+/// All texts must be UTF-8.
 std::string write_header(const std::vector<SafetensorsEntry>& entries,
                          const std::map<std::string, std::string>& metadata);
 

@@ -16,7 +16,13 @@ namespace pumice::nn {
 namespace {
 
 std::int64_t head_dim_of(const MultiheadAttentionOptions& options) {
-    if (options.embed_dim <= 0 || options.num_heads <= 0 || options.head_dim < 0) {
+    if (options.head_dim < 0) {
+        throw ArgumentError(
+            "MultiheadAttention",
+            fmt::format("head_dim must be positive, or 0 for embed_dim / num_heads; got {}",
+                        options.head_dim));
+    }
+    if (options.embed_dim <= 0 || options.num_heads <= 0) {
         throw ArgumentError("MultiheadAttention",
                             fmt::format("embed_dim and num_heads must be positive; got {} and {}",
                                         options.embed_dim,

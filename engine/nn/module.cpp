@@ -42,6 +42,29 @@ void check_shapes(const StateDict& own, const StateDict& given) {
     }
 }
 
+struct Conversion {
+    Tensor target;
+    Tensor result;
+};
+
+// A tensor that is registered twice is converted once.
+void convert(const Tensor& target, DType dtype, std::vector<Conversion>& conversions) {
+    const bool is_done =
+        std::any_of(conversions.begin(), conversions.end(), [&target](const Conversion& each) {
+            return each.target.impl() == target.impl();
+        });
+    if (is_done || !target.is_floating_point() || target.dtype() == dtype) {
+        return;
+    }
+    // The result must have the kind of what it replaces, in every mode.
+    if (target.is_inference()) {
+        inference_mode([&] { conversions.push_back({target, pumice::to(target, dtype)}); });
+    } else {
+        const PersistentAllocGuard guard;
+        conversions.push_back({target, pumice::to(target, dtype)});
+    }
+}
+
 }  // namespace
 
 std::vector<Tensor> Module::parameters() const {
@@ -117,19 +140,21 @@ void Module::to(DType dtype) {
         throw DTypeError(
             "to", fmt::format("modules convert to floating dtypes only; got {}", to_string(dtype)));
     }
-    StateDict all = named_parameters();
-    const StateDict others = named_buffers();
-    all.insert(all.end(), others.begin(), others.end());
-    for (auto& [name, value] : all) {
-        if (!value.is_floating_point() || value.dtype() == dtype) {
-            continue;
+    // All conversions come before the first exchange, which cannot fail.
+    std::vector<Conversion> conversions;
+    for (const StateDict& dict : {named_parameters(), named_buffers()}) {
+        for (const auto& [name, value] : dict) {
+            convert(value, dtype, conversions);
+            if (const Tensor grad = value.grad(); grad.defined()) {
+                convert(grad, dtype, conversions);
+            }
         }
-        // The conversion must have the kind of what it replaces, in every mode.
-        if (value.is_inference()) {
-            inference_mode([&, &tensor = value] { tensor.set_data(pumice::to(tensor, dtype)); });
+    }
+    for (Conversion& each : conversions) {
+        if (each.target.is_inference()) {
+            inference_mode([&each] { each.target.set_data(each.result); });
         } else {
-            const PersistentAllocGuard guard;
-            value.set_data(pumice::to(value, dtype));
+            each.target.set_data(each.result);
         }
     }
 }

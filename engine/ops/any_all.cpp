@@ -34,6 +34,7 @@ constexpr dispatch::OpDef kAny{
     .inputs = {{{"x", dispatch::Grad::kNever}}},
     .infer = infer_truth,
     .select = select_truth<vk::ReduceOp::kAny>,
+    .window = window_of_reduction,
 };
 static_assert(well_formed(kAny));
 
@@ -42,6 +43,7 @@ constexpr dispatch::OpDef kAll{
     .inputs = {{{"x", dispatch::Grad::kNever}}},
     .infer = infer_truth,
     .select = select_truth<vk::ReduceOp::kAll>,
+    .window = window_of_reduction,
 };
 static_assert(well_formed(kAll));
 

@@ -33,7 +33,7 @@ void infer_arange(const OpCall& call, Inferred& inferred) {
     const auto& attrs = call.attrs_as<ArangeAttrs>();
     const double span = attrs.end - attrs.start;
     if (!std::isfinite(span) || !std::isfinite(attrs.step) || attrs.step == 0.0 ||
-        span * attrs.step < 0.0) {
+        (span < 0.0 && attrs.step > 0.0) || (span > 0.0 && attrs.step < 0.0)) {
         throw ArgumentError("arange",
                             fmt::format("step must be finite, not zero, and lead from start to "
                                         "end; got start {}, end {}, step {}",
@@ -83,8 +83,11 @@ void select_arange(const OpCall& call,
     step.set_push(
         Push{.element_count = static_cast<std::uint32_t>(count),
              .integer_start = is_real ? 0 : static_cast<std::int32_t>(attrs.start),
-             // One element needs no step, which then may be of any length.
-             .integer_step = is_real || count == 1 ? 0 : static_cast<std::int32_t>(attrs.step),
+             // One element needs no step, which then may be of any length. Between two int32 it
+             // may be past int32, and counts modulo 2^32.
+             .integer_step = is_real || count == 1
+                                 ? 0
+                                 : static_cast<std::int32_t>(static_cast<std::int64_t>(attrs.step)),
              .real_start = static_cast<float>(attrs.start),
              .real_step = static_cast<float>(attrs.step)});
 }

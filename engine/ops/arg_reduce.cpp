@@ -50,6 +50,7 @@ constexpr dispatch::OpDef kArgMax{
     .inputs = {{{"x", dispatch::Grad::kNever}}},
     .infer = infer_arg,
     .select = select_arg<vk::ReduceOp::kArgMax>,
+    .window = window_of_reduction,
 };
 static_assert(well_formed(kArgMax));
 
@@ -58,6 +59,7 @@ constexpr dispatch::OpDef kArgMin{
     .inputs = {{{"x", dispatch::Grad::kNever}}},
     .infer = infer_arg,
     .select = select_arg<vk::ReduceOp::kArgMin>,
+    .window = window_of_reduction,
 };
 static_assert(well_formed(kArgMin));
 

@@ -5,12 +5,15 @@
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
+#include "ops/factory.h"
 #include "ops/strided_sum.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <string>
 
 namespace pumice::ops {
 
@@ -43,6 +46,23 @@ std::int64_t storage_elements(const TensorImpl& x) noexcept {
                      : x.offset + hull_elements(x.sizes, x.strides);
 }
 
+// As offset + hull_elements, for extents and strides that nobody has checked: nothing where the
+// sum is past int64.
+std::optional<std::int64_t> checked_reach(const AsStridedAttrs& attrs) noexcept {
+    std::int64_t reach = attrs.offset;
+    bool overflows = false;
+    for (std::int64_t d = 0; d < attrs.sizes.count(); ++d) {
+        if (attrs.sizes[d] == 0) {
+            return attrs.offset;
+        }
+        std::int64_t length = 0;
+        overflows = __builtin_mul_overflow(attrs.sizes[d] - 1, attrs.strides[d], &length) ||
+                    __builtin_add_overflow(reach, length, &reach) || overflows;
+    }
+    overflows = overflows || __builtin_add_overflow(reach, 1, &reach);
+    return overflows ? std::nullopt : std::optional(reach);
+}
+
 void infer_as_strided(const OpCall& call, Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     const auto& attrs = call.attrs_as<AsStridedAttrs>();
@@ -57,17 +77,18 @@ void infer_as_strided(const OpCall& call, Inferred& inferred) {
                                         to_string(attrs.strides),
                                         attrs.offset));
     }
-    const std::int64_t reach = attrs.offset + hull_elements(attrs.sizes, attrs.strides);
-    if (reach > storage_elements(x)) {
+    const std::optional<std::int64_t> reach = checked_reach(attrs);
+    if (!reach || *reach > storage_elements(x)) {
         throw ShapeError("as_strided",
                          fmt::format("sizes {}, strides {} and offset {} reach element {} of a "
                                      "storage of {}",
                                      to_string(attrs.sizes),
                                      to_string(attrs.strides),
                                      attrs.offset,
-                                     reach - 1,
+                                     reach ? std::to_string(*reach - 1) : "2^63 or later",
                                      storage_elements(x)));
     }
+    check_view_sizes("as_strided", attrs.sizes);
     inferred.emplace_back(OutputMeta{attrs.sizes, attrs.strides, attrs.offset, x.dtype});
 }
 
@@ -116,9 +137,10 @@ void infer_unfold(const OpCall& call, Inferred& inferred) {
     }
     OutputMeta& meta = inferred.emplace_back(OutputMeta{x.sizes, x.strides, x.offset, x.dtype});
     meta.sizes[dim] = (x.sizes[dim] - attrs.length) / attrs.step + 1;
-    meta.strides[dim] *= attrs.step;
+    meta.strides[dim] *= std::min(attrs.step, longest_step(x.sizes[dim]));
     meta.sizes.push_back(attrs.length);
     meta.strides.push_back(x.strides[dim]);
+    check_view_sizes("unfold", meta.sizes);
 }
 
 void backward_unfold(BackwardCall& call) {
@@ -127,7 +149,7 @@ void backward_unfold(BackwardCall& call) {
     const std::int64_t dim = wrap_dim("unfold", attrs.dim, sizes.count());
     Dims strides = contiguous_strides(sizes);
     strides.push_back(strides[dim]);
-    strides[dim] *= attrs.step;
+    strides[dim] *= std::min(attrs.step, longest_step(sizes[dim]));
     call.set(0, strided_sum(call.grad(), sizes, strides, 0));
 }
 

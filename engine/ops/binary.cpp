@@ -198,7 +198,7 @@ BinaryAttrs pair_attrs(
     BinaryAttrs attrs;
     set_dtypes(attrs, result_type(a, b), kind);
     check_alpha(def.name, attrs.common, alpha);
-    attrs.bits[1] = scalar_word(alpha, attrs.common);
+    attrs.bits[1] = scalar_word(def.name, alpha, attrs.common);
     attrs.alpha = alpha.to_double();
     return attrs;
 }
@@ -207,7 +207,7 @@ BinaryAttrs scalar_attrs(const OpDef& def, const Tensor& a, const Scalar& b, Kin
     checked_impl(a, def.name.data());
     BinaryAttrs attrs;
     set_dtypes(attrs, result_type(a, b), kind);
-    attrs.bits = {scalar_word(b, attrs.common), scalar_word(1, attrs.common)};
+    attrs.bits = {scalar_word(def.name, b, attrs.common), scalar_word(def.name, 1, attrs.common)};
     attrs.scalar = b.to_double();
     return attrs;
 }
@@ -226,43 +226,31 @@ Tensor run(const OpDef& def, Tensor a, const Scalar& b, Kind kind) {
     return dispatch::call(def, inputs, attrs);
 }
 
-Tensor& write(const OpDef& def, Tensor& self, std::span<Tensor> inputs, const BinaryAttrs& attrs) {
-    make_disjoint(def.name, self, inputs);
-    if (!fits_map(self.sizes(), inputs, &self)) {
-        for (Tensor& input : inputs) {
-            input = contiguous(expand(input, self.sizes()));
-        }
-        return copy_(self, dispatch::call(def, inputs, attrs));
-    }
-    dispatch::call_in_place(def, inputs, attrs);
-    return self;
-}
-
 Tensor& run_in_place(const OpDef& def, Tensor& self, Tensor b, Kind kind, const Scalar& alpha = 1) {
     const BinaryAttrs attrs = pair_attrs(def, self, b, kind, alpha);
     Tensor inputs[] = {self, std::move(b)};
-    return write(def, self, inputs, attrs);
+    write_mapped(def, self, inputs, attrs);
+    return self;
 }
 
 Tensor& run_in_place(const OpDef& def, Tensor& self, const Scalar& b, Kind kind) {
     const BinaryAttrs attrs = scalar_attrs(def, self, b, kind);
     Tensor inputs[] = {self};
-    return write(def, self, inputs, attrs);
+    write_mapped(def, self, inputs, attrs);
+    return self;
 }
 
 Tensor& run_out(const OpDef& def, Tensor& out, Tensor a, Tensor b, Kind kind, const Scalar& alpha) {
     checked_impl(out, def.name.data());
     const BinaryAttrs attrs = pair_attrs(def, a, b, kind, alpha);
     Tensor inputs[] = {std::move(a), std::move(b)};
-    make_mappable(def.name, inputs, &out);
-    make_disjoint(def.name, out, inputs);
-    dispatch::call_out(def, out, inputs, attrs);
+    write_mapped_out(def, out, inputs, attrs);
     return out;
 }
 
 void refuse_bools(const char* op, const Tensor& a, const Tensor* b) {
-    if (checked_impl(a, op).dtype == kBool &&
-        (b == nullptr || checked_impl(*b, op).dtype == kBool)) {
+    const bool is_bool = checked_impl(a, op).dtype == kBool;
+    if ((b == nullptr || checked_impl(*b, op).dtype == kBool) && is_bool) {
         throw DTypeError(op, "is not defined for bool operands; use logical_xor");
     }
 }
@@ -419,6 +407,9 @@ Tensor& sub_(Tensor& self, Tensor other, const Scalar& alpha) {
 }
 
 Tensor& sub_(Tensor& self, const Scalar& other) {
+    if (other.is_bool()) {
+        refuse_bools("sub_", self, nullptr);
+    }
     return run_in_place(kSubScalar, self, other, Kind::kArithmetic);
 }
 

@@ -5,8 +5,9 @@
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
+#include "ops/factory.h"
 #include "ops/map_step.h"
-#include "ops/promote.h"
+#include "ops/scalar_bits.h"
 
 #include <fmt/format.h>
 
@@ -126,6 +127,21 @@ void select_fill(const OpCall& call,
              program);
 }
 
+// The kernel takes a float or an int32 and converts it, so it gets what the dtype keeps: both paths
+// of fill_ and `full` then round once and alike.
+std::uint32_t fill_kernel_word(std::uint32_t bits, DType dtype) {
+    if (!is_floating_point(dtype)) {
+        return bits;
+    }
+    std::uint32_t word = 0;
+    convert_host(reinterpret_cast<const std::byte*>(&bits),
+                 host_dtype(dtype),
+                 reinterpret_cast<std::byte*>(&word),
+                 HostDType::kF32,
+                 1);
+    return word;
+}
+
 void infer_same(const OpCall& call, dispatch::Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     inferred.push_back(dispatch::contiguous_meta(x.sizes, x.dtype));
@@ -175,6 +191,7 @@ constexpr OpDef kClone{.name = "clone",
                        .inputs = {{{"x", Grad::kFormula}}},
                        .infer = infer_same,
                        .select = select_copy<0>,
+                       .window = dispatch::window_of_map,
                        .backward = clone_grad};
 static_assert(well_formed(kClone));
 
@@ -182,6 +199,7 @@ constexpr OpDef kToCopy{.name = "to_copy",
                         .inputs = {{{"x", Grad::kFormula}}},
                         .infer = infer_convert,
                         .select = select_copy<0>,
+                        .window = dispatch::window_of_map,
                         .backward = convert_grad};
 static_assert(well_formed(kToCopy));
 
@@ -189,6 +207,7 @@ constexpr OpDef kCopy{.name = "copy_",
                       .inputs = {{{"self", Grad::kFormula}, {"source", Grad::kFormula}}},
                       .infer = infer_copy,
                       .select = select_copy<1>,
+                      .window = dispatch::window_of_map,
                       .backward = copy_grad};
 static_assert(well_formed(kCopy));
 
@@ -196,6 +215,7 @@ constexpr OpDef kFill{.name = "fill_",
                       .inputs = {{{"self", Grad::kFormula}}},
                       .infer = infer_same,
                       .select = select_fill,
+                      .window = dispatch::window_of_map,
                       .backward = fill_grad};
 static_assert(well_formed(kFill));
 
@@ -232,12 +252,17 @@ Tensor& copy_(Tensor& self, Tensor source) {
 
 Tensor& fill_(Tensor& self, const Scalar& value) {
     const DType dtype = checked_impl(self, "fill_").dtype;
+    ops::check_element_count("fill_", self);
+    const std::uint32_t bits = ops::scalar_bits("fill_", value, dtype);
     Tensor inputs[] = {self};
     if (!ops::fits_map(self.sizes(), {}, &self)) {
-        return copy_(self, full({}, value, dtype));
+        // Not copy_, which refuses an expanded self; a fill may write an element again.
+        Tensor operands[] = {self, full({}, value, dtype)};
+        dispatch::call_in_place(ops::kCopy, operands);
+        return self;
     }
     dispatch::call_in_place(
-        ops::kFill, inputs, ops::FillAttrs{.bits = {ops::scalar_word(value, dtype)}});
+        ops::kFill, inputs, ops::FillAttrs{.bits = {ops::fill_kernel_word(bits, dtype)}});
     return self;
 }
 

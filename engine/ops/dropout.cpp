@@ -7,6 +7,7 @@
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
+#include "ops/factory.h"
 #include "ops/generator.h"
 #include "ops/reduction.h"
 
@@ -103,6 +104,7 @@ Tensor dropout(Tensor x, double p, bool training) {
     if (!training || p == 0.0) {
         return x;
     }
+    ops::check_element_count("dropout", x);  // before the generator moves on
     const std::uint64_t blocks = ops::random_blocks(x.numel());
     return ops::masked(std::move(x), {.p = p, .state = ops::take_random_blocks(blocks)});
 }

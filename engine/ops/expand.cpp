@@ -5,9 +5,11 @@
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
+#include "ops/factory.h"
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <utility>
 
 namespace pumice::ops {
@@ -52,6 +54,7 @@ void infer_expand(const OpCall& call, Inferred& inferred) {
             throw_expand(wanted, call.inputs[0]);
         }
     }
+    check_view_sizes("expand", meta.sizes);
 }
 
 void backward_expand(BackwardCall& call) {
@@ -77,6 +80,17 @@ Tensor expand(const Tensor& x, const Dims& sizes) {
 }
 
 namespace {
+
+// Before anything is copied, for the extents alone may be past int64.
+void check_repeated(std::string_view op, const Dims& sizes, const Dims& repeats) {
+    Dims repeated = sizes;
+    for (std::int64_t d = 0; d < sizes.count(); ++d) {
+        if (__builtin_mul_overflow(sizes[d], repeats[d], &repeated[d])) {
+            repeated[d] = std::numeric_limits<std::int64_t>::max();
+        }
+    }
+    ops::check_new_sizes(op, repeated);
+}
 
 // x [A, n, B] -> [A, times * n, B], copied once.
 Tensor repeat_dim(const Tensor& x, std::int64_t dim, std::int64_t times) {
@@ -115,6 +129,7 @@ Tensor repeat(const Tensor& x, const Dims& repeats) {
     for (std::int64_t i = 0; i < new_dims; ++i) {
         result = unsqueeze(result, 0);
     }
+    check_repeated("repeat", impl_of(result).sizes, repeats);
     bool is_copied = false;
     // From the inside out: only the last pass writes the whole result.
     for (std::int64_t d = repeats.count() - 1; d >= 0; --d) {

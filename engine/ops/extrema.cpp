@@ -57,6 +57,7 @@ constexpr dispatch::OpDef kAMax{
     .inputs = {{{"x", dispatch::Grad::kFormula}}},
     .infer = infer_extremum,
     .select = select_extremum<vk::ReduceOp::kAMax>,
+    .window = window_of_reduction,
     .saved = {.inputs = 1, .outputs = 1},
     .backward = backward_extremum,
 };
@@ -67,6 +68,7 @@ constexpr dispatch::OpDef kAMin{
     .inputs = {{{"x", dispatch::Grad::kFormula}}},
     .infer = infer_extremum,
     .select = select_extremum<vk::ReduceOp::kAMin>,
+    .window = window_of_reduction,
     .saved = {.inputs = 1, .outputs = 1},
     .backward = backward_extremum,
 };

@@ -61,11 +61,21 @@ void select_full(const OpCall& call,
 
 }  // namespace
 
-constexpr OpDef kFull{.name = "full", .infer = infer_full, .select = select_full};
+constexpr OpDef kFull{
+    .name = "full", .infer = infer_full, .select = select_full, .window = dispatch::window_of_map};
 static_assert(well_formed(kFull));
 
+namespace {
+
+constexpr std::int64_t kMostElements = std::numeric_limits<std::int32_t>::max();
+
+[[noreturn]] void throw_too_many(std::string_view op, std::int64_t most, const Dims& sizes) {
+    throw ShapeError(op, fmt::format("at most {} elements; got shape {}", most, to_string(sizes)));
+}
+
+}  // namespace
+
 void check_new_sizes(std::string_view op, const Dims& sizes) {
-    constexpr std::int64_t kMostElements = std::numeric_limits<std::int32_t>::max();
     std::int64_t count = 1;
     bool is_empty = false;
     for (const std::int64_t extent : sizes) {
@@ -78,8 +88,25 @@ void check_new_sizes(std::string_view op, const Dims& sizes) {
             extent > kMostElements || count > kMostElements ? kMostElements + 1 : count * extent;
     }
     if (!is_empty && count > kMostElements) {
-        throw ShapeError(
-            op, fmt::format("at most {} elements; got shape {}", kMostElements, to_string(sizes)));
+        throw_too_many(op, kMostElements, sizes);
+    }
+}
+
+void check_element_count(std::string_view op, const Tensor& x) {
+    if (impl_of(x).numel > kMostElements) {
+        throw_too_many(op, kMostElements, impl_of(x).sizes);
+    }
+}
+
+void check_view_sizes(std::string_view op, const Dims& sizes) {
+    std::int64_t count = 1;
+    bool overflows = false;
+    for (const std::int64_t extent : sizes) {
+        // Extents of 0 too: strides are products of the others.
+        overflows = __builtin_mul_overflow(count, extent == 0 ? 1 : extent, &count) || overflows;
+    }
+    if (overflows) {
+        throw_too_many(op, std::numeric_limits<std::int64_t>::max(), sizes);
     }
 }
 

@@ -106,6 +106,17 @@ void select_linear(const dispatch::OpCall& call,
         program);
 }
 
+std::int64_t window_of_linear(const dispatch::OpCall& /*call*/,
+                              std::size_t input,
+                              std::int64_t output_rank,
+                              std::int64_t dim) noexcept {
+    const bool is_column = dim == output_rank - 1;
+    if (input == 0) {
+        return is_column ? dispatch::kWhole : dim;
+    }
+    return is_column ? 0 : dispatch::kWhole;
+}
+
 void backward_linear(dispatch::BackwardCall& call) {
     const Dims& x_sizes = call.input_sizes(0);
     const Dims& weight_sizes = call.input_sizes(1);
@@ -139,6 +150,7 @@ constexpr dispatch::OpDef kLinear{
                 {"bias", dispatch::Grad::kFormula}}},
     .infer = infer_linear,
     .select = select_linear,
+    .window = window_of_linear,
     .saved = {.inputs = 0b011, .input_is_for = {0b010, 0b001}},
     .backward = backward_linear,
 };

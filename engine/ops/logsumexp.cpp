@@ -48,6 +48,7 @@ constexpr dispatch::OpDef kLogSumExp{
     .inputs = {{{"x", dispatch::Grad::kFormula}}},
     .infer = infer_logsumexp,
     .select = select_logsumexp,
+    .window = window_of_reduction,
     .saved = {.inputs = 1, .outputs = 1},
     .backward = backward_logsumexp,
 };

@@ -38,7 +38,10 @@ void check_pair(std::string_view op, const Tensor& input, const Tensor& target) 
     }
 }
 
-void check_classes(const Tensor& input, const Tensor& target, double label_smoothing) {
+void check_classes(const Tensor& input,
+                   const Tensor& target,
+                   std::int64_t ignore_index,
+                   double label_smoothing) {
     ops::require_floating("cross_entropy", input);
     if (checked_impl(target, "cross_entropy").dtype != kInt32) {
         throw DTypeError(
@@ -49,6 +52,11 @@ void check_classes(const Tensor& input, const Tensor& target, double label_smoot
         throw ArgumentError(
             "cross_entropy",
             fmt::format("label_smoothing must be in [0, 1]; got {}", label_smoothing));
+    }
+    if (!std::in_range<std::int32_t>(ignore_index)) {
+        throw ArgumentError(
+            "cross_entropy",
+            fmt::format("ignore_index must be an int32, as target's are; got {}", ignore_index));
     }
     Dims wanted = input.sizes();
     if (wanted.count() >= 2) {
@@ -91,7 +99,7 @@ Tensor cross_entropy(Tensor input,
                      Reduction reduction,
                      std::int64_t ignore_index,
                      double label_smoothing) {
-    check_classes(input, target, label_smoothing);
+    check_classes(input, target, ignore_index, label_smoothing);
     const DType dtype = input.dtype();
     const Dims loss_sizes = target.sizes();
     const Tensor classes = unsqueeze(target, 1);

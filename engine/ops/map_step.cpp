@@ -5,6 +5,8 @@
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "ops/factory.h"
+#include "ops/promote.h"
 
 #include <fmt/format.h>
 
@@ -137,6 +139,52 @@ bool ranges_meet(const TensorImpl& a, const TensorImpl& b) {
     return start(a) < end(b) && start(b) < end(a);
 }
 
+bool shares_memory(const TensorImpl& a, const TensorImpl& b) {
+    return a.storage && a.storage == b.storage && ranges_meet(a, b);
+}
+
+bool is_same_view(const TensorImpl& a, const TensorImpl& b) {
+    return a.offset == b.offset && a.dtype == b.dtype && a.sizes == b.sizes &&
+           a.strides == b.strides;
+}
+
+void check_target(std::string_view op, const Tensor& target) {
+    const TensorImpl& out = impl_of(target);
+    check_element_count(op, target);
+    for (std::int64_t dim = 0; dim < out.sizes.count(); ++dim) {
+        if (out.strides[dim] == 0 && out.sizes[dim] > 1) {
+            throw ArgumentError(op,
+                                fmt::format("the written tensor {} has several elements in one "
+                                            "place (stride 0 in dimension {}); clone() it first",
+                                            describe(target),
+                                            dim));
+        }
+    }
+}
+
+// What the corridor asks of a target that is written at once; here the result is copied to it, and
+// a copy would convert whatever it gets.
+void check_result_fits(const dispatch::OpCall& call, const Tensor& self) {
+    dispatch::Inferred inferred;
+    call.def.infer(call, inferred);
+    const TensorImpl& target = impl_of(self);
+    const DType dtype = inferred[0].dtype;
+    if (inferred[0].sizes != target.sizes) {
+        throw ShapeError(call.def.name,
+                         fmt::format("the result has shape {}, which the written tensor {} does "
+                                     "not have",
+                                     to_string(inferred[0].sizes),
+                                     describe(self)));
+    }
+    if (category(dtype) > category(target.dtype)) {
+        throw DTypeError(call.def.name,
+                         fmt::format("the result has dtype {}, which can't be cast to the written "
+                                     "tensor's {}",
+                                     to_string(dtype),
+                                     to_string(target.dtype)));
+    }
+}
+
 }  // namespace
 
 void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::Program& program) {
@@ -229,25 +277,58 @@ void make_mappable(std::string_view op, std::span<Tensor> inputs, const Tensor* 
 }
 
 void make_disjoint(std::string_view op, const Tensor& target, std::span<Tensor> inputs) {
+    check_target(op, target);
     const TensorImpl& out = impl_of(target);
-    for (std::int64_t dim = 0; dim < out.sizes.count(); ++dim) {
-        if (out.strides[dim] == 0 && out.sizes[dim] > 1) {
-            throw ArgumentError(op,
-                                fmt::format("the written tensor {} has several elements in one "
-                                            "place (stride 0 in dimension {}); clone() it first",
-                                            describe(target),
-                                            dim));
-        }
-    }
     for (Tensor& input : inputs) {
         const TensorImpl& in = impl_of(input);
-        const bool is_apart = in.storage != out.storage || !in.storage;
-        const bool is_same = in.offset == out.offset && in.dtype == out.dtype &&
-                             in.sizes == out.sizes && in.strides == out.strides;
-        if (!is_apart && !is_same && ranges_meet(in, out)) {
+        if (shares_memory(in, out) && !is_same_view(in, out)) {
             input = clone(input);
         }
     }
+}
+
+void make_separate(std::string_view op, const Tensor& target, std::span<Tensor> inputs) {
+    check_target(op, target);
+    for (Tensor& input : inputs) {
+        check_element_count(op, input);
+        if (shares_memory(impl_of(input), impl_of(target))) {
+            input = clone(input);
+        }
+    }
+}
+
+void write_mapped(const dispatch::OpDef& def,
+                  Tensor& self,
+                  std::span<Tensor> inputs,
+                  dispatch::AttrsRef attrs) {
+    make_disjoint(def.name, self, inputs);
+    if (fits_map(self.sizes(), inputs, &self)) {
+        dispatch::call_in_place(def, inputs, attrs);
+        return;
+    }
+    check_result_fits({def, inputs, attrs}, self);
+    for (Tensor& input : inputs) {
+        input = contiguous(expand(input, self.sizes()));
+    }
+    copy_(self, dispatch::call(def, inputs, attrs));
+}
+
+void write_mapped_out(const dispatch::OpDef& def,
+                      Tensor& out,
+                      std::span<Tensor> inputs,
+                      dispatch::AttrsRef attrs) {
+    make_mappable(def.name, inputs, &out);
+    make_disjoint(def.name, out, inputs);
+    // Another shape than the result's is call_out's to refuse.
+    if (!fits_map(out.sizes(), inputs, &out) && broadcast_sizes(def.name, inputs) == out.sizes()) {
+        throw UnsupportedError(def.name,
+                               fmt::format("out's dimensions must collapse to {}; got out {} with "
+                                           "strides {}",
+                                           kMostDims,
+                                           describe(out),
+                                           to_string(out.strides())));
+    }
+    dispatch::call_out(def, out, inputs, attrs);
 }
 
 }  // namespace pumice::ops

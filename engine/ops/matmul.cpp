@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/error.h"
+#include "pumice/ops/elementwise.h"
 #include "pumice/ops/linalg.h"
 #include "pumice/ops/reduce.h"
 #include "pumice/ops/view.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "ops/all_ops.h"
+#include "ops/map_step.h"
 #include "ops/matmul_plan.h"
+#include "tensor/storage.h"
+#include "vk/device.h"
 
 #include <fmt/format.h>
 
@@ -148,6 +153,63 @@ void select_matmul(const dispatch::OpCall& call,
                  program);
 }
 
+// The output's dimensions: those of the batch, then a's rows and b's columns if they have any.
+std::int64_t window_of_matmul(const dispatch::OpCall& call,
+                              std::size_t input,
+                              std::int64_t output_rank,
+                              std::int64_t dim) noexcept {
+    const bool has_rows = impl_of(call.inputs[0]).sizes.count() > 1;
+    const bool has_cols = impl_of(call.inputs[1]).sizes.count() > 1;
+    const Dims& sizes = impl_of(call.inputs[input]).sizes;
+    const std::int64_t from_end = output_rank - dim;
+    if (has_cols && from_end == 1) {
+        return input == 1 ? sizes.count() - 1 : dispatch::kWhole;
+    }
+    if (has_rows && from_end == (has_cols ? 2 : 1)) {
+        return input == 0 ? sizes.count() - 2 : dispatch::kWhole;
+    }
+    const std::int64_t matrix_dims = (has_rows ? 1 : 0) + (has_cols ? 1 : 0);
+    const std::int64_t own = sizes.count() - 2 - (from_end - matrix_dims);
+    return own < 0 || sizes[own] == 1 ? dispatch::kWhole : own;
+}
+
+// Whether a matrix is too large to be bound and its depth is the outermost dimension in memory, so
+// that a cut along the output leaves its range as it is.
+bool wants_depth_cut(const Tensor& matrix, std::int64_t depth_dim) {
+    const TensorImpl& impl = impl_of(matrix);
+    const vk::Capabilities& caps = vk::device().capabilities();
+    if (impl.storage->allocation().range.size_bytes <= caps.max_storage_range_bytes) [[likely]] {
+        return false;
+    }
+    const auto stride = impl.strides[depth_dim];
+    const bool is_outermost = std::all_of(impl.strides.begin(),
+                                          impl.strides.end(),
+                                          [stride](std::int64_t each) { return each <= stride; });
+    const auto elements = static_cast<std::uint64_t>(hull_elements(impl.sizes, impl.strides));
+    return is_outermost && impl.sizes[depth_dim] > 1 &&
+           elements * static_cast<std::uint64_t>(itemsize(impl.dtype)) >
+               dispatch::bindable_bytes(caps);
+}
+
+bool wants_depth_cut(const Tensor& a, const Tensor& b) {
+    const std::int64_t a_rank = checked_impl(a, "matmul").sizes.count();
+    const std::int64_t b_rank = checked_impl(b, "matmul").sizes.count();
+    return a_rank > 0 && b_rank > 0 &&
+           impl_of(a).sizes.back() == impl_of(b).sizes[std::max<std::int64_t>(b_rank - 2, 0)] &&
+           (wants_depth_cut(a, a_rank - 1) ||
+            wants_depth_cut(b, std::max<std::int64_t>(b_rank - 2, 0)));
+}
+
+// a b = a[:, :h] b[:h] + a[:, h:] b[h:]
+Tensor matmul_by_depth(const Tensor& a, const Tensor& b) {
+    const std::int64_t depth = a.size(-1);
+    const std::int64_t b_dim = std::max<std::int64_t>(b.dim() - 2, 0);
+    const auto part = [&](std::int64_t start, std::int64_t end) {
+        return matmul(slice(a, -1, start, end), slice(b, b_dim, start, end));
+    };
+    return add(part(0, depth / 2), part(depth / 2, depth));
+}
+
 // da = dc b^T.
 Tensor gradient_of_a(const dispatch::BackwardCall& call, const Tensor& dc, const Tensor& b) {
     const Dims& sizes = call.input_sizes(0);
@@ -210,6 +272,7 @@ constexpr dispatch::OpDef kMatmul{
     .inputs = {{{"a", dispatch::Grad::kFormula}, {"b", dispatch::Grad::kFormula}}},
     .infer = infer_matmul,
     .select = select_matmul,
+    .window = window_of_matmul,
     .saved = {.inputs = 0b11, .input_is_for = {0b10, 0b01}},
     .backward = backward_matmul,
 };
@@ -221,12 +284,17 @@ namespace pumice {
 
 Tensor matmul(Tensor a, Tensor b) {
     ops::limit_batch_rank(a, b);
+    if (ops::wants_depth_cut(a, b)) [[unlikely]] {
+        return ops::matmul_by_depth(a, b);
+    }
     Tensor inputs[] = {std::move(a), std::move(b)};
     return dispatch::call(ops::kMatmul, inputs);
 }
 
 Tensor& matmul_out(Tensor& out, Tensor a, Tensor b) {
-    checked_impl(out, "matmul_out");
+    for (const Tensor* operand : {&out, &a, &b}) {
+        checked_impl(*operand, "matmul_out");
+    }
     ops::limit_batch_rank(a, b);
     if (out.dim() > ops::kMaxBatchRank + 2 && !out.is_contiguous()) {
         throw UnsupportedError(
@@ -236,6 +304,8 @@ Tensor& matmul_out(Tensor& out, Tensor a, Tensor b) {
                         describe(out)));
     }
     Tensor inputs[] = {std::move(a), std::move(b)};
+    // A workgroup reads rows and columns that others may have written.
+    ops::make_separate("matmul_out", out, inputs);
     dispatch::call_out(ops::kMatmul, out, inputs);
     return out;
 }

@@ -181,6 +181,16 @@ void backward_norm(dispatch::BackwardCall& call) {
     }
 }
 
+std::int64_t window_of_norm(const dispatch::OpCall& call,
+                            std::size_t input,
+                            std::int64_t output_rank,
+                            std::int64_t dim) noexcept {
+    if (dim >= output_rank - call.attrs_as<NormAttrs>().normalized_shape.count()) {
+        return dispatch::kUncut;
+    }
+    return input == kX ? dim : dispatch::kWhole;
+}
+
 }  // namespace
 
 constexpr dispatch::OpDef kLayerNorm{
@@ -190,6 +200,7 @@ constexpr dispatch::OpDef kLayerNorm{
                 {"bias", dispatch::Grad::kFormula}}},
     .infer = infer_norm,
     .select = select_norm,
+    .window = window_of_norm,
     .saved = {.inputs = 0b011, .input_is_for = {0b011, 0b001}},
     .backward = backward_norm,
 };
@@ -200,6 +211,7 @@ constexpr dispatch::OpDef kRmsNorm{
     .inputs = {{{"x", dispatch::Grad::kFormula}, {"weight", dispatch::Grad::kFormula}}},
     .infer = infer_norm,
     .select = select_norm,
+    .window = window_of_norm,
     .saved = {.inputs = 0b011, .input_is_for = {0b011, 0b001}},
     .backward = backward_norm,
 };

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/promote.h"
 
+#include "pumice/error.h"
+
 #include "tensor/tensor_impl.h"
 
+#include <fmt/format.h>
+
 #include <bit>
+#include <limits>
+#include <utility>
 
 namespace pumice::ops {
-
-namespace {
 
 int category(DType dtype) noexcept {
     return is_floating_point(dtype) ? 2 : (dtype == kBool ? 0 : 1);
 }
-
-}  // namespace
 
 DType result_type(const Tensor& a, const Tensor& b) {
     const TensorImpl& left = impl_of(a);
@@ -36,10 +38,20 @@ DType result_type(const Tensor& a, const Scalar& b) {
     return category(b.dtype()) > category(dtype) ? b.dtype() : dtype;
 }
 
-std::uint32_t scalar_word(const Scalar& value, DType common) noexcept {
-    return is_floating_point(common)
-               ? std::bit_cast<std::uint32_t>(static_cast<float>(value.to_double()))
-               : static_cast<std::uint32_t>(value.to_int());
+std::uint32_t scalar_word(std::string_view op, const Scalar& value, DType common) {
+    if (is_floating_point(common)) {
+        return std::bit_cast<std::uint32_t>(static_cast<float>(value.to_double()));
+    }
+    const std::int64_t integer = value.to_int();
+    if (!std::in_range<std::int32_t>(integer)) {
+        throw ArgumentError(op,
+                            fmt::format("integers are computed in int32, so a scalar must be in "
+                                        "[{}, {}]; got {}",
+                                        std::numeric_limits<std::int32_t>::min(),
+                                        std::numeric_limits<std::int32_t>::max(),
+                                        integer));
+    }
+    return static_cast<std::uint32_t>(integer);
 }
 
 }  // namespace pumice::ops

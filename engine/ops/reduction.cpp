@@ -41,6 +41,27 @@ Dims reduced_sizes(const Dims& sizes, DimMask mask, bool keepdim) {
     return out;
 }
 
+std::int64_t window_of_reduction(const dispatch::OpCall& call,
+                                 std::size_t /*input*/,
+                                 std::int64_t /*output_rank*/,
+                                 std::int64_t dim) noexcept {
+    const auto& attrs = call.attrs_as<ReductionAttrs>();
+    const std::int64_t rank = impl_of(call.inputs[0]).sizes.count();
+    DimMask mask = attrs.dims.empty() ? (1U << rank) - 1U : 0U;
+    for (const std::int64_t each : attrs.dims) {
+        mask |= 1U << (each < 0 ? each + rank : each);
+    }
+    std::int64_t kept = -1;
+    for (std::int64_t own = 0; own < rank; ++own) {
+        const bool is_reduced = (mask >> own & 1U) != 0;
+        kept += !is_reduced || attrs.keepdim ? 1 : 0;
+        if (!is_reduced && kept == dim) {
+            return own;
+        }
+    }
+    return dispatch::kUncut;
+}
+
 std::int64_t reduced_numel(const Dims& sizes, DimMask mask) noexcept {
     std::int64_t count = 1;
     for (std::int64_t d = 0; d < sizes.count(); ++d) {

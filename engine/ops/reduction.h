@@ -16,6 +16,12 @@ struct ReductionAttrs {
     bool keepdim = false;
 };
 
+/// WindowFn of reductions with ReductionAttrs: parts are cut along dimensions that are kept.
+std::int64_t window_of_reduction(const dispatch::OpCall& call,
+                                 std::size_t input,
+                                 std::int64_t output_rank,
+                                 std::int64_t dim) noexcept;
+
 /// @throws ArgumentError for a dimension outside the range or given twice
 DimMask reduction_mask(std::string_view op, const Dims& dims, std::int64_t rank);
 

@@ -135,6 +135,9 @@ Tensor turn(Tensor x, Tensor cos, Tensor sin, bool is_inverse) {
 namespace pumice {
 
 Tensor rotary_embedding(Tensor x, Tensor cos, Tensor sin) {
+    for (const Tensor* operand : {&x, &cos, &sin}) {
+        checked_impl(*operand, "rotary_embedding");
+    }
     return ops::turn(std::move(x), std::move(cos), std::move(sin), false);
 }
 

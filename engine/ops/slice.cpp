@@ -88,7 +88,7 @@ Part resolve_part(const SliceAttrs& attrs, std::int64_t extent) noexcept {
     };
     const std::int64_t start = clamp(attrs.start);
     const std::int64_t end = std::max(start, clamp(attrs.end));
-    return {start, (end - start + attrs.step - 1) / attrs.step};
+    return {start, end == start ? 0 : (end - start - 1) / attrs.step + 1};
 }
 
 void infer_slice(const OpCall& call, Inferred& inferred) {
@@ -103,7 +103,7 @@ void infer_slice(const OpCall& call, Inferred& inferred) {
     OutputMeta& meta = inferred.emplace_back(
         OutputMeta{x.sizes, x.strides, x.offset + part.start * x.strides[dim], x.dtype});
     meta.sizes[dim] = part.count;
-    meta.strides[dim] *= attrs.step;
+    meta.strides[dim] *= std::min(attrs.step, longest_step(x.sizes[dim]));
 }
 
 void backward_slice(BackwardCall& call) {
@@ -112,7 +112,7 @@ void backward_slice(BackwardCall& call) {
     const std::int64_t dim = wrap_dim("slice", attrs.dim, sizes.count());
     Dims strides = contiguous_strides(sizes);
     const std::int64_t offset = resolve_part(attrs, sizes[dim]).start * strides[dim];
-    strides[dim] *= attrs.step;
+    strides[dim] *= std::min(attrs.step, longest_step(sizes[dim]));
     call.set(0, strided_sum(call.grad(), sizes, strides, offset));
 }
 
@@ -236,7 +236,7 @@ std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, std::int64_t dim
     if (chunks <= 0) {
         throw ArgumentError("chunk", fmt::format("chunks must be positive; got {}", chunks));
     }
-    const std::int64_t length = (sizes[wrapped] + chunks - 1) / chunks;
+    const std::int64_t length = sizes[wrapped] == 0 ? 0 : (sizes[wrapped] - 1) / chunks + 1;
     if (length == 0) {  // PyTorch: as many empty parts as were asked for
         return split_with_sizes(
             x, std::vector<std::int64_t>(static_cast<std::size_t>(chunks), 0), wrapped);

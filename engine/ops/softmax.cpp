@@ -109,6 +109,15 @@ void select_softmax(const dispatch::OpCall& call,
     step.work = static_cast<std::uint64_t>(impl_of(outputs[0]).numel) * 8;
 }
 
+std::int64_t window_of_softmax(const dispatch::OpCall& call,
+                               std::size_t /*input*/,
+                               std::int64_t output_rank,
+                               std::int64_t dim) noexcept {
+    const std::int64_t softmax_dim = call.attrs_as<SoftmaxAttrs>().dim;
+    const std::int64_t own = softmax_dim < 0 ? softmax_dim + output_rank : softmax_dim;
+    return dim == own ? dispatch::kUncut : dim;
+}
+
 // y * (grad - sum(grad * y))
 void backward_softmax(dispatch::BackwardCall& call) {
     const std::int64_t dim = call.attrs_as<SoftmaxAttrs>().dim;
@@ -130,6 +139,7 @@ constexpr dispatch::OpDef kSoftmax{
     .inputs = {{{"x", dispatch::Grad::kFormula}}},
     .infer = infer_softmax,
     .select = select_softmax<false>,
+    .window = window_of_softmax,
     .saved = {.outputs = 1},
     .backward = backward_softmax,
 };
@@ -140,6 +150,7 @@ constexpr dispatch::OpDef kLogSoftmax{
     .inputs = {{{"x", dispatch::Grad::kFormula}}},
     .infer = infer_softmax,
     .select = select_softmax<true>,
+    .window = window_of_softmax,
     .saved = {.outputs = 1},
     .backward = backward_log_softmax,
 };

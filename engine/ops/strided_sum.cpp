@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <limits>
 #include <utility>
 
 namespace pumice::ops {
@@ -238,6 +239,25 @@ Tensor pad_to(Tensor x, const Dims& sizes, const Scalar& value) {
 
 namespace pumice {
 
+namespace {
+
+// Extents that no result can have are refused before sums of them overflow.
+void check_extents(std::int64_t before, std::int64_t after, std::int64_t dim, const Tensor& x) {
+    constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+    const auto is_huge = [](std::int64_t extent) { return extent > kMost || extent < -kMost; };
+    if (is_huge(before) || is_huge(after) || is_huge(impl_of(x).sizes[dim])) {
+        throw ShapeError("pad",
+                         fmt::format("at most {} elements; got padding ({}, {}) for dim {} of x {}",
+                                     kMost,
+                                     before,
+                                     after,
+                                     dim,
+                                     describe(x)));
+    }
+}
+
+}  // namespace
+
 Tensor pad(Tensor x, const Dims& padding, const Scalar& value) {
     const TensorImpl& impl = checked_impl(x, "pad");
     const std::int64_t dims = impl.sizes.count();
@@ -255,6 +275,7 @@ Tensor pad(Tensor x, const Dims& padding, const Scalar& value) {
         const std::int64_t d = dims - 1 - pair;
         const std::int64_t before = padding[2 * pair];
         const std::int64_t after = padding[2 * pair + 1];
+        check_extents(before, after, d, x);
         if (sizes[d] + before + after < 0 || -before > sizes[d] || -after > sizes[d]) {
             throw ShapeError("pad",
                              fmt::format("negative padding must leave dim {}; got ({}, {}) for x "

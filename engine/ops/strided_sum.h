@@ -14,6 +14,12 @@ Tensor strided_sum(Tensor parts, const Dims& sizes, const Dims& strides, std::in
 /// x with `value` behind its elements in each dimension up to shape `sizes`.
 Tensor pad_to(Tensor x, const Dims& sizes, const Scalar& value);
 
+/// Steps along a dimension from this one on reach nothing but its first element: views with a
+/// longer one have this, whose stride is within int64.
+constexpr std::int64_t longest_step(std::int64_t extent) noexcept {
+    return extent > 0 ? extent : 1;
+}
+
 /// False if no two indices of such a view name one position; true if they do or may.
 bool may_overlap(const Dims& sizes, const Dims& strides);
 

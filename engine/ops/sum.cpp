@@ -64,6 +64,7 @@ constexpr dispatch::OpDef kSum{
     .inputs = {{{"x", dispatch::Grad::kFormula}}},
     .infer = infer_sum,
     .select = select_sum<vk::ReduceOp::kSum>,
+    .window = window_of_reduction,
     .backward = backward_sum,
 };
 static_assert(well_formed(kSum));
@@ -73,6 +74,7 @@ constexpr dispatch::OpDef kMean{
     .inputs = {{{"x", dispatch::Grad::kFormula}}},
     .infer = infer_mean,
     .select = select_sum<vk::ReduceOp::kMean>,
+    .window = window_of_reduction,
     .backward = backward_mean,
 };
 static_assert(well_formed(kMean));

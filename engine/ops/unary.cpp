@@ -83,6 +83,7 @@ constexpr OpDef row(std::string_view name, std::uint32_t reads, BackwardFn backw
             .inputs = {{{"x", backward == nullptr ? Grad::kNever : Grad::kFormula}}},
             .infer = infer<kResult>,
             .select = select<kOp, kKernel>,
+            .window = dispatch::window_of_map,
             .saved = {.inputs = reads & kReadsInput, .outputs = reads >> 1U},
             .lends = 1,
             .backward = backward};
@@ -98,11 +99,7 @@ Tensor run(const OpDef& def, Tensor x, const Attrs& attrs = {}) {
 Tensor& run_in_place(const OpDef& def, Tensor& self, const Attrs& attrs = {}) {
     checked_impl(self, def.name.data());
     Tensor inputs[] = {self};
-    make_disjoint(def.name, self, inputs);
-    if (!fits_map(self.sizes(), inputs, &self)) {
-        return copy_(self, run(def, self, attrs));
-    }
-    dispatch::call_in_place(def, inputs, attrs);
+    write_mapped(def, self, inputs, attrs);
     return self;
 }
 
@@ -110,9 +107,7 @@ Tensor& run_out(const OpDef& def, Tensor& out, Tensor x) {
     checked_impl(out, def.name.data());
     checked_impl(x, def.name.data());
     Tensor inputs[] = {std::move(x)};
-    make_mappable(def.name, inputs, &out);
-    make_disjoint(def.name, out, inputs);
-    dispatch::call_out(def, out, inputs, Attrs{});
+    write_mapped_out(def, out, inputs, Attrs{});
     return out;
 }
 
@@ -300,6 +295,36 @@ Attrs softplus_attrs(double beta, double threshold) {
             .second = threshold};
 }
 
+// The bound itself, or `absent` where it lies so far outside of the dtype that no element reaches
+// it. One that every element is beyond would have to be the result.
+Scalar integer_bound(std::string_view name,
+                     std::optional<Scalar> bound,
+                     const Scalar& absent,
+                     DType dtype) {
+    if (!bound) {
+        return absent;
+    }
+    using Int32 = std::numeric_limits<std::int32_t>;
+    const bool is_byte = dtype == kInt8 || dtype == kUInt8;
+    const std::int64_t least = !is_byte ? Int32::min() : (dtype == kInt8 ? -128 : 0);
+    const std::int64_t most = !is_byte ? Int32::max() : (dtype == kInt8 ? 127 : 255);
+    const std::int64_t value = bound->to_int();
+    if (value >= least && value <= most) {
+        return *bound;
+    }
+    if ((value < least) != (name == "min")) {
+        throw ArgumentError("clamp",
+                            fmt::format("{} must be in {}'s range [{}, {}] or leave all of it; got "
+                                        "{}",
+                                        name,
+                                        to_string(dtype),
+                                        least,
+                                        most,
+                                        value));
+    }
+    return absent;
+}
+
 // Bounds in the dtype that x is clamped in; absent ones never bind.
 Attrs clamp_attrs(DType dtype, std::optional<Scalar> min, std::optional<Scalar> max) {
     if (!min && !max) {
@@ -310,9 +335,9 @@ Attrs clamp_attrs(DType dtype, std::optional<Scalar> min, std::optional<Scalar> 
                                   : Scalar(std::numeric_limits<std::int32_t>::min());
     const Scalar highest = is_real ? Scalar(std::numeric_limits<double>::infinity())
                                    : Scalar(std::numeric_limits<std::int32_t>::max());
-    const Scalar low = min.value_or(lowest);
-    const Scalar high = max.value_or(highest);
-    return {.bits = {scalar_word(low, dtype), scalar_word(high, dtype)},
+    const Scalar low = is_real ? min.value_or(lowest) : integer_bound("min", min, lowest, dtype);
+    const Scalar high = is_real ? max.value_or(highest) : integer_bound("max", max, highest, dtype);
+    return {.bits = {scalar_word("clamp", low, dtype), scalar_word("clamp", high, dtype)},
             .first = low.to_double(),
             .second = high.to_double()};
 }
@@ -480,9 +505,9 @@ Tensor nan_to_num(Tensor x,
                   std::optional<double> neginf) {
     const DType dtype = checked_impl(x, "nan_to_num").dtype;
     const double largest = largest_of(dtype);
-    const Attrs attrs{.bits = {scalar_word(nan, kFloat32),
-                               scalar_word(posinf.value_or(largest), kFloat32),
-                               scalar_word(neginf.value_or(-largest), kFloat32)}};
+    const auto word = [](double value) { return scalar_word("nan_to_num", value, kFloat32); };
+    const Attrs attrs{
+        .bits = {word(nan), word(posinf.value_or(largest)), word(neginf.value_or(-largest))}};
     return run(kNanToNum, std::move(x), attrs);
 }
 

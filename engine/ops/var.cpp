@@ -71,6 +71,7 @@ constexpr dispatch::OpDef kVar{
     .inputs = {{{"x", dispatch::Grad::kFormula}}},
     .infer = infer_var,
     .select = select_var<vk::ReduceOp::kVar>,
+    .window = window_of_reduction,
     .saved = {.inputs = 1},
     .backward = backward_var,
 };
@@ -81,6 +82,7 @@ constexpr dispatch::OpDef kStd{
     .inputs = {{{"x", dispatch::Grad::kFormula}}},
     .infer = infer_var,
     .select = select_var<vk::ReduceOp::kStd>,
+    .window = window_of_reduction,
     .saved = {.inputs = 1, .outputs = 1},
     .backward = backward_std,
 };

@@ -41,9 +41,10 @@ void resolve_sizes(std::string_view op, const Tensor& x, Dims& sizes) {
     const std::int64_t count = impl_of(x).numel;
     std::int64_t known = 1;
     std::int64_t open_dim = -1;
+    bool overflows = false;
     for (std::int64_t i = 0; i < sizes.count(); ++i) {
         if (sizes[i] >= 0) {
-            known *= sizes[i];
+            overflows = __builtin_mul_overflow(known, sizes[i], &known) || overflows;
         } else if (sizes[i] == -1 && open_dim < 0) {
             open_dim = i;
         } else {
@@ -52,7 +53,7 @@ void resolve_sizes(std::string_view op, const Tensor& x, Dims& sizes) {
                                          to_string(sizes)));
         }
     }
-    if (open_dim < 0 ? known != count : known == 0 || count % known != 0) {
+    if (overflows || (open_dim < 0 ? known != count : known == 0 || count % known != 0)) {
         throw_count(op, sizes, x);
     }
     if (open_dim >= 0) {

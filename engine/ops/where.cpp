@@ -73,6 +73,7 @@ constexpr OpDef kWhere{
     .inputs = {{{"condition", Grad::kNever}, {"a", Grad::kFormula}, {"b", Grad::kFormula}}},
     .infer = infer,
     .select = select,
+    .window = dispatch::window_of_map,
     .saved = {.inputs = 0b001},
     .lends = 0b110,
     .backward = backward};

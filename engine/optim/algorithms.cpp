@@ -42,13 +42,16 @@ std::vector<std::string> SGD::state_names() const {
                                    : std::vector<std::string>{};
 }
 
-void SGD::update(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) {
+void SGD::update(Tensor& parameter,
+                 const Tensor& grad,
+                 std::vector<Tensor>& state,
+                 std::int64_t step) {
     Tensor direction =
         options_.weight_decay > 0.0 ? add(grad, parameter, options_.weight_decay) : grad;
     if (options_.momentum > 0.0) {
         Tensor& buffer = state[0];
-        // The first step starts the buffer with the gradient itself, undamped.
-        const double taken = step_count() == 1 ? 1.0 : 1.0 - options_.dampening;
+        // The first gradient starts the buffer, undamped.
+        const double taken = step == 1 ? 1.0 : 1.0 - options_.dampening;
         mul_(buffer, options_.momentum);
         add_(buffer, direction, taken);
         direction = options_.nesterov ? add(direction, buffer, options_.momentum) : buffer;
@@ -68,8 +71,11 @@ std::vector<std::string> Adam::state_names() const {
     return {"exp_avg", "exp_avg_sq"};
 }
 
-void Adam::apply_moments(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) {
-    const auto t = static_cast<double>(step_count());
+void Adam::apply_moments(Tensor& parameter,
+                         const Tensor& grad,
+                         std::vector<Tensor>& state,
+                         std::int64_t step) {
+    const auto t = static_cast<double>(step);
     const double correction1 = 1.0 - std::pow(options_.beta1, t);
     const double correction2 = 1.0 - std::pow(options_.beta2, t);
     Tensor& mean = state[0];
@@ -84,17 +90,24 @@ void Adam::apply_moments(Tensor& parameter, const Tensor& grad, std::vector<Tens
     add_(parameter, div(mean, std::move(denominator)), -lr() / correction1);
 }
 
-void Adam::update(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) {
+void Adam::update(Tensor& parameter,
+                  const Tensor& grad,
+                  std::vector<Tensor>& state,
+                  std::int64_t step) {
     apply_moments(parameter,
                   options_.weight_decay > 0.0 ? add(grad, parameter, options_.weight_decay) : grad,
-                  state);
+                  state,
+                  step);
 }
 
-void AdamW::update(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) {
+void AdamW::update(Tensor& parameter,
+                   const Tensor& grad,
+                   std::vector<Tensor>& state,
+                   std::int64_t step) {
     if (options().weight_decay > 0.0) {
         mul_(parameter, 1.0 - lr() * options().weight_decay);
     }
-    apply_moments(parameter, grad, state);
+    apply_moments(parameter, grad, state, step);
 }
 
 }  // namespace pumice::optim

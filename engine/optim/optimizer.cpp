@@ -8,11 +8,71 @@
 
 #include <cmath>
 #include <map>
+#include <utility>
 
 namespace pumice::optim {
 
+namespace {
+
+using Given = std::map<std::string, Tensor>;
+
+Given by_name(const std::vector<std::pair<std::string, Tensor>>& state) {
+    Given given;
+    for (const auto& [name, value] : state) {
+        if (!value.defined()) {
+            throw ArgumentError("Optimizer", fmt::format("state '{}' is undefined", name));
+        }
+        if (!given.emplace(name, value).second) {
+            throw ArgumentError("Optimizer", fmt::format("state '{}' is given twice", name));
+        }
+    }
+    return given;
+}
+
+void check_shape(const std::string& name, const Tensor& value, const Dims& wanted) {
+    if (value.sizes() != wanted) {
+        throw ShapeError("Optimizer",
+                         fmt::format("state '{}' has shape {}, wanted {}",
+                                     name,
+                                     to_string(value.sizes()),
+                                     to_string(wanted)));
+    }
+}
+
+// The counts, taken out of `given`.
+std::vector<std::int64_t> take_counts(Given& given, std::size_t parameter_count) {
+    const auto found = given.find("step");
+    if (found == given.end()) {
+        throw ArgumentError("Optimizer", "missing state 'step'");
+    }
+    check_shape("step", found->second, {static_cast<std::int64_t>(parameter_count)});
+    if (found->second.dtype() != kInt32) {
+        throw DTypeError(
+            "Optimizer",
+            fmt::format("state 'step' is {}, wanted int32", to_string(found->second.dtype())));
+    }
+    const std::vector<std::int32_t> counts = found->second.to_vector<std::int32_t>();
+    for (const std::int32_t count : counts) {
+        if (count < 0) {
+            throw ArgumentError("Optimizer",
+                                fmt::format("state 'step' must be >= 0; got {}", count));
+        }
+    }
+    given.erase(found);
+    return {counts.begin(), counts.end()};
+}
+
+std::string state_key(std::size_t parameter, const std::string& name) {
+    return fmt::format("{}.{}", parameter, name);
+}
+
+}  // namespace
+
 Optimizer::Optimizer(std::vector<Tensor> parameters, double lr)
-    : parameters_(std::move(parameters)), lr_(lr) {
+    : parameters_(std::move(parameters)),
+      states_(parameters_.size()),
+      step_counts_(parameters_.size()),
+      lr_(lr) {
     if (parameters_.empty()) {
         throw ArgumentError("Optimizer", "got no parameters, wanted at least one");
     }
@@ -41,28 +101,36 @@ void Optimizer::set_lr(double lr) {
     lr_ = lr;
 }
 
-void Optimizer::ensure_state() {
-    if (!states_.empty()) {
-        return;
-    }
+std::vector<Tensor> Optimizer::new_state(std::size_t parameter) const {
     const PersistentAllocGuard guard;
-    for (const Tensor& parameter : parameters_) {
-        std::vector<Tensor>& state = states_.emplace_back();
-        for (std::size_t i = 0; i < state_names().size(); ++i) {
-            state.push_back(zeros(parameter.sizes(), parameter.dtype()));
-        }
+    std::vector<Tensor> state(state_names().size());
+    for (Tensor& value : state) {
+        value = zeros(parameters_[parameter].sizes(), parameters_[parameter].dtype());
     }
+    return state;
 }
 
 void Optimizer::step() {
-    ensure_state();
-    ++step_count_;
-    no_grad([this] {
+    // All memory that stays is asked for before anything is written.
+    std::vector<std::vector<Tensor>> made(parameters_.size());
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        if (step_counts_[i] == 0 && parameters_[i].grad().defined()) {
+            made[i] = new_state(i);
+        }
+    }
+    no_grad([&] {
         for (std::size_t i = 0; i < parameters_.size(); ++i) {
             const Tensor grad = parameters_[i].grad();
-            if (grad.defined()) {
-                update(parameters_[i], grad, states_[i]);
+            if (!grad.defined()) {
+                continue;
             }
+            // State of a first update that fails is dropped: it may be written in part.
+            const bool is_first = step_counts_[i] == 0;
+            update(parameters_[i], grad, is_first ? made[i] : states_[i], step_counts_[i] + 1);
+            if (is_first) {
+                states_[i] = std::move(made[i]);
+            }
+            ++step_counts_[i];
         }
     });
 }
@@ -79,57 +147,57 @@ void Optimizer::zero_grad(bool set_to_none) {
 
 std::vector<std::pair<std::string, Tensor>> Optimizer::state_dict() const {
     std::vector<std::pair<std::string, Tensor>> dict;
-    dict.emplace_back("step", tensor<std::int64_t>({step_count_}));
+    dict.emplace_back("step", tensor(step_counts_));
     const std::vector<std::string> names = state_names();
     for (std::size_t i = 0; i < states_.size(); ++i) {
-        for (std::size_t j = 0; j < names.size(); ++j) {
-            dict.emplace_back(fmt::format("{}.{}", i, names[j]), states_[i][j]);
+        for (std::size_t j = 0; j < states_[i].size(); ++j) {
+            dict.emplace_back(state_key(i, names[j]), states_[i][j]);
         }
     }
     return dict;
 }
 
 void Optimizer::load_state_dict(const std::vector<std::pair<std::string, Tensor>>& state) {
-    const std::map<std::string, Tensor> given(state.begin(), state.end());
-    const auto step = given.find("step");
-    if (step == given.end()) {
-        throw ArgumentError("Optimizer", "missing state 'step'");
-    }
-    ensure_state();
-    const auto own = state_dict();
-    for (const auto& [name, value] : given) {
-        bool is_known = false;
-        for (const auto& entry : own) {
-            is_known = is_known || entry.first == name;
-        }
-        if (!is_known) {
-            throw ArgumentError("Optimizer", fmt::format("unknown state '{}'", name));
-        }
-    }
-    // Before the first step there is no state to load beyond the counter.
-    const bool has_state = given.size() > 1;
-    for (const auto& [name, value] : own) {
-        const auto found = given.find(name);
-        if (found == given.end() && has_state) {
-            throw ArgumentError("Optimizer", fmt::format("missing state '{}'", name));
-        }
-        if (found != given.end() && found->second.sizes() != value.sizes()) {
-            throw ShapeError("Optimizer",
-                             fmt::format("state '{}' has shape {}, wanted {}",
-                                         name,
-                                         to_string(found->second.sizes()),
-                                         to_string(value.sizes())));
+    Given given = by_name(state);
+    std::vector<std::int64_t> counts = take_counts(given, parameters_.size());
+    const std::vector<std::string> names = state_names();
+    std::vector<std::vector<Tensor>> sources(parameters_.size());
+    std::string missing;
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        for (std::size_t j = 0; counts[i] > 0 && j < names.size(); ++j) {
+            const std::string key = state_key(i, names[j]);
+            const auto found = given.find(key);
+            if (found == given.end()) {
+                missing = missing.empty() ? key : missing;
+                continue;
+            }
+            check_shape(key, found->second, parameters_[i].sizes());
+            sources[i].push_back(std::move(found->second));
+            given.erase(found);
         }
     }
-    step_count_ = step->second.item<std::int64_t>();
+    if (!given.empty()) {
+        throw ArgumentError("Optimizer",
+                            fmt::format("unknown state '{}' (or of a parameter with 0 steps)",
+                                        given.begin()->first));
+    }
+    if (!missing.empty()) {
+        throw ArgumentError("Optimizer", fmt::format("missing state '{}'", missing));
+    }
+    // Copies first: what fails on the way leaves all as it was.
+    std::vector<std::vector<Tensor>> loaded(parameters_.size());
     no_grad([&] {
-        for (auto [name, value] : own) {
-            const auto found = given.find(name);
-            if (name != "step" && found != given.end()) {
-                copy_(value, found->second);
+        for (std::size_t i = 0; i < parameters_.size(); ++i) {
+            if (!sources[i].empty()) {
+                loaded[i] = new_state(i);
+            }
+            for (std::size_t j = 0; j < loaded[i].size(); ++j) {
+                copy_(loaded[i][j], sources[i][j]);
             }
         }
     });
+    states_ = std::move(loaded);
+    step_counts_ = std::move(counts);
 }
 
 Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm) {

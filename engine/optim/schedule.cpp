@@ -10,6 +10,18 @@
 
 namespace pumice::optim {
 
+namespace {
+
+double checked_factor(const char* schedule, double final_factor) {
+    if (!(std::isfinite(final_factor) && final_factor >= 0.0)) {
+        throw ArgumentError(
+            schedule, fmt::format("final_factor must be finite and >= 0; got {}", final_factor));
+    }
+    return final_factor;
+}
+
+}  // namespace
+
 Schedule::Schedule(Optimizer& optimizer, std::int64_t warmup_steps, std::int64_t total_steps)
     : optimizer_(optimizer),
       base_lr_(optimizer.lr()),
@@ -23,11 +35,11 @@ Schedule::Schedule(Optimizer& optimizer, std::int64_t warmup_steps, std::int64_t
     }
 }
 
-double Schedule::lr() const {
-    if (step_ < warmup_steps_) {
-        return base_lr_ * static_cast<double>(step_ + 1) / static_cast<double>(warmup_steps_);
+double Schedule::lr_at(std::int64_t step) const {
+    if (step < warmup_steps_) {
+        return base_lr_ * static_cast<double>(step + 1) / static_cast<double>(warmup_steps_);
     }
-    const double progress = static_cast<double>(step_ - warmup_steps_) /
+    const double progress = static_cast<double>(step - warmup_steps_) /
                             static_cast<double>(total_steps_ - warmup_steps_);
     return base_lr_ * decay(std::min(progress, 1.0));
 }
@@ -37,15 +49,19 @@ void Schedule::step() {
 }
 
 void Schedule::set_step(std::int64_t step) {
+    if (step < 0) {
+        throw ArgumentError("Schedule", fmt::format("wanted a step >= 0; got {}", step));
+    }
+    optimizer_.set_lr(lr_at(step));
     step_ = step;
-    optimizer_.set_lr(lr());
 }
 
 LinearSchedule::LinearSchedule(Optimizer& optimizer,
                                std::int64_t warmup_steps,
                                std::int64_t total_steps,
                                double final_factor)
-    : Schedule(optimizer, warmup_steps, total_steps), final_factor_(final_factor) {
+    : Schedule(optimizer, warmup_steps, total_steps),
+      final_factor_(checked_factor("LinearSchedule", final_factor)) {
     set_step(0);
 }
 
@@ -57,7 +73,8 @@ CosineSchedule::CosineSchedule(Optimizer& optimizer,
                                std::int64_t warmup_steps,
                                std::int64_t total_steps,
                                double final_factor)
-    : Schedule(optimizer, warmup_steps, total_steps), final_factor_(final_factor) {
+    : Schedule(optimizer, warmup_steps, total_steps),
+      final_factor_(checked_factor("CosineSchedule", final_factor)) {
     set_step(0);
 }
 

@@ -54,7 +54,8 @@ VkDevice create_logical(const PhysicalDevice& physical) {
 
 /// Members die in reverse order: the queue first, the logical device last.
 struct Device::State {
-    explicit State(const PhysicalDevice& chosen) : physical(chosen), info(chosen.info) {
+    explicit State(const PhysicalDevice& chosen)
+        : physical(chosen), capabilities(chosen.capabilities), info(chosen.info) {
         handles.physical = chosen.handle;
         handles.queue_family = chosen.queue_family;
         handles.has_debug_utils = Instance::get().has_debug_utils();
@@ -77,6 +78,7 @@ struct Device::State {
     State& operator=(State&&) = delete;
 
     const PhysicalDevice& physical;
+    Capabilities capabilities;  ///< the physical device's; the seam may lower a limit
     DeviceInfo info;
     DeviceHandles handles;
     VolkDeviceTable table{};
@@ -95,7 +97,11 @@ Device::Device() : state_(std::make_unique<State>(Instance::get().chosen())) {
 Device::~Device() = default;
 
 const Capabilities& Device::capabilities() const noexcept {
-    return state_->physical.capabilities;
+    return state_->capabilities;
+}
+
+void Device::set_storage_range(std::uint64_t most_bytes) noexcept {
+    state_->capabilities.max_storage_range_bytes = most_bytes;
 }
 
 const DeviceInfo& Device::info() const noexcept {

@@ -37,6 +37,8 @@ public:
     Queue& queue() noexcept;
     PipelineCache& pipelines() noexcept;
     VolkDeviceTable& table() noexcept;
+    /// For the seam, as `table` is; no call may be on its way.
+    void set_storage_range(std::uint64_t most_bytes) noexcept;
     /// The raw handles, for this room's files (`vk/vulkan.h`).
     [[nodiscard]] const DeviceHandles& handles() const noexcept;
 

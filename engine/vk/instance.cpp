@@ -12,6 +12,7 @@
 #include "vk/validation.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -47,6 +48,19 @@ std::vector<VkPhysicalDevice> physical_devices(VkInstance instance) {
                     "vkEnumeratePhysicalDevices");
     handles.resize(count);
     return handles;
+}
+
+// Nothing where no device can be chosen: a list has the reasons, each beside its device.
+std::optional<std::uint32_t> chosen_index(const Instance& instance) {
+    // What tensors run on is settled when the device is made, whatever the variable says later.
+    if (const Device* made = device_if_made(); made != nullptr) {
+        return made->info().index;
+    }
+    try {
+        return instance.chosen().info.index;
+    } catch (const DeviceError&) {
+        return std::nullopt;
+    }
 }
 
 std::vector<DeviceInfo> infos(const std::vector<PhysicalDevice>& devices) {
@@ -127,10 +141,7 @@ namespace pumice {
 
 std::vector<DeviceInfo> list_devices() {
     const vk::Instance& instance = vk::Instance::get();
-    // What tensors run on is settled when the device is made, whatever the variable says later.
-    const vk::Device* made = vk::device_if_made();
-    const std::uint32_t chosen =
-        made == nullptr ? instance.chosen().info.index : made->info().index;
+    const std::optional<std::uint32_t> chosen = vk::chosen_index(instance);
     std::vector<DeviceInfo> result = vk::infos(instance.devices());
     for (DeviceInfo& each : result) {
         each.is_chosen = each.index == chosen;

@@ -8,6 +8,7 @@
 #include "vk/queue.h"
 #include "vk/vulkan.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -30,6 +31,7 @@ struct SeamState {
     NullCounts counts;
     VkSemaphore semaphore = VK_NULL_HANDLE;
     std::uint64_t value = 0;
+    std::uint64_t storage_range_bytes = 0;  ///< the device's own
     std::array<FaultPlan, 8> faults{};
     BarrierFilter filter;
     std::uint32_t matched_count = 0;
@@ -45,6 +47,7 @@ VolkDeviceTable& open(Device& device) {
         seam.device = &device;
         seam.original = device.table();
         seam.below = seam.original;
+        seam.storage_range_bytes = device.capabilities().max_storage_range_bytes;
         seam.begin_label = vkCmdBeginDebugUtilsLabelEXT;
         seam.end_label = vkCmdEndDebugUtilsLabelEXT;
     }
@@ -230,6 +233,11 @@ std::uint32_t dropped_barrier_count() noexcept {
     return seam.dropped_count;
 }
 
+void limit_storage_range(Device& device, std::uint64_t most_bytes) {
+    open(device);
+    device.set_storage_range(std::min(most_bytes, seam.storage_range_bytes));
+}
+
 void restore(Device& device) {
     if (seam.device != &device) {
         return;
@@ -238,6 +246,7 @@ void restore(Device& device) {
         device.queue().flush();  // nothing that was swallowed may reach a real command buffer
     }
     device.table() = seam.original;
+    device.set_storage_range(seam.storage_range_bytes);
     vkCmdBeginDebugUtilsLabelEXT = seam.begin_label;
     vkCmdEndDebugUtilsLabelEXT = seam.end_label;
     seam.device = nullptr;

@@ -61,6 +61,9 @@ struct BarrierFilter {
 void drop_barriers(Device& device, const BarrierFilter& filter);
 std::uint32_t dropped_barrier_count() noexcept;
 
+/// Lowers maxStorageBufferRange, so that small tensors take the path of large ones.
+void limit_storage_range(Device& device, std::uint64_t most_bytes);
+
 /// Takes everything out again. After null execution, values that were passed on paper are signalled
 /// to the real timeline.
 void restore(Device& device);

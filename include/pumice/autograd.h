@@ -17,7 +17,9 @@ namespace autograd {
 /// records the walk, so that gradients can be differentiated, and implies retain_graph.
 /// @throws GradModeError for a tensor without history (E12), in inference mode (E16), if a saved
 ///         tensor was modified (E9) or freed by an earlier walk; ShapeError for a gradient of
-///         another shape; ArgumentError for another count, or an undefined tensor
+///         another shape; ArgumentError for another count, or an undefined tensor. All are thrown
+///         before the walk. OutOfMemoryError in the midst of it: no `grad` is written then, but
+///         without retain_graph the saved tensors that were passed are freed
 void backward(const std::vector<Tensor>& tensors,
               const std::vector<Tensor>& grad_tensors = {},
               bool retain_graph = false,
@@ -27,8 +29,9 @@ void backward(const std::vector<Tensor>& tensors,
 /// dtype; no leaf's `grad` is touched. The rest as backward. With allow_unused, an input that is
 /// not reached gets an undefined gradient. Source: torch.autograd.grad.
 /// @throws GradModeError as backward, and for an input that does not require grad or, unless
-///         `allow_unused`, is not reached (after the walk); ShapeError as backward; ArgumentError
-///         as backward, and for no inputs
+///         `allow_unused`, is not reached (before the walk; after it where a path is there but
+///         nothing flows along it); ShapeError as backward; ArgumentError as backward, and for no
+///         inputs
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs,
                          const std::vector<Tensor>& inputs,
                          const std::vector<Tensor>& grad_outputs = {},

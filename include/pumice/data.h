@@ -13,8 +13,9 @@ namespace pumice::data {
 class CsvTable {
 public:
     /// Reads the whole file.
-    /// @throws FileError for a file that cannot be read, has no header, an unclosed quote, or a row
-    ///         of another length than the header (row named, the header is row 1)
+    /// @throws FileError for a file that cannot be read or has no header; naming the row (the header
+    ///         is row 1) of an unclosed quote, of text after a closing one, or of another length
+    ///         than the header's
     explicit CsvTable(std::string path);
 
     /// As given.
@@ -48,7 +49,9 @@ private:
 };
 
 /// Continues a time column: by calendar months or years where the dates step so, by days or
-/// seconds else, by the mean step for numeric columns (which need not step evenly).
+/// seconds else, by the mean step for numeric columns (which need not step evenly). Calendar months
+/// keep the time of day and the day, which is the month's last where a month is too short; dates
+/// that are all at the end of their month stay there.
 class TimeAxis {
 public:
     /// Dates as YYYY-MM, YYYY-MM-DD or YYYY-MM-DD[T ]hh:mm[:ss]; or numbers; at least two.
@@ -65,11 +68,14 @@ private:
     enum class Unit : std::uint8_t { kMonths, kSeconds, kNumber };
     enum class Format : std::uint8_t { kMonth, kDay, kMinute, kSecond, kNumber };
 
+    [[nodiscard]] std::string label(std::int64_t days, std::int64_t seconds_of_day) const;
+
     Unit unit_ = Unit::kNumber;
     Format format_ = Format::kNumber;
     char separator_ = ' ';
-    std::int64_t last_ = 0;  ///< months or seconds since 1970
-    std::int64_t day_of_month_ = 1;
+    std::int64_t last_ = 0;            ///< months since year 0 or seconds since 1970
+    unsigned day_of_month_ = 1;        ///< of monthly dates; 31 stands for the last
+    std::int64_t seconds_of_day_ = 0;  ///< of monthly dates
     std::int64_t step_ = 1;
     double last_number_ = 0.0;
     double number_step_ = 1.0;

@@ -26,8 +26,8 @@ struct DeviceInfo {
 
 /// All devices of all drivers, usable or not. `PUMICE_DEVICE` (index, part of the name, or UUID)
 /// chooses; without it a discrete GPU comes before an integrated, a virtual and a software one.
-/// @throws DeviceError without a Vulkan loader, without a device, when `PUMICE_DEVICE` names none,
-///         or when none of those it allows is usable (the text says what each lacks)
+/// None is chosen where the variable names none or none of those it allows is usable: the first
+/// tensor throws DeviceError then. @throws DeviceError without a Vulkan loader or driver
 std::vector<DeviceInfo> list_devices();
 
 /// Blocks until everything that any thread recorded so far has run; returns at once where there is

@@ -30,7 +30,8 @@ class SafetensorsFile {
 public:
     /// @throws FileError for a file that cannot be read, is truncated or malformed: a header that
     ///         reaches over the file, offsets that overlap, leave holes or lie outside, an unknown
-    ///         dtype, a byte count that does not fit dtype and shape, a duplicate name
+    ///         dtype, a byte count that does not fit dtype and shape, a duplicate name, text that
+    ///         is not UTF-8, metadata that is not an object of strings
     explicit SafetensorsFile(const std::string& path);
     /// Ends the mapping; loaded tensors have their own memory.
     ~SafetensorsFile();
@@ -63,8 +64,8 @@ nn::StateDict load_safetensors(const std::string& path);
 
 /// Writes the tensors in order, row-major, with metadata as the header's `__metadata__`; the file
 /// appears whole or not at all. Waits for the device, and holds all bytes in host memory.
-/// @throws FileError if it cannot be written; ArgumentError for a name that is empty, used twice or
-///         "__metadata__", or an undefined tensor
+/// @throws FileError if it cannot be written; ArgumentError for a name that is empty, used twice,
+///         "__metadata__" or not UTF-8, for metadata that is not UTF-8, or an undefined tensor
 void save_safetensors(const std::string& path,
                       const nn::StateDict& tensors,
                       const std::map<std::string, std::string>& metadata = {});

@@ -26,7 +26,10 @@ public:
     Optimizer& operator=(Optimizer&&) = delete;
     virtual ~Optimizer() = default;
 
-    /// Updates every parameter that has a gradient.
+    /// Updates every parameter that has a gradient; only their step counts go up. State is made
+    /// for all of them first, so that a step that finds no memory for it changes nothing.
+    /// @throws OutOfMemoryError; one that comes later leaves the parameters before the failing one
+    ///         updated, and counted
     void step();
     /// Drops the parameters' gradients or, with false, writes zeros into them.
     void zero_grad(bool set_to_none = true);
@@ -40,30 +43,34 @@ public:
     /// The parameters, in the order given.
     [[nodiscard]] const std::vector<Tensor>& parameters() const noexcept { return parameters_; }
 
-    /// State tensors by name "0.exp_avg" (index of the parameter, name of the state), which share
-    /// memory with the optimizer, and "step" (int32, one element). Before the first step, "step"
-    /// alone.
+    /// "step", the updates of each parameter (int32, in order), and state tensors by name
+    /// "0.exp_avg" (index of the parameter, name of the state), which share memory with the
+    /// optimizer until the next load. A parameter that was never updated has no state.
     [[nodiscard]] std::vector<std::pair<std::string, Tensor>> state_dict() const;
-    /// Copies values, converted to each state's dtype; from a dict of "step" alone, only the count.
-    /// @throws ArgumentError for an unknown or missing name, ShapeError for another shape
+    /// Takes copies of the values, converted to each parameter's dtype, in place of all counts and
+    /// state there were: a parameter with 0 steps starts anew.
+    /// @throws ArgumentError for a name that is unknown, missing or given twice, a count below 0 or
+    ///         an undefined value; ShapeError for another shape; DTypeError for counts that are no
+    ///         int32; nothing is loaded then
     void load_state_dict(const std::vector<std::pair<std::string, Tensor>>& state);
 
 protected:
     /// Names of the per-parameter state tensors, each zero at first.
     [[nodiscard]] virtual std::vector<std::string> state_names() const = 0;
-    /// One parameter's update; `state` in the order of state_names().
-    virtual void update(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) = 0;
-
-    /// Steps taken, the current one included.
-    [[nodiscard]] std::int64_t step_count() const noexcept { return step_count_; }
+    /// One parameter's update; `state` in the order of state_names(), `step` the count of this
+    /// parameter's updates, the current one included.
+    virtual void update(Tensor& parameter,
+                        const Tensor& grad,
+                        std::vector<Tensor>& state,
+                        std::int64_t step) = 0;
 
 private:
-    void ensure_state();
+    [[nodiscard]] std::vector<Tensor> new_state(std::size_t parameter) const;
 
     std::vector<Tensor> parameters_;
-    std::vector<std::vector<Tensor>> states_;
+    std::vector<std::vector<Tensor>> states_;  ///< empty for a parameter without updates
+    std::vector<std::int64_t> step_counts_;    ///< updates of each parameter
     double lr_;
-    std::int64_t step_count_ = 0;
 };
 
 /// Options of SGD.
@@ -77,7 +84,7 @@ struct SGDOptions {
 
 /// Stochastic gradient descent with momentum, as torch::optim::SGD: with g the gradient plus
 /// weight_decay * p, buffer = momentum * buffer + (1 - dampening) * g and p -= lr * buffer.
-/// Departure: the first step is the optimizer's, not each parameter's.
+/// A parameter's first gradient fills its buffer undamped.
 class SGD : public Optimizer {
 public:
     /// @throws ArgumentError for negative options, or nesterov without momentum or with dampening;
@@ -86,7 +93,10 @@ public:
 
 protected:
     [[nodiscard]] std::vector<std::string> state_names() const override;
-    void update(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) override;
+    void update(Tensor& parameter,
+                const Tensor& grad,
+                std::vector<Tensor>& state,
+                std::int64_t step) override;
 
 private:
     SGDOptions options_;
@@ -103,7 +113,7 @@ struct AdamOptions {
 
 /// Adam with L2 regularisation: with g the gradient plus weight_decay * p, means m and v of g and
 /// g^2 without bias, p -= lr * m / (sqrt(v) + eps). Source: Kingma and Ba, 2015, algorithm 1.
-/// Departure from torch::optim::Adam: the bias is of the optimizer's steps, not each parameter's.
+/// The bias is that of the parameter's own updates.
 class Adam : public Optimizer {
 public:
     /// @throws ArgumentError for betas outside [0, 1) or negative options; as Optimizer
@@ -111,9 +121,15 @@ public:
 
 protected:
     [[nodiscard]] std::vector<std::string> state_names() const override;
-    void update(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) override;
+    void update(Tensor& parameter,
+                const Tensor& grad,
+                std::vector<Tensor>& state,
+                std::int64_t step) override;
     /// The update without regularisation.
-    void apply_moments(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state);
+    void apply_moments(Tensor& parameter,
+                       const Tensor& grad,
+                       std::vector<Tensor>& state,
+                       std::int64_t step);
 
     /// As given.
     [[nodiscard]] const AdamOptions& options() const noexcept { return options_; }
@@ -129,7 +145,10 @@ public:
     using Adam::Adam;
 
 protected:
-    void update(Tensor& parameter, const Tensor& grad, std::vector<Tensor>& state) override;
+    void update(Tensor& parameter,
+                const Tensor& grad,
+                std::vector<Tensor>& state,
+                std::int64_t step) override;
 };
 
 /// Scales all gradients in place so that their joint 2-norm is at most `max_norm`, by
@@ -152,14 +171,15 @@ public:
     /// Goes to the next step and sets the optimizer's rate for it; to be called after each step of
     /// the optimizer.
     void step();
-    /// Continues from a step, as after a resume. @throws ArgumentError where the rate is negative
+    /// Continues from a step, as after a resume. @throws ArgumentError for a negative step, or
+    /// where the rate is not one that the optimizer takes; nothing changes then
     void set_step(std::int64_t step);
 
     /// The step that the rate is set for.
     [[nodiscard]] std::int64_t step_count() const noexcept { return step_; }
 
     /// The rate of that step.
-    [[nodiscard]] double lr() const;
+    [[nodiscard]] double lr() const { return lr_at(step_); }
 
 protected:
     /// @throws ArgumentError unless 0 <= warmup_steps < total_steps
@@ -168,6 +188,8 @@ protected:
     [[nodiscard]] virtual double decay(double progress) const = 0;
 
 private:
+    [[nodiscard]] double lr_at(std::int64_t step) const;
+
     Optimizer& optimizer_;
     double base_lr_;
     std::int64_t warmup_steps_;
@@ -178,7 +200,8 @@ private:
 /// Linear warm-up from 1 / warmup_steps to 1, then linear to `final_factor`.
 class LinearSchedule : public Schedule {
 public:
-    /// Sets the rate of step 0. @throws ArgumentError unless 0 <= warmup_steps < total_steps
+    /// Sets the rate of step 0. @throws ArgumentError unless 0 <= warmup_steps < total_steps and
+    /// final_factor is finite and not negative
     LinearSchedule(Optimizer& optimizer,
                    std::int64_t warmup_steps,
                    std::int64_t total_steps,
@@ -194,7 +217,8 @@ private:
 /// Linear warm-up, then half a cosine to `final_factor`.
 class CosineSchedule : public Schedule {
 public:
-    /// Sets the rate of step 0. @throws ArgumentError unless 0 <= warmup_steps < total_steps
+    /// Sets the rate of step 0. @throws ArgumentError unless 0 <= warmup_steps < total_steps and
+    /// final_factor is finite and not negative
     CosineSchedule(Optimizer& optimizer,
                    std::int64_t warmup_steps,
                    std::int64_t total_steps,

@@ -48,7 +48,7 @@ const uint kBinarySiluBackward = 23u;
 float gelu_slope(float x) {
     float density = gaussian(x);
     precise float slope = normal_cdf(x, density) + x * (0.398942280 * density);
-    return is_finite(x) ? slope : (x > 0.0 ? 1.0 : 0.0);
+    return is_finite(x) || is_nan(x) ? slope : (x > 0.0 ? 1.0 : 0.0);
 }
 #endif
 
@@ -86,7 +86,7 @@ float binary_float(uint op, float a, float b, float p1) {
         case kBinaryLogicalOr: y = a != 0.0 || b != 0.0 ? 1.0 : 0.0; break;
         case kBinaryLogicalXor: y = (a != 0.0) != (b != 0.0) ? 1.0 : 0.0; break;
         case kBinaryKeepWhere: y = b != 0.0 ? a : 0.0; break;
-        case kBinaryReluBackward: y = b > 0.0 ? a : 0.0; break;
+        case kBinaryReluBackward: y = is_nan(b) || b > 0.0 ? a : 0.0; break;
         case kBinaryTanhBackward: y = a * (1.0 - b * b); break;
         case kBinarySigmoidBackward: y = a * ((1.0 - b) * b); break;
 #endif

@@ -55,7 +55,8 @@ float gelu_float(float x) {
         y = x * (0.5 + 0.5 * erf_float(x * 0.707106781));
     } else {
         y = (x * normal_tail_ratio(x)) * gaussian(x);
-        y = x > 0.0 ? x - y : y;
+        // Far out the tail is nothing, and at infinity it would be infinity times 0.
+        y = x > 10.0 ? x : (x > 0.0 ? x - y : y);
     }
     return y;
 }

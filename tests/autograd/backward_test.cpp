@@ -2,6 +2,8 @@
 #include "pumice/pumice.h"
 
 #include "support/harness.h"
+#include "vk/device.h"
+#include "vk/seam.h"
 
 #include <doctest/doctest.h>
 
@@ -66,6 +68,55 @@ TEST_CASE("G41 a saved tensor that was written is found, in inference mode too")
     test::check_throws<GradModeError>([&] { y.backward(); },
                                       "one of the variables needed for gradient computation has "
                                       "been modified by an inplace operation");
+}
+
+TEST_CASE("G41 a walk that finds a written tensor leaves gradients and graph as they were") {
+    const Tensor x = leaf();
+    const Tensor bias = leaf();
+    Tensor factor = full({2, 2}, 3.0);
+    const Tensor h = add(mul(x, factor), bias);
+    Tensor squared = mul(h, h);
+    squared.retain_grad();
+    const Tensor y = sum(squared);
+    no_grad([&] { zero_(factor); });
+    test::check_throws<GradModeError>([&] { y.backward(); }, "modified by an inplace operation");
+    CHECK(!squared.grad().defined());
+    CHECK(!bias.grad().defined());
+    CHECK(!x.grad().defined());
+    // What does not need the written tensor still has all that it saved.
+    CHECK(autograd::grad({y}, {bias})[0].to_vector<float>() == filled(4, 8.0F));
+    test::check_throws<GradModeError>([&] { autograd::grad({y}, {bias}); }, "a second time");
+}
+
+TEST_CASE("leaves take their gradients all or none") {
+    const Tensor small = leaf({2});
+    const Tensor large = leaf({8 << 20});
+    // The gradient of a sum is expanded, and its own memory is made at the end of the walk.
+    const Tensor y = add(sum(small), sum(large));
+    empty_cache();
+    inject_fault(vk::device(), vk::Entry::kAllocateMemory, vk::Fault::kOutOfDeviceMemory);
+    CHECK_THROWS_AS(y.backward({}, true), OutOfMemoryError);
+    restore(vk::device());
+    CHECK(!small.grad().defined());
+    CHECK(!large.grad().defined());
+    y.backward();
+    CHECK(small.grad().to_vector<float>() == filled(2, 1.0F));
+    CHECK(sum(large.grad()).item<float>() == static_cast<float>(8 << 20));
+}
+
+TEST_CASE("grad refuses an input that is not reached before it frees anything") {
+    const Tensor x = leaf({2}, 2.0);
+    const Tensor unused = leaf({2});
+    Tensor product = mul(x, x);
+    product.retain_grad();
+    const Tensor y = sum(product);
+    test::check_throws<GradModeError>(
+        [&] {
+            autograd::grad({y}, {x, unused});
+        },
+        "input 1 was not used in the graph");
+    CHECK(!product.grad().defined());
+    CHECK(autograd::grad({y}, {x})[0].to_vector<float>() == filled(2, 4.0F));
 }
 
 TEST_CASE("G42 backward throws in inference mode and works under no_grad") {

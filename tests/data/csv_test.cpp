@@ -34,6 +34,16 @@ TEST_CASE("csv: errors name file, row and column") {
                                   "row 3 has 1 fields, the header has 2");
     test::check_throws<FileError>([&] { CsvTable(scratch.write("open.csv", "a\n\"1\n")); },
                                   "not closed");
+    test::check_throws<FileError>([&] { CsvTable(scratch.write("open.csv", "a,b\n1,\"2\n")); },
+                                  "row 2, column 2: a quoted field is not closed");
+    for (const char* line : {"\"1\"2", "3,\"1\"2", "\"1\" ,3", "\"1\"\"\"2,3"}) {
+        INFO(line);
+        const std::string path = scratch.write("after.csv", std::string("a,b\n5,6\n") + line);
+        test::check_throws<FileError>([&] { CsvTable{path}; }, path + "] row 3, column ");
+        test::check_throws<FileError>([&] { CsvTable{path}; }, "follows a closing quote");
+    }
+    test::check_throws<FileError>([&] { CsvTable(scratch.write("head.csv", "a,\"b\"c\n1,2\n")); },
+                                  "row 1, column 2: 'c' follows a closing quote");
     const CsvTable table(scratch.write("bad.csv", "a,b\n1,2\n1,x7\n"));
     test::check_throws<FileError>([&] { table.number_column("c"); },
                                   "no column 'c'; its columns are: a, b");

@@ -107,6 +107,14 @@ TEST_CASE("safetensors: truncated and forged files are refused") {
         "more than");
     check_refused(file_of(R"({"a":{"shape":[2],"data_offsets":[0,8]}})", f32), "lacks dtype");
     check_refused(file_of(R"({"__metadata__":{"k":1}})", ""), "metadata 'k'");
+    check_refused(file_of(R"({"__metadata__":"abc"})", ""),
+                  "not an object of strings, but \"abc\"");
+    check_refused(file_of(R"({"__metadata__":[]})", ""), "not an object of strings, but []");
+    check_refused(file_of(R"({"__metadata__":null})", ""), "not an object of strings, but null");
+    check_refused(
+        file_of("{\"a\xff\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", f32),
+        "its header is not UTF-8");
+    check_refused(file_of("{\"__metadata__\":{\"k\":\"\xc3\"}}", ""), "its header is not UTF-8");
     test::check_throws<FileError>([] { SafetensorsFile("/nonexistent/m.safetensors"); },
                                   "cannot be read");
 }
@@ -119,6 +127,22 @@ TEST_CASE("safetensors: a refused write leaves no file behind") {
             save_safetensors(scratch.path("x"), {{"a", x}, {"a", x}});
         },
         "used twice");
+    const std::string path = scratch.path("x");
+    test::check_throws<ArgumentError>(
+        [&] {
+            save_safetensors(path, {{"a\xff", x}});
+        },
+        "[" + path + "] the name \"a\xef\xbf\xbd\" is not UTF-8");
+    test::check_throws<ArgumentError>(
+        [&] {
+            save_safetensors(path, {{"a", x}}, {{"k\x80", "v"}});
+        },
+        "the metadata key");
+    test::check_throws<ArgumentError>(
+        [&] {
+            save_safetensors(path, {{"a", x}}, {{"k", "\xc3"}});
+        },
+        "the metadata text");
     test::check_throws<FileError>(
         [&] {
             save_safetensors(scratch.path("no/dir"), {{"a", x}});

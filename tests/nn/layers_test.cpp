@@ -101,6 +101,12 @@ TEST_CASE("multi-head attention: one head without positions is plain attention")
     test::check_throws<ArgumentError>(
         [] { MultiheadAttention(MultiheadAttentionOptions{.embed_dim = 5, .num_heads = 2}); },
         "must divide");
+    test::check_throws<ArgumentError>(
+        [] {
+            MultiheadAttention(
+                MultiheadAttentionOptions{.embed_dim = 4, .num_heads = 2, .head_dim = -3});
+        },
+        "head_dim must be positive, or 0 for embed_dim / num_heads; got -3");
     test::check_throws<ShapeError>([&] { attention(ones({3, 4}), x, x); }, "[3, 4]");
 }
 

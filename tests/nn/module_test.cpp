@@ -4,6 +4,8 @@
 #include "pumice/pumice.h"
 
 #include "support/harness.h"
+#include "vk/device.h"
+#include "vk/seam.h"
 
 #include <doctest/doctest.h>
 
@@ -85,6 +87,36 @@ TEST_CASE("G5 G53 train, eval and to keep modes and kinds") {
     CHECK(pair->first->weight.requires_grad());
     CHECK(pair->scale.dtype() == kFloat16);
     test::check_throws<DTypeError>([&] { pair->to(kInt32); }, "int32");
+}
+
+TEST_CASE("module: to converts gradients that are there, in place") {
+    const Pair pair;
+    sum(pair(test::random_tensor({5, 3}))).backward();
+    const Tensor grad = pair->first->weight.grad();
+    const std::vector<double> values = grad.to_vector<double>();
+    pair->to(kFloat16);
+    for (const auto& [name, value] : pair->named_parameters()) {
+        INFO(name);
+        CHECK(value.grad().dtype() == kFloat16);
+        CHECK(!value.grad().is_inference());
+    }
+    CHECK(pair->first->weight.grad().impl() == grad.impl());
+    test::check_close(grad, values, test::tolerance_of(kFloat16));
+    // The next walk adds in the new dtype.
+    sum(pair(test::random_tensor({5, 3}, -1.0, 1.0, 1, kFloat16))).backward();
+    CHECK(pair->first->weight.grad().dtype() == kFloat16);
+}
+
+TEST_CASE("module: to converts all or nothing") {
+    const Sequential chain(Linear(3, 4), Linear(4096, 4096));
+    empty_cache();
+    vk::inject_fault(vk::device(), vk::Entry::kAllocateMemory, vk::Fault::kOutOfDeviceMemory);
+    CHECK_THROWS_AS(chain->to(kFloat16), OutOfMemoryError);
+    vk::restore(vk::device());
+    for (const auto& [name, value] : chain->named_parameters()) {
+        INFO(name);
+        CHECK(value.dtype() == kFloat32);
+    }
 }
 
 TEST_CASE("module: gradients reach every parameter and zero_grad drops them") {

@@ -1,20 +1,256 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/all_ops.h"
 
+#include "pumice/pumice.h"
+
 #include "dispatch/op_def.h"
+#include "support/harness.h"
 
 #include <doctest/doctest.h>
 
 #include <string>
 #include <string_view>
 
+using namespace pumice;
+
+namespace {
+
+// A call that must refuse undefined operands, and the name it must give.
+struct Unary {
+    const char* where;
+    Tensor (*run)(Tensor x);
+};
+
+struct Binary {
+    const char* where;
+    Tensor (*run)(Tensor a, Tensor b);
+};
+
+struct Ternary {
+    const char* where;
+    Tensor (*run)(Tensor a, Tensor b, Tensor c);
+};
+
+constexpr Unary kUnary[] = {
+    {"neg", neg},
+    {"abs", abs},
+    {"sign", sign},
+    {"square", square},
+    {"sqrt", sqrt},
+    {"rsqrt", rsqrt},
+    {"reciprocal", reciprocal},
+    {"exp", exp},
+    {"log", log},
+    {"log1p", log1p},
+    {"sin", sin},
+    {"cos", cos},
+    {"tanh", tanh},
+    {"sinh", sinh},
+    {"cosh", cosh},
+    {"asinh", asinh},
+    {"erf", erf},
+    {"sigmoid", sigmoid},
+    {"relu", relu},
+    {"silu", silu},
+    {"isnan", isnan},
+    {"isfinite", isfinite},
+    {"logical_not", logical_not},
+    {"clone", clone},
+    {"contiguous", contiguous},
+    {"gelu", [](Tensor x) { return gelu(x); }},
+    {"gelu_tanh", [](Tensor x) { return gelu(x, "tanh"); }},
+    {"softplus", [](Tensor x) { return softplus(x); }},
+    {"clamp", [](Tensor x) { return clamp(x, 0, 1); }},
+    {"nan_to_num", [](Tensor x) { return nan_to_num(x); }},
+    {"to", [](Tensor x) { return to(x, kInt32); }},
+    {"softmax", [](Tensor x) { return softmax(x, 0); }},
+    {"log_softmax", [](Tensor x) { return log_softmax(x, 0); }},
+    {"dropout", [](Tensor x) { return dropout(x); }},
+    {"dropout", [](Tensor x) { return dropout(x, 0.5, false); }},
+    {"layer_norm", [](Tensor x) { return layer_norm(x, {2}); }},
+    {"rms_norm", [](Tensor x) { return rms_norm(x, {2}); }},
+    {"sum", [](Tensor x) { return sum(x); }},
+    {"mean", [](Tensor x) { return mean(x); }},
+    {"amax", [](Tensor x) { return amax(x); }},
+    {"amin", [](Tensor x) { return amin(x); }},
+    {"var", [](Tensor x) { return var(x); }},
+    {"std", [](Tensor x) { return pumice::std(x); }},
+    {"argmax", [](Tensor x) { return argmax(x); }},
+    {"argmin", [](Tensor x) { return argmin(x, 0); }},
+    {"logsumexp", [](Tensor x) { return logsumexp(x, {0}); }},
+    {"cumsum", [](Tensor x) { return cumsum(x, 0); }},
+    {"sum_to_size", [](Tensor x) { return sum_to_size(x, {1}); }},
+    {"any", [](Tensor x) { return any(x); }},
+    {"all", [](Tensor x) { return all(x); }},
+    {"pad",
+     [](Tensor x) {
+         return pad(x, {1, 1});
+     }},
+    {"repeat", [](Tensor x) { return repeat(x, {2}); }},
+    {"tril", [](Tensor x) { return tril(x); }},
+    {"triu", [](Tensor x) { return triu(x); }},
+    {"empty_like", [](Tensor x) { return empty_like(x); }},
+    {"full_like", [](Tensor x) { return zeros_like(x); }},
+    {"full_like", [](Tensor x) { return ones_like(x); }},
+    {"full_like", [](Tensor x) { return full_like(x, 2); }},
+    {"view", [](Tensor x) { return view(x, {1}); }},
+    {"reshape", [](Tensor x) { return reshape(x, {1}); }},
+    {"flatten", [](Tensor x) { return flatten(x); }},
+    {"permute", [](Tensor x) { return permute(x, {0}); }},
+    {"transpose", [](Tensor x) { return transpose(x, 0, 1); }},
+    {"t", [](Tensor x) { return t(x); }},
+    {"expand", [](Tensor x) { return expand(x, {1}); }},
+    {"squeeze", [](Tensor x) { return squeeze(x, 0); }},
+    {"unsqueeze", [](Tensor x) { return unsqueeze(x, 0); }},
+    {"select", [](Tensor x) { return select(x, 0, 0); }},
+    {"slice", [](Tensor x) { return slice(x, 0, 0); }},
+    {"narrow", [](Tensor x) { return narrow(x, 0, 0, 1); }},
+    {"unfold", [](Tensor x) { return unfold(x, 0, 1, 1); }},
+    {"split", [](Tensor x) { return split(x, 1)[0]; }},
+    {"split_with_sizes", [](Tensor x) { return split_with_sizes(x, {1})[0]; }},
+    {"chunk", [](Tensor x) { return chunk(x, 1)[0]; }},
+    {"as_strided", [](Tensor x) { return as_strided(x, {1}, {1}, 0); }},
+    {"alias", [](Tensor x) { return alias(x); }},
+    {"detach", [](Tensor x) { return x.detach(); }},
+    {"data", [](Tensor x) { return x.data(); }},
+    {"persist", [](Tensor x) { return x.persist(); }},
+    {"item", [](Tensor x) { return scalar_tensor(x.item()); }},
+    {"to_host", [](Tensor x) { return zeros(x.to_host().sizes); }},
+    {"to_host_async", [](Tensor x) { return zeros(x.to_host_async().get().sizes); }},
+    {"add_scalar", [](Tensor x) { return add(x, 1); }},
+    {"sub_scalar", [](Tensor x) { return sub(x, 1); }},
+    {"sub", [](Tensor x) { return sub(x, true); }},
+    {"rsub_scalar", [](Tensor x) { return rsub(x, 1); }},
+    {"rsub", [](Tensor x) { return rsub(x, true); }},
+    {"mul_scalar", [](Tensor x) { return mul(x, 1); }},
+    {"div_scalar", [](Tensor x) { return div(x, 1); }},
+    {"pow", [](Tensor x) { return pow(x, 1); }},
+    {"eq_scalar", [](Tensor x) { return eq(x, 1); }},
+    {"ne_scalar", [](Tensor x) { return ne(x, 1); }},
+    {"lt_scalar", [](Tensor x) { return lt(x, 1); }},
+    {"le_scalar", [](Tensor x) { return le(x, 1); }},
+    {"gt_scalar", [](Tensor x) { return gt(x, 1); }},
+    {"ge_scalar", [](Tensor x) { return ge(x, 1); }},
+    {"add_scalar", [](Tensor x) { return add_(x, 1); }},
+    {"sub_scalar", [](Tensor x) { return sub_(x, 1); }},
+    {"sub_", [](Tensor x) { return sub_(x, true); }},
+    {"mul_scalar", [](Tensor x) { return mul_(x, 1); }},
+    {"div_scalar", [](Tensor x) { return div_(x, 1); }},
+    {"pow", [](Tensor x) { return pow_(x, 1); }},
+    {"neg_", [](Tensor x) { return neg_(x); }},
+    {"abs", [](Tensor x) { return abs_(x); }},
+    {"square", [](Tensor x) { return square_(x); }},
+    {"sqrt", [](Tensor x) { return sqrt_(x); }},
+    {"rsqrt", [](Tensor x) { return rsqrt_(x); }},
+    {"exp", [](Tensor x) { return exp_(x); }},
+    {"log", [](Tensor x) { return log_(x); }},
+    {"tanh", [](Tensor x) { return tanh_(x); }},
+    {"sigmoid", [](Tensor x) { return sigmoid_(x); }},
+    {"relu", [](Tensor x) { return relu_(x); }},
+    {"clamp", [](Tensor x) { return clamp_(x, 0, 1); }},
+    {"fill_", [](Tensor x) { return fill_(x, 1); }},
+    {"fill_", [](Tensor x) { return zero_(x); }},
+};
+
+constexpr Binary kBinary[] = {
+    {"add", [](Tensor a, Tensor b) { return add(a, b); }},
+    {"sub", [](Tensor a, Tensor b) { return sub(a, b); }},
+    {"mul", [](Tensor a, Tensor b) { return mul(a, b); }},
+    {"div", [](Tensor a, Tensor b) { return div(a, b); }},
+    {"pow", [](Tensor a, Tensor b) { return pow(a, b); }},
+    {"maximum", [](Tensor a, Tensor b) { return maximum(a, b); }},
+    {"minimum", [](Tensor a, Tensor b) { return minimum(a, b); }},
+    {"eq", [](Tensor a, Tensor b) { return eq(a, b); }},
+    {"ne", [](Tensor a, Tensor b) { return ne(a, b); }},
+    {"lt", [](Tensor a, Tensor b) { return lt(a, b); }},
+    {"le", [](Tensor a, Tensor b) { return le(a, b); }},
+    {"gt", [](Tensor a, Tensor b) { return gt(a, b); }},
+    {"ge", [](Tensor a, Tensor b) { return ge(a, b); }},
+    {"logical_and", [](Tensor a, Tensor b) { return logical_and(a, b); }},
+    {"logical_or", [](Tensor a, Tensor b) { return logical_or(a, b); }},
+    {"logical_xor", [](Tensor a, Tensor b) { return logical_xor(a, b); }},
+    {"copy_", [](Tensor a, Tensor b) { return copy_(a, b); }},
+    {"sub_", [](Tensor a, Tensor b) { return sub_(a, b); }},
+    {"matmul", [](Tensor a, Tensor b) { return matmul(a, b); }},
+    {"linear", [](Tensor a, Tensor b) { return linear(a, b); }},
+    {"mse_loss", [](Tensor a, Tensor b) { return mse_loss(a, b); }},
+    {"l1_loss", [](Tensor a, Tensor b) { return l1_loss(a, b); }},
+    {"huber_loss", [](Tensor a, Tensor b) { return huber_loss(a, b); }},
+    {"add", [](Tensor a, Tensor b) { return add_(a, b); }},
+    {"mul", [](Tensor a, Tensor b) { return mul_(a, b); }},
+    {"div", [](Tensor a, Tensor b) { return div_(a, b); }},
+    {"exp", [](Tensor a, Tensor b) { return exp_out(a, b); }},
+    {"log", [](Tensor a, Tensor b) { return log_out(a, b); }},
+    {"sqrt", [](Tensor a, Tensor b) { return sqrt_out(a, b); }},
+    {"tanh", [](Tensor a, Tensor b) { return tanh_out(a, b); }},
+    {"sigmoid", [](Tensor a, Tensor b) { return sigmoid_out(a, b); }},
+    {"cat",
+     [](Tensor a, Tensor b) {
+         return cat({a, b});
+     }},
+    {"stack",
+     [](Tensor a, Tensor b) {
+         return stack({a, b});
+     }},
+    {"embedding", [](Tensor a, Tensor b) { return embedding(a, b); }},
+    {"gather", [](Tensor a, Tensor b) { return gather(a, 0, b); }},
+    {"index_select", [](Tensor a, Tensor b) { return index_select(a, 0, b); }},
+    {"cross_entropy", [](Tensor a, Tensor b) { return cross_entropy(a, b); }},
+};
+
+constexpr Ternary kTernary[] = {
+    {"where", [](Tensor a, Tensor b, Tensor c) { return where(a, b, c); }},
+    {"add", [](Tensor a, Tensor b, Tensor c) { return add_out(a, b, c); }},
+    {"sub", [](Tensor a, Tensor b, Tensor c) { return sub_out(a, b, c); }},
+    {"mul", [](Tensor a, Tensor b, Tensor c) { return mul_out(a, b, c); }},
+    {"div", [](Tensor a, Tensor b, Tensor c) { return div_out(a, b, c); }},
+    {"matmul_out", [](Tensor a, Tensor b, Tensor c) { return matmul_out(a, b, c); }},
+    {"rotary_embedding", [](Tensor a, Tensor b, Tensor c) { return rotary_embedding(a, b, c); }},
+    {"scaled_dot_product_attention",
+     [](Tensor a, Tensor b, Tensor c) { return scaled_dot_product_attention(a, b, c); }},
+    {"scatter_add", [](Tensor a, Tensor b, Tensor c) { return scatter_add(a, 0, b, c); }},
+    {"index_add", [](Tensor a, Tensor b, Tensor c) { return index_add(a, 0, b, c); }},
+};
+
+template <class F>
+void check_undefined(const std::string& where, F&& run) {
+    CAPTURE(where);
+    test::check_throws<ArgumentError>(run, "[" + where + "] got an undefined tensor");
+}
+
+}  // namespace
+
 TEST_CASE("all_ops: sorted by name, each once, each well formed") {
     std::string_view before;
-    for (const pumice::dispatch::OpDef* def : pumice::ops::all_ops()) {
+    for (const dispatch::OpDef* def : ops::all_ops()) {
         CAPTURE(std::string(def->name));
         CHECK(before < def->name);
-        CHECK(pumice::dispatch::well_formed(*def));
+        CHECK(dispatch::well_formed(*def));
         before = def->name;
     }
-    CHECK(pumice::ops::all_ops().size() > 20);
+    CHECK(ops::all_ops().size() > 20);
+}
+
+TEST_CASE("every operator refuses undefined operands by name") {
+    const Tensor none;
+    const Tensor x = ones({2, 2});
+    const Tensor index = zeros({2, 2}, kInt32);
+    for (const Unary& call : kUnary) {
+        check_undefined(call.where, [&] { call.run(none); });
+    }
+    for (const Binary& call : kBinary) {
+        check_undefined(call.where, [&] { call.run(none, index); });
+        check_undefined(call.where, [&] { call.run(x, none); });
+        check_undefined(call.where, [&] { call.run(none, none); });
+    }
+    for (const Ternary& call : kTernary) {
+        check_undefined(call.where, [&] { call.run(none, index, x); });
+        check_undefined(call.where, [&] { call.run(x, none, x); });
+        check_undefined(call.where, [&] { call.run(x, index, none); });
+    }
+    check_undefined("quantile_loss", [&] { quantile_loss(none, x, x); });
+    check_undefined("quantile_loss", [&] { quantile_loss(x, none, x); });
+    check_undefined("quantile_loss", [&] { quantile_loss(x, x, none); });
+    check_undefined("view_as", [&] { view_as(x, none); });
+    check_undefined("view", [&] { view_as(none, x); });
 }

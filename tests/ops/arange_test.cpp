@@ -16,6 +16,8 @@ TEST_CASE("arange: integers") {
     CHECK(arange(0).numel() == 0);
     CHECK(arange(4, 5, 1000000000000).to_vector<int>() == std::vector<int>{4});
     CHECK(arange(0, 7, 1, kInt8).to_vector<int>() == std::vector<int>{0, 1, 2, 3, 4, 5, 6});
+    CHECK(arange(-2147483648LL, 2147483647, 4294967294LL).to_vector<std::int64_t>() ==
+          std::vector<std::int64_t>{-2147483648LL, 2147483646});
     const auto many = arange(70001).to_vector<int>();
     CHECK(many[70000] == 70000);
     CHECK(arange(1.9, 4.9, 1.5, kInt32).to_vector<int>() == std::vector<int>{1, 2, 3});
@@ -31,6 +33,10 @@ TEST_CASE("arange: floats") {
     test::check_close(x, wanted);
     CHECK(arange(3.0).to_vector<float>() == std::vector<float>{0, 1, 2});
     CHECK(arange(0, 2, 0.5, kFloat16).to_vector<float>() == std::vector<float>{0, 0.5, 1, 1.5});
+    check_throws<ArgumentError>([] { arange(0.0, 1e-200, -1e-200); }, "[arange] step");
+    check_throws<ArgumentError>([] { arange(1e-200, 0.0, 1e-200); }, "[arange] step");
+    CHECK(arange(0.0, 1e-200, 1e-200).numel() == 1);
+    CHECK(arange(1.0, 1.0, -1.0).numel() == 0);
     CHECK(arange(0, 2, 1, TensorOptions(kFloat32, true)).requires_grad());
 }
 

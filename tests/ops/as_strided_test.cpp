@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 using namespace pumice;
 using test::check_gradients;
 using test::check_modes;
@@ -78,4 +80,33 @@ TEST_CASE("unfold: gradients sum over overlapping windows, leave gaps at zero") 
     const Tensor half = ones({5}, TensorOptions(kBFloat16, true));
     unfold(half, 0, 3, 1).backward(ones({3, 3}, kBFloat16));
     CHECK(half.grad().to_vector<float>() == std::vector<float>{1, 2, 3, 2, 1});
+}
+
+TEST_CASE("as_strided: geometries past int64 are refused") {
+    constexpr std::int64_t kFar = std::int64_t{1} << 62;
+    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+    const Tensor x = arange(12);
+    check_throws<ShapeError>(
+        [&] {
+            as_strided(x, {5, 1}, {kFar, 1}, 0);
+        },
+        "[as_strided] sizes [5, 1], strides [4611686018427387904, 1] and "
+        "offset 0 reach element 2^63 or later of a storage of 12");
+    check_throws<ShapeError>(
+        [&] {
+            as_strided(x, {3, 3}, {kFar - 1, kFar - 1}, 0);
+        },
+        "element 2^63 or later");
+    check_throws<ShapeError>([&] { as_strided(x, {2}, {1}, kMost); }, "element 2^63 or later");
+    check_throws<ShapeError>([&] { as_strided(x, {}, {}, kMost); }, "element 2^63 or later");
+    check_throws<ShapeError>(
+        [&] {
+            as_strided(x, {kFar, 4}, {0, 1}, 0);
+        },
+        "[as_strided] at most 9223372036854775807 elements; got shape");
+    CHECK(as_strided(x, {0, 5}, {kFar, kFar}, 12).numel() == 0);
+    CHECK(as_strided(x, {1, 2}, {kFar, 1}, 3).to_vector<int>() == std::vector<int>{3, 4});
+    check_throws<ShapeError>([&] { unfold(expand(arange(1), {kFar}), 0, kFar / 2, 1); },
+                             "[unfold] at most 9223372036854775807 elements");
+    CHECK(unfold(x, 0, 12, kMost).sizes() == Dims{1, 12});
 }

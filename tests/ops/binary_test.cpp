@@ -402,4 +402,67 @@ TEST_CASE("binary out forms") {
     check_throws<ShapeError>([&] { add_out(wrong, a, b); }, "[add]");
 }
 
+TEST_CASE("in-place and out forms of ragged five-dimensional tensors check dtype and shape") {
+    const auto ragged = [](DType dtype) {
+        return full({2, 3, 2, 3, 2}, 4, dtype).permute({4, 1, 0, 3, 2}).slice(1, 0, 3, 2);
+    };
+    Tensor ints = ragged(kInt32);
+    REQUIRE(ints.sizes() == Dims{2, 2, 2, 3, 2});
+    const std::vector<int> fours(48, 4);
+    check_throws<DTypeError>([&] { div_(ints, 2); },
+                             "[div_scalar] the result has dtype float32, which can't be cast to "
+                             "the written tensor's int32");
+    check_throws<DTypeError>([&] { div_(ints, ones({2})); }, "[div] the result has dtype float32");
+    check_throws<DTypeError>([&] { add_(ints, 0.5); }, "[add_scalar] the result has dtype");
+    check_throws<ShapeError>(
+        [&] {
+            add_(ints, ones({3, 1, 1, 1, 1, 1}, kInt32));
+        },
+        "[add] the result has shape [3, 2, 2, 2, 3, 2], which the written "
+        "tensor [2, 2, 2, 3, 2] int32 does not have");
+    Tensor flags = ragged(kBool);
+    check_throws<DTypeError>([&] { add_(flags, ints); }, "[add] the result has dtype int32");
+    CHECK(ints.to_vector<int>() == fours);
+    CHECK(mul_(ints, 3).to_vector<int>() == std::vector<int>(48, 12));
+    Tensor reals = ragged(kFloat32);
+    CHECK(add_(reals, ints).to_vector<int>() == std::vector<int>(48, 16));
+    Tensor out = ragged(kFloat32);
+    check_throws<UnsupportedError>([&] { mul_out(out, reals, reals); },
+                                   "[mul] out's dimensions must collapse to 4; got out [2, 2, 2, "
+                                   "3, 2] float32");
+    check_throws<ShapeError>([&] { mul_out(out, ones({3}), ones({3})); }, "[mul] the result has");
+    CHECK(out.to_vector<int>() == fours);
+}
+
+TEST_CASE("bools are subtracted in no form") {
+    Tensor flags = tensor<bool>({true, false});
+    Tensor out = flags.clone();
+    check_throws<DTypeError>([&] { sub(flags, true); }, "[sub] is not defined for bool");
+    check_throws<DTypeError>([&] { rsub(flags, true); }, "[rsub] is not defined for bool");
+    check_throws<DTypeError>([&] { sub_(flags, true); }, "[sub_] is not defined for bool");
+    check_throws<DTypeError>([&] { sub_(flags, flags); }, "[sub_] is not defined for bool");
+    check_throws<DTypeError>([&] { sub_out(out, flags, flags); }, "[sub] is not defined for bool");
+    CHECK(flags.to_vector<int>() == std::vector<int>{1, 0});
+    Tensor bytes = tensor<std::uint8_t>({3, 1});
+    CHECK(sub_(bytes, true).to_vector<int>() == std::vector<int>{2, 0});
+}
+
+TEST_CASE("integer scalars past int32 are refused where int32 is computed in") {
+    constexpr std::int64_t kFar = std::int64_t{1} << 40;
+    Tensor x = tensor<std::int32_t>({7, -7});
+    check_throws<ArgumentError>([&] { add(x, kFar); },
+                                "[add_scalar] integers are computed in int32, so a scalar must be "
+                                "in [-2147483648, 2147483647]; got 1099511627776");
+    check_throws<ArgumentError>([&] { add(x, x, kFar); }, "[add] integers are computed in int32");
+    check_throws<ArgumentError>([&] { mul_(x, 2147483648LL); }, "got 2147483648");
+    check_throws<ArgumentError>([&] { rsub(x, -2147483649LL); }, "got -2147483649");
+    check_throws<ArgumentError>([&] { pow(x, kFar); }, "[pow_scalar]");
+    check_throws<ArgumentError>([&] { lt(x, kFar); }, "[lt_scalar]");
+    check_throws<ArgumentError>([&] { eq(x.to(kUInt8), kFar + 7); }, "[eq_scalar]");
+    CHECK(x.to_vector<int>() == std::vector<int>{7, -7});
+    CHECK(add(x, -2147483648LL).to_vector<int>() == std::vector<int>{-2147483641, 2147483641});
+    CHECK(div(x, 1LL << 33U).to_vector<double>()[0] == 7.0 / 8589934592.0);
+    CHECK(mul(ones({1}), kFar).item() == 1099511627776.0);
+}
+
 }  // namespace pumice::test

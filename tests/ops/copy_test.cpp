@@ -138,4 +138,44 @@ TEST_CASE("fill_ and zero_ write every element once") {
     CHECK(ragged.sum().item() == 2.0 * 864);
 }
 
+TEST_CASE("fill_ checks the range of any geometry, as full does") {
+    for (const bool is_ragged : {false, true}) {
+        CAPTURE(is_ragged);
+        const auto filled = [is_ragged](const Scalar& value, DType dtype) {
+            Tensor x = ones({2, 3, 2, 3, 2}, dtype);
+            if (is_ragged) {
+                x = x.permute({4, 1, 0, 3, 2}).slice(1, 0, 3, 2);
+            }
+            try {
+                x.fill_(value);
+            } catch (const DTypeError&) {
+                CHECK(x.sum().item() == static_cast<double>(x.numel()));
+                throw;
+            }
+            return select(x.contiguous().flatten(), 0, -1);
+        };
+        check_throws<DTypeError>([&] { filled(300, kUInt8); },
+                                 "[fill_] uint8 cannot hold the value 300");
+        check_throws<DTypeError>([&] { filled(-1, kUInt8); }, "[fill_] uint8 cannot hold");
+        check_throws<DTypeError>([&] { filled(128, kInt8); }, "[fill_] int8 cannot hold");
+        check_throws<DTypeError>([&] { filled(1LL << 40U, kInt32); },
+                                 "[fill_] int32 cannot hold the value 1099511627776");
+        const double nan = std::numeric_limits<double>::quiet_NaN();
+        check_throws<DTypeError>([&] { filled(nan, kInt32); },
+                                 "[fill_] int32 cannot hold the value nan");
+        check_throws<DTypeError>([&] { filled(1e300, kInt8); }, "[fill_] int8 cannot hold");
+        CHECK(filled(-2.7, kInt8).item() == -2.0);
+        CHECK(filled(255, kUInt8).item() == 255.0);
+        CHECK(filled(0.5, kBool).item() == 1.0);
+        CHECK(filled(nan, kBool).item() == 1.0);
+        CHECK(std::isnan(filled(nan, kFloat16).item()));
+        // Between a tie of float16 and the next float32: rounded twice, it would fall to 1.
+        const double near_tie = 1.0 + 0x1p-11 + 0x1p-40;
+        check_same_bits(filled(near_tie, kFloat16), scalar_tensor(near_tie, kFloat16));
+    }
+    const Tensor one = zeros({1, 1, 1, 1, 1});
+    Tensor wide = one.expand({2, 1, 3, 1, 2});
+    CHECK(wide.fill_(3).to_vector<int>() == std::vector<int>(12, 3));
+}
+
 }  // namespace pumice::test

@@ -5,6 +5,11 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
 using namespace pumice;
 using test::check_gradients;
 using test::check_modes;
@@ -49,4 +54,77 @@ TEST_CASE("expand, repeat: gradients and modes") {
     const Inputs in = {random_tensor({3, 1}), random_tensor({3, 1}, -1, 1, 2)};
     check_modes(twist, in);
     check_gradients(twist, in);
+}
+
+TEST_CASE("expand, repeat: shapes past int64 are refused") {
+    constexpr std::int64_t kFar = std::int64_t{1} << 62;
+    const Tensor x = arange(4);
+    check_throws<ShapeError>(
+        [&] {
+            expand(x, {kFar, 4});
+        },
+        "[expand] at most 9223372036854775807 elements; got shape");
+    check_throws<ShapeError>([&] { repeat(x, {kFar}); },
+                             "[repeat] at most 2147483647 elements; got shape");
+    check_throws<ShapeError>(
+        [&] {
+            repeat(x, {1 << 20, 1 << 20});
+        },
+        "[repeat] at most 2147483647 elements; got shape [1048576, 4194304]");
+    CHECK(expand(scalar_tensor(1), {65536, 65536}).numel() == std::int64_t{1} << 32);
+}
+
+TEST_CASE("no kernel sees more than 2^31 - 1 elements, of a result or of an operand") {
+    const Tensor one = ones({1});
+    const Tensor many = expand(one, {65536, 65536});
+    Tensor row = ones({65536, 1});
+    const Tensor column = ones({1, 65536});
+    const Tensor small = ones({1, 1});
+    const Tensor flags = ones({65536, 1}, kBool);
+    const Tensor tall = expand(small, {1 << 30, 1});
+    Tensor target = many;
+    Tensor overlapping = as_strided(column, {65535, 65535}, {1, 0}, 0);
+    const MemoryStats before = memory_stats();
+    const std::vector<std::pair<std::string, std::function<void()>>> calls = {
+        {"add_scalar", [&] { add(many, 1.0); }},
+        {"add", [&] { add(row, column); }},
+        {"exp", [&] { exp(many); }},
+        {"where", [&] { where(flags, column, small); }},
+        {"to_copy", [&] { to(many, kInt32); }},
+        {"clone", [&] { contiguous(many); }},
+        {"clone", [&] { static_cast<void>(many.to_host()); }},
+        {"sum", [&] { sum(many); }},
+        {"argmax", [&] { argmax(many, 0); }},
+        {"softmax", [&] { softmax(many, 1); }},
+        {"cumsum", [&] { cumsum(many, 0); }},
+        {"layer_norm", [&] { layer_norm(many, {65536}); }},
+        {"dropout", [&] { dropout(many); }},
+        {"cat",
+         [&] {
+             cat({tall, tall, tall}, 1);
+         }},
+        {"pad",
+         [&] {
+             pad(row, {0, 65535});
+         }},
+        {"repeat",
+         [&] {
+             repeat(row, {1, 65536});
+         }},
+        {"tril", [&] { tril(many); }},
+        {"matmul", [&] { matmul(row, column); }},
+        {"matmul", [&] { matmul(many, row); }},
+        {"matmul_out", [&] { matmul_out(row, many, row); }},
+        {"fill_", [&] { fill_(target, 1.0); }},
+        {"copy_", [&] { copy_(target, one); }},
+        {"exp", [&] { exp_(overlapping); }},
+    };
+    const GeneratorState state = get_rng_state();
+    for (const auto& [where, call] : calls) {
+        CAPTURE(where);
+        check_throws<ShapeError>(call, "[" + where + "] at most 2147483647 elements; got ");
+    }
+    CHECK(get_rng_state().offset == state.offset);
+    CHECK(memory_stats().live_bytes == before.live_bytes);
+    CHECK(memory_stats().peak_bytes == before.peak_bytes);
 }

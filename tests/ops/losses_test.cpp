@@ -161,3 +161,11 @@ TEST_CASE("losses: errors") {
     check_throws<ShapeError>([&] { quantile_loss(x, zeros({2}), zeros({2})); },
                              "[quantile_loss] input must be [..., Q], target [...]");
 }
+
+TEST_CASE("cross_entropy: ignore_index is an int32") {
+    const Tensor logits = zeros({2, 3});
+    const Tensor classes = zeros({2}, kInt32);
+    check_throws<ArgumentError>(
+        [&] { cross_entropy(logits, classes, Reduction::kMean, std::int64_t{1} << 32U); },
+        "[cross_entropy] ignore_index must be an int32, as target's are; got 4294967296");
+}

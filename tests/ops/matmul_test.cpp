@@ -304,3 +304,22 @@ TEST_CASE("matmul: errors name both operands") {
         },
         "[matmul]");
 }
+
+TEST_CASE("matmul_out: operands that overlap out are copied first") {
+    const Tensor first = random_tensor({9, 9}, -1.0, 1.0, 1);
+    const Tensor second = random_tensor({9, 9}, -1.0, 1.0, 2);
+    const Tensor wanted = matmul(first, second);
+    Tensor a = first.clone();
+    check_same_bits(matmul_out(a, a, second), wanted);
+    Tensor b = second.clone();
+    check_same_bits(matmul_out(b, first, b), wanted);
+    Tensor turned = first.clone();
+    check_same_bits(matmul_out(turned, turned.t(), turned), matmul(first.t(), first));
+    const Tensor base = random_tensor({10, 9}, -1.0, 1.0, 3);
+    const Tensor upper = base.slice(0, 0, 9).clone();
+    Tensor lower = base.slice(0, 1, 10);
+    check_same_bits(matmul_out(lower, base.slice(0, 0, 9), second).clone(), matmul(upper, second));
+    Tensor wide = zeros({1, 9}).expand({9, 9});
+    check_throws<ArgumentError>([&] { matmul_out(wide, first, second); },
+                                "[matmul_out] the written tensor [9, 9] float32 has several");
+}

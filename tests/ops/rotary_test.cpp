@@ -36,6 +36,13 @@ TEST_CASE("rotary_embedding: bad input") {
             rotary_embedding(ones({5, 6}, kInt32), table, table);
         },
         "int32");
+    const Tensor x = ones({5, 6});
+    test::check_throws<ArgumentError>([&] { rotary_embedding(Tensor(), table, table); },
+                                      "[rotary_embedding] got an undefined tensor");
+    test::check_throws<ArgumentError>([&] { rotary_embedding(x, Tensor(), table); },
+                                      "[rotary_embedding] got an undefined tensor");
+    test::check_throws<ArgumentError>([&] { rotary_embedding(x, table, Tensor()); },
+                                      "[rotary_embedding] got an undefined tensor");
 }
 
 }  // namespace pumice

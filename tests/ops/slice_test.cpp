@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 using namespace pumice;
 using test::check_gradients;
 using test::check_modes;
@@ -97,4 +99,14 @@ TEST_CASE("slice: narrow dtypes have gradients that share words") {
     slice(x, 1, 1, 4, 2).backward(ones({3, 2}, kFloat16));
     CHECK(x.grad().to_vector<float>() ==
           std::vector<float>{0, 1, 0, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0});
+}
+
+TEST_CASE("slice, chunk: steps and counts of any size") {
+    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+    const Tensor x = arange(6).view({3, 2});
+    CHECK(slice(x, 0, 1, {}, kMost).to_vector<int>() == std::vector<int>{2, 3});
+    CHECK(slice(x, 0, 3, {}, kMost).numel() == 0);
+    CHECK(chunk(x, kMost, 0).size() == 3);
+    check_gradients([](const Inputs& in) { return slice(in[0], 0, 1, {}, kMost); },
+                    {random_tensor({3, 2})});
 }

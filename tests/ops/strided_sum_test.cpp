@@ -7,6 +7,8 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
+
 using namespace pumice;
 using ops::strided_sum;
 using test::check_gradients;
@@ -123,4 +125,13 @@ TEST_CASE("pad: gradients and modes") {
     const auto around = [](const Inputs& in) { return pad(in[0], {2, -1, 1, 1}, 3.0); };
     check_modes(around, {random_tensor({2, 4})});
     check_gradients(around, {random_tensor({2, 4})});
+}
+
+TEST_CASE("pad: extents that no tensor can have") {
+    constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+    const Tensor x = zeros({2, 3});
+    for (const std::int64_t far : {kMost, -kMost - 1, std::int64_t{1} << 31}) {
+        check_throws<ShapeError>([&] { pad(x, {far, 0}); }, "[pad] at most 2147483647 elements");
+        check_throws<ShapeError>([&] { pad(x, {1, far}); }, "[pad] at most 2147483647 elements");
+    }
 }

@@ -353,4 +353,44 @@ TEST_CASE("more than 65,535 workgroups and shapes of eight dimensions") {
     check_same_bits(target, exp(wide));
 }
 
+TEST_CASE("clamp: integer bounds outside of the dtype bind nowhere or are refused") {
+    constexpr std::int64_t kFar = std::int64_t{1} << 40;
+    Tensor ints = tensor<std::int32_t>({-5, 7});
+    CHECK(clamp(ints, {}, kFar).to_vector<int>() == std::vector<int>{-5, 7});
+    CHECK(clamp(ints, -kFar, 3).to_vector<int>() == std::vector<int>{-5, 3});
+    CHECK(clamp_(ints, 0, kFar).to_vector<int>() == std::vector<int>{0, 7});
+    check_throws<ArgumentError>([&] { clamp(ints, kFar, {}); },
+                                "[clamp] min must be in int32's range [-2147483648, 2147483647] or "
+                                "leave all of it; got 1099511627776");
+    check_throws<ArgumentError>([&] { clamp_(ints, 1, -kFar); }, "[clamp] max must be in int32's");
+    CHECK(ints.to_vector<int>() == std::vector<int>{0, 7});
+    const Tensor bytes = tensor<std::uint8_t>({0, 255});
+    CHECK(clamp(bytes, -1, 300).to_vector<int>() == std::vector<int>{0, 255});
+    check_throws<ArgumentError>([&] { clamp(bytes, 300, {}); },
+                                "[clamp] min must be in uint8's range [0, 255]");
+    check_throws<ArgumentError>([&] { clamp(bytes, {}, -1); }, "[clamp] max must be in uint8's");
+    CHECK(clamp(tensor<std::int8_t>({-128, 127}), -200, 200).to_vector<int>() ==
+          std::vector<int>{-128, 127});
+    check_close(clamp(ones({1}), kFar, {}), {1099511627776.0});
+}
+
+TEST_CASE("in-place forms of ragged five-dimensional tensors check the dtype") {
+    const Tensor base = full({2, 3, 2, 3, 2}, 4, kInt32);
+    Tensor ints = base.permute({4, 1, 0, 3, 2}).slice(1, 0, 3, 2);
+    check_throws<DTypeError>([&] { exp_(ints); },
+                             "[exp] the result has dtype float32, which can't be cast to the "
+                             "written tensor's int32");
+    check_throws<DTypeError>([&] { sqrt_(ints); }, "[sqrt] the result has dtype float32");
+    CHECK(base.to_vector<int>() == std::vector<int>(72, 4));
+    CHECK(neg_(ints).to_vector<int>() == std::vector<int>(48, -4));
+    CHECK(base.sum().item() == 4.0 * (72 - 2 * 48));
+    Tensor reals = full({2, 3, 2, 3, 2}, 4.0).permute({4, 1, 0, 3, 2}).slice(1, 0, 3, 2);
+    CHECK(sqrt_(reals).to_vector<int>() == std::vector<int>(48, 2));
+    check_throws<UnsupportedError>(
+        [&] {
+            exp_out(reals, ones({2, 2, 2, 3, 2}));
+        },
+        "[exp] out's dimensions must collapse to 4");
+}
+
 }  // namespace pumice::test

@@ -120,3 +120,17 @@ TEST_CASE("view: gradients and modes") {
     check_gradients(twist, {x});
     check_gradients([](const Inputs& in) { return flatten(in[0].t()); }, {x});
 }
+
+TEST_CASE("view, reshape: shapes whose element count is past int64") {
+    constexpr std::int64_t kFar = std::int64_t{1} << 62;
+    const Tensor x = arange(4);
+    // Modulo 2^64 this has four elements.
+    check_throws<ShapeError>(
+        [&] {
+            view(x, {kFar + 1, 4});
+        },
+        "[view] shape must have as many elements as x, 4; got "
+        "[4611686018427387905, 4]");
+    check_throws<ShapeError>([&] { reshape(x, {kFar + 1, 4}); }, "[reshape] shape must have");
+    check_throws<ShapeError>([&] { view(x, {kFar + 1, 4, -1}); }, "[view] shape must have");
+}

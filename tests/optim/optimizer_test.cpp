@@ -4,6 +4,8 @@
 #include "pumice/pumice.h"
 
 #include "support/harness.h"
+#include "vk/device.h"
+#include "vk/seam.h"
 
 #include <doctest/doctest.h>
 
@@ -39,6 +41,38 @@ void take_steps(Optimizer& optimizer, Tensor p) {
         p.set_grad(tensor(gradient));
         optimizer.step();
     }
+}
+
+using State = std::vector<std::pair<std::string, Tensor>>;
+
+std::vector<std::int32_t> counts_of(const Optimizer& optimizer) {
+    return optimizer.state_dict()[0].second.to_vector<std::int32_t>();
+}
+
+std::vector<std::string> names_of(const Optimizer& optimizer) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : optimizer.state_dict()) {
+        names.push_back(name);
+    }
+    return names;
+}
+
+// Four steps in which the second parameter has a gradient from the third on.
+void take_uneven_steps(Optimizer& optimizer) {
+    Tensor a = optimizer.parameters()[0];
+    Tensor b = optimizer.parameters()[1];
+    for (int t = 1; t <= kSteps; ++t) {
+        const auto step = static_cast<float>(t);
+        a.set_grad(tensor<float>({0.5F * step, -1.0F}));
+        b.set_grad(t >= 3 ? tensor<float>({1.0F, 0.25F * step}) : Tensor());
+        optimizer.step();
+    }
+}
+
+std::vector<Tensor> uneven_parameters() {
+    Tensor a = tensor<float>({1.0F, -2.0F});
+    Tensor b = tensor<float>({0.5F, 3.0F});
+    return {a.set_requires_grad(true), b.set_requires_grad(true)};
 }
 
 }  // namespace
@@ -130,6 +164,123 @@ TEST_CASE("optimizer state survives a save and a load") {
             second.load_state_dict({{"step", tensor<int>({1})}, {"9.x", ones({1})}});
         },
         "unknown state '9.x'");
+}
+
+TEST_CASE("each parameter counts its own steps, as in PyTorch") {
+    // Values of PyTorch 1.13 for take_uneven_steps.
+    const std::vector<Tensor> damped = uneven_parameters();
+    SGD sgd(damped, {.lr = 1.0, .momentum = 0.9, .dampening = 0.5});
+    take_uneven_steps(sgd);
+    test::check_close(damped[0], {-4.499500274658203, 4.24399995803833}, 1e-6);
+    test::check_close(damped[1], {-1.899999976158142, 1.0750000476837158}, 1e-6);
+    CHECK(counts_of(sgd) == std::vector<std::int32_t>{4, 2});
+
+    const std::vector<Tensor> plain = uneven_parameters();
+    Adam adam(plain, {.lr = 0.1});
+    take_uneven_steps(adam);
+    test::check_close(plain[0], {0.6116406917572021, -1.5999999046325684}, 1e-6);
+    test::check_close(plain[1], {0.30000001192092896, 2.8002676963806152}, 1e-6);
+
+    const std::vector<Tensor> decayed = uneven_parameters();
+    AdamW adamw(decayed, {.lr = 0.1, .weight_decay = 0.1});
+    take_uneven_steps(adamw);
+    test::check_close(decayed[0], {0.5780855417251587, -1.5271520614624023}, 1e-6);
+    test::check_close(decayed[1], {0.2910500168800354, 2.741567850112915}, 1e-6);
+}
+
+TEST_CASE("optimizer state: counts and state of each parameter are restored exactly") {
+    const std::vector<Tensor> own = uneven_parameters();
+    Adam first(own, {.lr = 0.1});
+    Tensor a = own[0];
+    a.set_grad(ones({2}));
+    first.step();
+    CHECK(names_of(first) == std::vector<std::string>{"step", "0.exp_avg", "0.exp_avg_sq"});
+
+    const std::vector<Tensor> copies = {own[0].detach().clone().set_requires_grad(true),
+                                        own[1].detach().clone().set_requires_grad(true)};
+    const std::vector<Tensor> others = uneven_parameters();
+    Adam busy(others, {.lr = 0.1});
+    take_uneven_steps(busy);
+    busy.load_state_dict(first.state_dict());
+    CHECK(names_of(busy) == names_of(first));
+    CHECK(counts_of(busy) == std::vector<std::int32_t>{1, 0});
+
+    Adam second(copies, {.lr = 0.1});
+    second.load_state_dict(first.state_dict());
+    take_uneven_steps(first);
+    take_uneven_steps(second);
+    test::check_same_bits(copies[0], own[0]);
+    test::check_same_bits(copies[1], own[1]);
+
+    const Adam fresh(uneven_parameters(), {.lr = 0.1});
+    busy.load_state_dict(fresh.state_dict());
+    CHECK(names_of(busy) == std::vector<std::string>{"step"});
+}
+
+TEST_CASE("optimizer state: a refused load changes nothing") {
+    Adam optimizer(uneven_parameters(), {.lr = 0.1});
+    take_uneven_steps(optimizer);
+    const State good = optimizer.state_dict();
+    State before;
+    for (const auto& [name, value] : good) {
+        before.emplace_back(name, clone(value));
+    }
+    const auto refuse = [&]<class E>(E*, const State& state, const std::string& text) {
+        test::check_throws<E>([&] { optimizer.load_state_dict(state); }, text);
+    };
+    ArgumentError* const argument = nullptr;
+    const Tensor both = tensor<int>({9, 9});
+    refuse(argument, {{"step", both}}, "missing state '0.exp_avg'");
+    State state = good;
+    state.back() = {"1.exp_avg_sum", ones({2})};
+    refuse(argument, state, "unknown state '1.exp_avg_sum'");
+    state.pop_back();
+    refuse(argument, state, "missing state '1.exp_avg_sq'");
+    state = good;
+    state.front().second = both;
+    state.emplace_back("extra", ones({2}));
+    refuse(argument, state, "unknown state 'extra'");
+    state.back() = {"0.exp_avg", ones({2})};
+    refuse(argument, state, "'0.exp_avg' is given twice");
+    state.back() = {"0.exp_avg", Tensor()};
+    refuse(argument, state, "'0.exp_avg' is undefined");
+    state = good;
+    state.front().second = tensor<int>({4, 0});
+    refuse(argument, state, "unknown state '1.exp_avg'");
+    state.front().second = tensor<int>({4, -1});
+    refuse(argument, state, "'step' must be >= 0; got -1");
+    state.front().second = ones({2});
+    refuse(static_cast<DTypeError*>(nullptr), state, "'step' is float32, wanted int32");
+    state.front().second = tensor<int>({4});
+    refuse(static_cast<ShapeError*>(nullptr), state, "'step' has shape [1], wanted [2]");
+    state = good;
+    state.front().second = both;
+    state.back().second = ones({3});
+    refuse(static_cast<ShapeError*>(nullptr), state, "'1.exp_avg_sq' has shape [3], wanted [2]");
+    const State after = optimizer.state_dict();
+    REQUIRE(after.size() == before.size());
+    for (std::size_t i = 0; i < after.size(); ++i) {
+        test::check_same_bits(after[i].second, before[i].second);
+    }
+}
+
+TEST_CASE("a step that finds no memory for its state changes nothing and can be repeated") {
+    Tensor small = parameter();
+    small.set_grad(ones({5}));
+    Tensor large = zeros({8 << 20}, {kFloat32, true});
+    large.set_grad(ones({8 << 20}));
+    Adam optimizer({small, large}, {.lr = 0.1});
+    empty_cache();
+    inject_fault(vk::device(), vk::Entry::kAllocateMemory, vk::Fault::kOutOfDeviceMemory);
+    CHECK_THROWS_AS(optimizer.step(), OutOfMemoryError);
+    restore(vk::device());
+    test::check_close(small, start());
+    CHECK(names_of(optimizer) == std::vector<std::string>{"step"});
+    CHECK(counts_of(optimizer) == std::vector<std::int32_t>{0, 0});
+    optimizer.step();
+    test::check_close(small, {0.9, -2.1, 0.4, 2.9, -0.1}, 1e-6);
+    CHECK(large.select(0, 0).item() == doctest::Approx(-0.1));
+    CHECK(counts_of(optimizer) == std::vector<std::int32_t>{1, 1});
 }
 
 TEST_CASE("optimizers refuse bad options") {

@@ -31,4 +31,22 @@ TEST_CASE("schedules warm up linearly, then fall along their curve") {
     test::check_throws<ArgumentError>([&] { LinearSchedule(other, 5, 5); }, "warmup_steps");
 }
 
+TEST_CASE("schedules: what is refused changes neither step nor rate") {
+    const Tensor p = ones({1}, {kFloat32, true});
+    SGD optimizer({p}, {.lr = 2.0});
+    test::check_throws<ArgumentError>([&] { LinearSchedule(optimizer, 4, 12, -0.5); },
+                                      "[LinearSchedule] final_factor must be finite and >= 0");
+    test::check_throws<ArgumentError>([&] { CosineSchedule(optimizer, 4, 12, std::nan("")); },
+                                      "[CosineSchedule] final_factor must be finite and >= 0");
+    CHECK(optimizer.lr() == 2.0);
+    // A rate that overflows is refused by the optimizer.
+    SGD fast({p}, {.lr = 1e300});
+    LinearSchedule steep(fast, 0, 10, 1e300);
+    test::check_throws<ArgumentError>([&] { steep.step(); }, "lr must be finite");
+    CHECK(steep.step_count() == 0);
+    CHECK(fast.lr() == 1e300);
+    test::check_throws<ArgumentError>([&] { steep.set_step(-1); }, "wanted a step >= 0; got -1");
+    CHECK(steep.step_count() == 0);
+}
+
 }  // namespace pumice::optim

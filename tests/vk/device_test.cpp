@@ -3,10 +3,16 @@
 
 #include "pumice/error.h"
 
+#include "memory/scoped_environment.h"
 #include "vk/queue.h"
 #include "vk/seam.h"
 
 #include <doctest/doctest.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <string>
 
 namespace pumice::vk {
 namespace {
@@ -29,6 +35,26 @@ TEST_CASE("device: the list has the chosen one, with its limits") {
     CHECK(caps.max_storage_range_bytes >= 128U << 20U);
     CHECK(caps.max_group_invocations >= 128);
     CHECK(caps.subgroup_size >= 1);
+}
+
+TEST_CASE("device: the command lists devices of which none can be chosen, then says why") {
+    const test::ScopedEnvironment scope("PUMICE_DEVICE", "nonesuch");
+    const auto command = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "pumice";
+    std::FILE* pipe = ::popen((command.string() + " info 2>&1").c_str(), "r");
+    REQUIRE(pipe != nullptr);
+    std::string output;
+    std::array<char, 256> piece{};
+    while (std::fgets(piece.data(), static_cast<int>(piece.size()), pipe) != nullptr) {
+        output += piece.data();
+    }
+    CHECK(::pclose(pipe) / 256 == 2);
+    INFO(output);
+    const std::string name = device().info().name;
+    const std::size_t line = output.find("pumice: [vulkan] PUMICE_DEVICE names no device");
+    REQUIRE(line != std::string::npos);
+    CHECK(output.find(": " + name + " (") < line);
+    CHECK(output.find("* 0: ") == std::string::npos);
+    CHECK(output.find('\n', line) == output.size() - 1);
 }
 
 TEST_CASE("device: buffers of every kind") {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/device.h"
+#include "pumice/ops/factory.h"
 
 #include "commands.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -69,8 +71,7 @@ void print(const DeviceInfo& info) {
     }
 }
 
-void run(bool as_json) {
-    const std::vector<DeviceInfo> devices = list_devices();
+void print_all(const std::vector<DeviceInfo>& devices, bool as_json) {
     if (as_json) {
         Json json = {{"devices", Json::array()}};
         for (const DeviceInfo& info : devices) {
@@ -83,6 +84,17 @@ void run(bool as_json) {
         print(info);
     }
     fmt::print("* runs the tensors; PUMICE_DEVICE chooses by index, part of the name, or UUID\n");
+}
+
+void run(bool as_json) {
+    const std::vector<DeviceInfo> devices = list_devices();
+    print_all(devices, as_json);
+    const bool is_any_chosen = std::any_of(
+        devices.begin(), devices.end(), [](const DeviceInfo& info) { return info.is_chosen; });
+    if (!is_any_chosen) {
+        std::fflush(stdout);
+        static_cast<void>(empty({1}));  // throws what every tensor would: the reason in one line
+    }
 }
 
 }  // namespace

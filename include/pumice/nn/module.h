@@ -66,8 +66,8 @@ public:
     /// True at first.
     [[nodiscard]] bool is_training() const noexcept { return is_training_; }
 
-    /// Converts floating parameters and buffers in place; their kind stays (G53), and gradients
-    /// that are there keep their dtype. @throws DTypeError unless the dtype is floating
+    /// Converts floating parameters, buffers and their gradients in place; their kind stays (G53).
+    /// @throws DTypeError unless the dtype is floating; OutOfMemoryError, and nothing is converted
     void to(DType dtype);
     /// Drops the parameters' gradients or, with false, writes zeros into them.
     void zero_grad(bool set_to_none = true);

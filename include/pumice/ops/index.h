@@ -67,12 +67,14 @@ Tensor stack(const std::vector<Tensor>& tensors, std::int64_t dim = 0);
 /// ones crop. x: [2, 3], padding {1, 2} -> [2, 6]. Gradient: the inner part. Saves nothing.
 /// Source: torch.nn.functional.pad, mode "constant".
 /// @throws ArgumentError for an odd count or too many pairs, ShapeError if cropping takes more than
-/// there is, DTypeError for a value that x's dtype cannot hold
+/// there is or padding makes more than 2^31 - 1 elements, DTypeError for a value that x's dtype
+/// cannot hold
 Tensor pad(Tensor x, const Dims& padding, const Scalar& value = 0);
 
 /// A copy of x laid side by side repeats[i] times along dimension i; new dimensions stand in front.
 /// x: [2, 3], repeats {4, 1, 2} -> [4, 2, 6]. Gradient: the sum over the copies.
-/// @throws ShapeError for fewer repeats than dimensions, ArgumentError for negative ones
+/// @throws ShapeError for fewer repeats than dimensions or more than 2^31 - 1 elements,
+/// ArgumentError for negative repeats
 Tensor repeat(const Tensor& x, const Dims& repeats);
 
 /// The lower triangle of the last two dimensions, zeros elsewhere: elements with
