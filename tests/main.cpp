@@ -5,8 +5,8 @@
 #include "pumice/device.h"
 #include "pumice/error.h"
 
-#include "vk/device.h"
 #include "support/end_process.h"
+#include "vk/device.h"
 #include "vk/validation.h"
 
 #include <doctest/doctest.h>

@@ -50,11 +50,11 @@ public:
                    std::span<Tensor> input_gradients)
         : node_(node), gradients_(gradients), wanted_(wanted), results_(input_gradients) {}
 
-    Tensor input(std::size_t index) const override {
+    [[nodiscard]] Tensor input(std::size_t index) const override {
         return node_.inputs_[index].saved.unpack(node_.def_.name);
     }
 
-    Tensor output(std::size_t index) const override {
+    [[nodiscard]] Tensor output(std::size_t index) const override {
         const Tensor& saved = node_.saved_outputs_[index].unpack(node_.def_.name);
         if (!is_grad_enabled()) {
             return saved;
@@ -69,17 +69,21 @@ public:
         return with_history;
     }
 
-    const Dims& input_sizes(std::size_t index) const override { return node_.inputs_[index].sizes; }
+    [[nodiscard]] const Dims& input_sizes(std::size_t index) const override {
+        return node_.inputs_[index].sizes;
+    }
 
-    DType input_dtype(std::size_t index) const override { return node_.inputs_[index].dtype; }
+    [[nodiscard]] DType input_dtype(std::size_t index) const override {
+        return node_.inputs_[index].dtype;
+    }
 
-    std::size_t input_count() const override { return node_.inputs_.size(); }
+    [[nodiscard]] std::size_t input_count() const override { return node_.inputs_.size(); }
 
-    const Tensor& grad(std::size_t index) const override { return gradients_[index]; }
+    [[nodiscard]] const Tensor& grad(std::size_t index) const override { return gradients_[index]; }
 
-    bool needs(std::size_t index) const override { return wanted_[index]; }
+    [[nodiscard]] bool needs(std::size_t index) const override { return wanted_[index]; }
 
-    const void* attrs() const override { return node_.attrs_.data(); }
+    [[nodiscard]] const void* attrs() const override { return node_.attrs_.data(); }
 
     void set(std::size_t index, Tensor gradient) override {
         const OpNode::InputRecord& record = node_.inputs_[index];

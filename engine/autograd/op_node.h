@@ -59,7 +59,7 @@ private:
     std::array<SavedTensor, 3> saved_outputs_;
     std::size_t output_count_ = 1;
     bool is_released_ = false;
-    alignas(16) std::array<std::byte, 192> attrs_;
+    alignas(16) std::array<std::byte, 192> attrs_{};
 };
 
 }  // namespace pumice::autograd

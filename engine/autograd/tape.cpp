@@ -32,6 +32,7 @@ void rebase_through_view(const Tensor& view, const IntrusivePtr<OpNode>& node) n
     const TensorImpl& impl = impl_of(view);
     const Tensor base(IntrusivePtr<RefCounted>(impl.view->base.get()));
     TensorImpl& base_impl = impl_of(base);
+    // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): commit has nobody to tell
     const IntrusivePtr<Node> slices(new CopySlices(node, base_impl, impl, gradient_edge(base)));
     attach(base, slices, 0);
 }

@@ -93,6 +93,7 @@ public:
     [[nodiscard]] const T* end() const noexcept { return data() + count_; }
 
 private:
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): of pointers too
     alignas(T) std::byte storage_[sizeof(T) * kCapacity];
     std::size_t count_ = 0;
 };

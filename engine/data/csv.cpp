@@ -43,7 +43,7 @@ public:
         return true;
     }
 
-    std::int64_t row() const noexcept { return row_; }
+    [[nodiscard]] std::int64_t row() const noexcept { return row_; }
 
 private:
     bool take(char wanted) {

@@ -23,14 +23,14 @@ struct Instant {
     int field_count = 0;  ///< 2 year and month, 3 with day, 5 with minute, 6 with second
     char separator = ' ';
 
-    std::int64_t months() const {
+    [[nodiscard]] std::int64_t months() const {
         return std::int64_t{static_cast<int>(date.year())} * 12 +
                static_cast<unsigned>(date.month()) - 1;
     }
 
     unsigned day() const { return static_cast<unsigned>(date.day()); }
 
-    std::int64_t seconds() const {
+    [[nodiscard]] std::int64_t seconds() const {
         const std::chrono::sys_days days = date;
         return days.time_since_epoch().count() * kSecondsADay + seconds_of_day;
     }
@@ -126,6 +126,19 @@ std::optional<double> parse_number(const std::string& text) {
                                 text));
 }
 
+std::vector<Instant> parse_instants(const std::string& path,
+                                    const std::vector<std::string>& labels) {
+    std::vector<Instant> instants;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        const auto instant = parse_instant(labels[i]);
+        if (!instant) {
+            throw_unreadable(path, i, labels[i]);
+        }
+        instants.push_back(*instant);
+    }
+    return instants;
+}
+
 // The common difference, or nothing; `bad_row` is then the first row that breaks it.
 std::optional<std::int64_t> common_step(const std::vector<std::int64_t>& values,
                                         std::size_t& bad_row) {
@@ -156,17 +169,12 @@ TimeAxis::TimeAxis(const std::string& path, std::vector<std::string> labels) {
         number_step_ = (last_number_ - *first) / static_cast<double>(labels.size() - 1);
         return;
     }
-    std::vector<Instant> instants;
+    const std::vector<Instant> instants = parse_instants(path, labels);
     std::vector<std::int64_t> months;
     std::vector<std::int64_t> seconds;
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-        const auto instant = parse_instant(labels[i]);
-        if (!instant) {
-            throw_unreadable(path, i, labels[i]);
-        }
-        months.push_back(instant->months());
-        seconds.push_back(instant->seconds());
-        instants.push_back(*instant);
+    for (const Instant& instant : instants) {
+        months.push_back(instant.months());
+        seconds.push_back(instant.seconds());
     }
     const Instant& last = instants.back();
     format_ = last.field_count == 2   ? Format::kMonth

@@ -263,7 +263,7 @@ Tensor call_view(const OpDef& def, const Tensor& base, AttrsRef attrs) {
                            : IntrusivePtr(static_cast<TensorImpl*>(base.impl())),
             decision.creation);
     }
-    const Tensor output = to_handle(std::move(impl));
+    Tensor output = to_handle(std::move(impl));
     recording.commit(call, traits, decision, std::span(&output, 1));
     return output;
 }

@@ -98,7 +98,7 @@ public:
     [[nodiscard]] virtual const void* attrs() const = 0;
 
     template <class A>
-    const A& attrs_as() const noexcept {
+    [[nodiscard]] const A& attrs_as() const noexcept {
         return *static_cast<const A*>(attrs());
     }
 };

@@ -60,7 +60,7 @@ struct SafetensorsFile::Mapping {
         }
     }
 
-    std::string_view bytes() const noexcept {
+    [[nodiscard]] std::string_view bytes() const noexcept {
         return {static_cast<const char*>(address), length_bytes};
     }
 

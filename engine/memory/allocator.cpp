@@ -189,7 +189,7 @@ Allocation Allocator::allocate(std::uint64_t size_bytes, StorageClass storage_cl
     return allocation;
 }
 
-void Allocator::free(const Allocation& allocation) noexcept {
+void Allocator::deallocate(const Allocation& allocation) noexcept {
     if (allocation.node == nullptr) {
         return;
     }

@@ -37,7 +37,7 @@ public:
     /// Idle cached blocks of the other policy are given back before giving up.
     /// @throws OutOfMemoryError with asked, free and largest hole
     Allocation allocate(std::uint64_t size_bytes, StorageClass storage_class);
-    void free(const Allocation& allocation) noexcept;
+    void deallocate(const Allocation& allocation) noexcept;
 
     /// Gives blocks that hold no tensor back to the driver.
     void trim();

@@ -95,7 +95,7 @@ MultiheadAttentionImpl::MultiheadAttentionImpl(const MultiheadAttentionOptions& 
     }
 }
 
-Tensor MultiheadAttentionImpl::split_heads(Tensor x) const {
+Tensor MultiheadAttentionImpl::split_heads(const Tensor& x) const {
     return x.view({x.size(0), x.size(1), num_heads_, head_dim_}).transpose(1, 2);
 }
 

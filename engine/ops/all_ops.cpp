@@ -9,6 +9,7 @@ namespace {
 
 // constinit: the records are constants, their addresses need no start-up code.
 constinit const auto kAllOps = std::to_array<const dispatch::OpDef*>({
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a list of addresses
 #define PUMICE_OP(name, def) &def,
 #include "ops/all_ops.inc"
 #undef PUMICE_OP

@@ -24,7 +24,7 @@ void select_truth(const dispatch::OpCall& call,
                   dispatch::Program& program) {
     const DimMask mask = reduction_mask(
         call.def.name, call.attrs_as<ReductionAttrs>().dims, impl_of(call.inputs[0]).sizes.count());
-    select_reduction(call, outputs, caps, program, mask, kOp, 1.0F);
+    select_reduction(call, outputs, caps, program, {.mask = mask, .op = kOp});
 }
 
 }  // namespace

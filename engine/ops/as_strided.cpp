@@ -29,9 +29,9 @@ namespace {
 struct AsStridedAttrs {
     Dims sizes;
     Dims strides;
-    std::int64_t offset;
+    std::int64_t offset = 0;
     // x's own place in the storage, which its gradient needs; 0 strides for extents of 1.
-    std::int64_t input_offset;
+    std::int64_t input_offset = 0;
     std::array<std::uint32_t, kMaxDims> input_strides;
 };
 

@@ -20,7 +20,7 @@ namespace pumice::ops {
 namespace {
 
 struct DropoutAttrs {
-    double p;
+    double p = 0.0;
     GeneratorState state;
 };
 

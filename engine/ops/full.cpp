@@ -27,8 +27,8 @@ namespace {
 
 struct FullAttrs {
     Dims sizes;
-    std::uint32_t bits;  ///< of one element
-    DType dtype;
+    std::uint32_t bits = 0;  ///< of one element
+    DType dtype = kFloat32;
 };
 
 void infer_full(const OpCall& call, Inferred& inferred) {

@@ -27,7 +27,7 @@ using dispatch::Step;
 namespace {
 
 struct TakeAttrs {
-    std::int64_t dim;
+    std::int64_t dim = 0;
     std::int64_t ignored = -1;
     bool missing_is_zero = false;
 };
@@ -115,17 +115,22 @@ struct Push {
 
 static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kIndexTake));
 
-// `strides`: x's and the index's for each dimension of the output.
+// Which dimension of x the index counts, and x's and the index's strides for each dimension of the
+// output.
+struct Take {
+    std::int64_t dim = 0;
+    std::array<Dims, 2> strides;
+    std::int64_t ignored = -1;
+};
+
 void add_step(const OpCall& call,
               const Tensor& output,
-              std::int64_t dim,
-              const std::array<Dims, 2>& strides,
-              std::int64_t ignored,
+              const Take& take,
               const vk::Capabilities& caps,
               Program& program) {
     const TensorImpl& x = impl_of(call.inputs[kX]);
     const TensorImpl& out = impl_of(output);
-    const Walk<2> walk = merge_dims<2>(out.sizes, strides);
+    const Walk<2> walk = merge_dims<2>(out.sizes, take.strides);
     const bool is_zero = call.attrs_as<TakeAttrs>().missing_is_zero;
     Step& step = program.steps.emplace_back();
     step.kernel = vk::KernelId::kIndexTake;
@@ -141,10 +146,10 @@ void add_step(const OpCall& call,
                        .element_count = static_cast<std::uint32_t>(out.numel),
                        .x_offset = dispatch::bound_offset(call.inputs[kX], caps),
                        .index_offset = dispatch::bound_offset(call.inputs[kIndex], caps),
-                       .dim_stride = static_cast<std::uint32_t>(x.strides[dim]),
-                       .dim_extent = static_cast<std::uint32_t>(x.sizes[dim]),
+                       .dim_stride = static_cast<std::uint32_t>(x.strides[take.dim]),
+                       .dim_extent = static_cast<std::uint32_t>(x.sizes[take.dim]),
                        .missing_bits = is_zero ? 0 : missing_bits(x.dtype),
-                       .ignored = static_cast<std::int32_t>(ignored)});
+                       .ignored = static_cast<std::int32_t>(take.ignored)});
     step.work = static_cast<std::uint64_t>(out.numel) * (walk.rank + 1) * 4;
 }
 
@@ -156,7 +161,7 @@ void select_gather(const OpCall& call,
     std::array<Dims, 2> strides{impl_of(call.inputs[kX]).strides,
                                 impl_of(call.inputs[kIndex]).strides};
     strides[0][dim] = 0;
-    add_step(call, outputs[0], dim, strides, call.attrs_as<TakeAttrs>().ignored, caps, program);
+    add_step(call, outputs[0], {dim, strides, call.attrs_as<TakeAttrs>().ignored}, caps, program);
 }
 
 void select_index_select(const OpCall& call,
@@ -169,7 +174,7 @@ void select_index_select(const OpCall& call,
     std::array<Dims, 2> strides{x.strides, Dims::filled(x.sizes.count(), 0)};
     strides[0][dim] = 0;
     strides[1][dim] = index.strides.empty() ? 0 : index.strides[0];
-    add_step(call, outputs[0], dim, strides, call.attrs_as<TakeAttrs>().ignored, caps, program);
+    add_step(call, outputs[0], {dim, strides, call.attrs_as<TakeAttrs>().ignored}, caps, program);
 }
 
 void select_embedding(const OpCall& call,
@@ -181,7 +186,7 @@ void select_embedding(const OpCall& call,
     strides[0].push_back(impl_of(call.inputs[kX]).strides[1]);
     strides[1].push_back(0);
     // The padding row is read like any other; it is its gradient that is left out.
-    add_step(call, outputs[0], 0, strides, -1, caps, program);
+    add_step(call, outputs[0], {.dim = 0, .strides = strides}, caps, program);
 }
 
 void backward_gather(BackwardCall& call) {

@@ -40,7 +40,7 @@ public:
         memory::trace_host_read(impl.storage->allocation().id);
     }
 
-    bool is_ready() const override { return readback_.is_ready(); }
+    [[nodiscard]] bool is_ready() const override { return readback_.is_ready(); }
 
     HostTensor get() override {
         const TensorImpl& impl = impl_of(source_);
@@ -64,7 +64,7 @@ public:
     explicit EmptyReadback(const TensorImpl& impl)
         : host_{.sizes = impl.sizes, .dtype = impl.dtype, .bytes = {}} {}
 
-    bool is_ready() const override { return true; }
+    [[nodiscard]] bool is_ready() const override { return true; }
 
     HostTensor get() override { return std::move(host_); }
 
@@ -157,7 +157,7 @@ Tensor& Tensor::persist() {
         vk::device().queue().copy(
             old.range, {kept.range.buffer, kept.range.offset_bytes, old.range.size_bytes});
     } catch (...) {
-        memory::allocator().free(kept);
+        memory::allocator().deallocate(kept);
         throw;
     }
     impl.storage->move_to(kept);

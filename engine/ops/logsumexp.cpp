@@ -26,7 +26,7 @@ void select_logsumexp(const dispatch::OpCall& call,
                       dispatch::Program& program) {
     const DimMask mask = reduction_mask(
         "logsumexp", call.attrs_as<ReductionAttrs>().dims, impl_of(call.inputs[0]).sizes.count());
-    select_reduction(call, outputs, caps, program, mask, vk::ReduceOp::kLogSumExp, 1.0F);
+    select_reduction(call, outputs, caps, program, {.mask = mask, .op = vk::ReduceOp::kLogSumExp});
 }
 
 // grad * exp(x - result); a result of -inf means that all of its x are, and their gradient is 0.

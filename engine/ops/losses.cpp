@@ -95,7 +95,7 @@ Tensor huber_loss(Tensor input, Tensor target, Reduction reduction, double delta
 }
 
 Tensor cross_entropy(Tensor input,
-                     Tensor target,
+                     const Tensor& target,
                      Reduction reduction,
                      std::int64_t ignore_index,
                      double label_smoothing) {
@@ -119,7 +119,10 @@ Tensor cross_entropy(Tensor input,
     return reduction == Reduction::kSum ? sum(loss) : reshape(loss, loss_sizes);
 }
 
-Tensor quantile_loss(Tensor input, Tensor target, Tensor quantiles, Reduction reduction) {
+Tensor quantile_loss(Tensor input,
+                     const Tensor& target,
+                     const Tensor& quantiles,
+                     Reduction reduction) {
     ops::require_floating("quantile_loss", input);
     ops::require_floating("quantile_loss", target);
     ops::require_floating("quantile_loss", quantiles);

@@ -199,7 +199,8 @@ void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::P
     const std::uint64_t units = unit_count(output, push, layout);
     // Software drivers pay for workgroups, GPUs for idle lanes.
     constexpr std::uint32_t kLocalSize = 64;
-    const std::uint32_t words = caps.is_cpu ? (units >= 64U * kLocalSize ? 16 : 4) : 1;
+    const std::uint32_t words =
+        caps.is_cpu ? (units >= std::uint64_t{64} * kLocalSize ? 16 : 4) : 1;
 
     dispatch::Step& step = program.steps.emplace_back();
     step.kernel = call.kernel;

@@ -28,7 +28,7 @@ constexpr std::uint64_t kStatsBytes = 16;
 struct BackwardAttrs {
     NormAttrs norm;
     NormNeeds needs;
-    DType weight_dtype;
+    DType weight_dtype = kFloat32;
 };
 
 struct RowsPush {
@@ -141,8 +141,8 @@ std::uint32_t rows_of_chunk(const Geometry& geometry, const vk::Capabilities& ca
 struct ColumnSums {
     dispatch::Operand weight;
     dispatch::Operand bias;
-    std::uint32_t chunk_length;
-    std::uint32_t chunk_count;
+    std::uint32_t chunk_length = 0;
+    std::uint32_t chunk_count = 0;
 };
 
 ColumnSums column_sums(const Geometry& geometry,

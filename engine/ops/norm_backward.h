@@ -23,9 +23,9 @@ struct NormGradients {
 };
 
 struct NormNeeds {
-    bool x;
-    bool weight;
-    bool bias;
+    bool x = false;
+    bool weight = false;
+    bool bias = false;
 };
 
 /// Fused kernels; their result has no history. `weight` may be undefined.

@@ -43,7 +43,7 @@ public:
         });
     }
 
-    std::string print() const {
+    [[nodiscard]] std::string print() const {
         std::string out;
         append(out, 0, 0);
         return out;
@@ -64,12 +64,12 @@ private:
         }
     }
 
-    bool is_shown(std::int64_t dim, std::int64_t i) const noexcept {
+    [[nodiscard]] bool is_shown(std::int64_t dim, std::int64_t i) const noexcept {
         return i < kEdge || i >= sizes_[dim] - kEdge;
     }
 
     // Values in one step along the dimension.
-    std::int64_t block(std::int64_t dim) const noexcept {
+    [[nodiscard]] std::int64_t block(std::int64_t dim) const noexcept {
         std::int64_t count = 1;
         for (std::int64_t d = dim + 1; d < sizes_.count(); ++d) {
             count *= sizes_[d];

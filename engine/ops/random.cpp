@@ -26,7 +26,7 @@ namespace {
 
 struct RandomAttrs {
     Dims sizes;
-    DType dtype;
+    DType dtype = kFloat32;
     GeneratorState state;
     std::int32_t low = 0;     ///< randint only
     std::uint32_t range = 0;  ///< randint only; 0 stands for 2^32

@@ -89,19 +89,17 @@ void select_reduction(const dispatch::OpCall& call,
                       std::span<const Tensor> outputs,
                       const vk::Capabilities& caps,
                       dispatch::Program& program,
-                      DimMask mask,
-                      vk::ReduceOp op,
-                      float divisor) {
+                      const ReductionKind& kind) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     append_fold(program,
-                {.op = op,
-                 .plan = plan_reduction(x.sizes, x.strides, mask),
+                {.op = kind.op,
+                 .plan = plan_reduction(x.sizes, x.strides, kind.mask),
                  .x_dtype = x.dtype,
                  .result_dtype = impl_of(outputs[0]).dtype,
                  .x = dispatch::input(0),
                  .result = dispatch::output(0),
                  .x_offset = dispatch::bound_offset(call.inputs[0], caps),
-                 .divisor = divisor},
+                 .divisor = kind.divisor},
                 caps);
 }
 

@@ -38,14 +38,19 @@ void require_floating(std::string_view op, const Tensor& x);
 /// @throws ArgumentError
 void infer_reduction(const dispatch::OpCall& call, DType dtype, dispatch::Inferred& inferred);
 
-/// Appends the fold of inputs[0] over `mask` to outputs[0].
+/// What is folded, and how.
+struct ReductionKind {
+    DimMask mask = 0;
+    vk::ReduceOp op{};
+    float divisor = 1.0F;
+};
+
+/// Appends the fold of inputs[0] to outputs[0].
 void select_reduction(const dispatch::OpCall& call,
                       std::span<const Tensor> outputs,
                       const vk::Capabilities& caps,
                       dispatch::Program& program,
-                      DimMask mask,
-                      vk::ReduceOp op,
-                      float divisor);
+                      const ReductionKind& kind);
 
 /// x, or a contiguous copy when its dimensions do not collapse far enough for the kernel.
 Tensor collapsible(std::string_view op, Tensor x, const Dims& dims);

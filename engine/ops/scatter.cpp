@@ -31,9 +31,9 @@ namespace {
 
 struct ScatterAttrs {
     Dims sizes;  ///< of the output
-    std::int64_t dim;
-    std::int64_t ignored;
-    IndexForm form;
+    std::int64_t dim = 0;
+    std::int64_t ignored = -1;
+    IndexForm form{};
 };
 
 // Where the operands stand among the inputs; the base is optional.

@@ -34,7 +34,7 @@ namespace {
 struct StridedSumAttrs {
     Dims sizes;
     Dims strides;
-    std::int64_t offset;
+    std::int64_t offset = 0;
 };
 
 struct PadAttrs {
@@ -108,18 +108,23 @@ bool overlaps(const Walk<2>& walk) noexcept {
     return false;
 }
 
+// Where the parts lie in the output, and what the rest of it holds.
+struct Placement {
+    const Dims& strides;
+    std::int64_t offset;
+    std::uint32_t fill_bits;
+};
+
 void add_step(const Tensor& parts,
               const Tensor& output,
-              const Dims& strides,
-              std::int64_t offset,
-              std::uint32_t fill_bits,
+              const Placement& placement,
               const vk::Capabilities& caps,
               Program& program) {
     const TensorImpl& from = impl_of(parts);
     const std::int64_t element_count = impl_of(output).numel;
     Dims sizes;
     std::array<Dims, 2> both;
-    sort_by_stride(from.sizes, strides, from.strides, sizes, both);
+    sort_by_stride(from.sizes, placement.strides, from.strides, sizes, both);
     const Walk<2> walk = merge_dims<2>(sizes, both);
     Step& step = program.steps.emplace_back();
     step.kernel = vk::KernelId::kIndexStridedSum;
@@ -128,16 +133,16 @@ void add_step(const Tensor& parts,
     step.spec.push_back(overlaps(walk) ? 1 : 0);
     step.bindings.push_back(dispatch::input(0));
     step.bindings.push_back(dispatch::output());
-    step.set_push(
-        Push{.sizes = walk.sizes,
-             .strides = walk.strides[0],
-             .part_strides = walk.strides[1],
-             .rank = walk.rank,
-             // No part at all: nothing is reached.
-             .offset = static_cast<std::uint32_t>(from.numel == 0 ? element_count : offset),
-             .element_count = static_cast<std::uint32_t>(element_count),
-             .part_offset = dispatch::bound_offset(parts, caps),
-             .fill_bits = fill_bits});
+    step.set_push(Push{
+        .sizes = walk.sizes,
+        .strides = walk.strides[0],
+        .part_strides = walk.strides[1],
+        .rank = walk.rank,
+        // No part at all: nothing is reached.
+        .offset = static_cast<std::uint32_t>(from.numel == 0 ? element_count : placement.offset),
+        .element_count = static_cast<std::uint32_t>(element_count),
+        .part_offset = dispatch::bound_offset(parts, caps),
+        .fill_bits = placement.fill_bits});
     step.work = static_cast<std::uint64_t>(element_count) * walk.rank * 4;
 }
 
@@ -146,7 +151,7 @@ void select_strided_sum(const OpCall& call,
                         const vk::Capabilities& caps,
                         Program& program) {
     const auto& attrs = call.attrs_as<StridedSumAttrs>();
-    add_step(call.inputs[0], outputs[0], attrs.strides, attrs.offset, 0, caps, program);
+    add_step(call.inputs[0], outputs[0], {attrs.strides, attrs.offset, 0}, caps, program);
 }
 
 void backward_strided_sum(BackwardCall& call) {
@@ -178,7 +183,7 @@ void select_pad(const OpCall& call,
     for (std::int64_t d = 0; d < strides.count(); ++d) {
         offset += attrs.before[static_cast<std::size_t>(d)] * strides[d];
     }
-    add_step(call.inputs[0], outputs[0], strides, offset, attrs.fill_bits, caps, program);
+    add_step(call.inputs[0], outputs[0], {strides, offset, attrs.fill_bits}, caps, program);
 }
 
 void backward_pad(BackwardCall& call) {

@@ -36,7 +36,7 @@ void select_sum(const dispatch::OpCall& call,
     const DimMask mask =
         reduction_mask(call.def.name, call.attrs_as<ReductionAttrs>().dims, sizes.count());
     const auto count = static_cast<float>(reduced_numel(sizes, mask));
-    select_reduction(call, outputs, caps, program, mask, kOp, count);
+    select_reduction(call, outputs, caps, program, {.mask = mask, .op = kOp, .divisor = count});
 }
 
 // Every element of the reduced range has the gradient of its sum.

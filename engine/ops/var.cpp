@@ -37,9 +37,9 @@ void select_var(const dispatch::OpCall& call,
                      outputs,
                      caps,
                      program,
-                     reduction_mask(call.def.name, attrs.dims, sizes.count()),
-                     kOp,
-                     static_cast<float>(degrees_of_freedom(sizes, attrs)));
+                     {.mask = reduction_mask(call.def.name, attrs.dims, sizes.count()),
+                      .op = kOp,
+                      .divisor = static_cast<float>(degrees_of_freedom(sizes, attrs))});
 }
 
 // scale * (x - mean), where scale has the result's shape.

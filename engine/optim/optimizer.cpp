@@ -157,6 +157,22 @@ std::vector<std::pair<std::string, Tensor>> Optimizer::state_dict() const {
     return dict;
 }
 
+std::vector<std::vector<Tensor>> Optimizer::copies_of(
+    const std::vector<std::vector<Tensor>>& sources) const {
+    std::vector<std::vector<Tensor>> copies(sources.size());
+    no_grad([&] {
+        for (std::size_t i = 0; i < sources.size(); ++i) {
+            if (!sources[i].empty()) {
+                copies[i] = new_state(i);
+            }
+            for (std::size_t j = 0; j < copies[i].size(); ++j) {
+                copy_(copies[i][j], sources[i][j]);
+            }
+        }
+    });
+    return copies;
+}
+
 void Optimizer::load_state_dict(const std::vector<std::pair<std::string, Tensor>>& state) {
     Given given = by_name(state);
     std::vector<std::int64_t> counts = take_counts(given, parameters_.size());
@@ -184,18 +200,7 @@ void Optimizer::load_state_dict(const std::vector<std::pair<std::string, Tensor>
     if (!missing.empty()) {
         throw ArgumentError("Optimizer", fmt::format("missing state '{}'", missing));
     }
-    // Copies first: what fails on the way leaves all as it was.
-    std::vector<std::vector<Tensor>> loaded(parameters_.size());
-    no_grad([&] {
-        for (std::size_t i = 0; i < parameters_.size(); ++i) {
-            if (!sources[i].empty()) {
-                loaded[i] = new_state(i);
-            }
-            for (std::size_t j = 0; j < loaded[i].size(); ++j) {
-                copy_(loaded[i][j], sources[i][j]);
-            }
-        }
-    });
+    std::vector<std::vector<Tensor>> loaded = copies_of(sources);
     states_ = std::move(loaded);
     step_counts_ = std::move(counts);
 }

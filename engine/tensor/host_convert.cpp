@@ -167,7 +167,7 @@ Target from_number(Number value, std::int64_t element) {
 template <class Source, class Target>
 void convert_all(const std::byte* source, std::byte* target, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) {
-        Source from;
+        Source from{};
         std::memcpy(&from, source + i * static_cast<std::int64_t>(sizeof(Source)), sizeof(Source));
         const Target to = from_number<Target>(to_number(from), i);
         std::memcpy(target + i * static_cast<std::int64_t>(sizeof(Target)), &to, sizeof(Target));

@@ -7,11 +7,11 @@
 namespace pumice {
 
 Storage::~Storage() {
-    memory::allocator().free(allocation_);
+    memory::allocator().deallocate(allocation_);
 }
 
 void Storage::move_to(const memory::Allocation& allocation) noexcept {
-    memory::allocator().free(std::exchange(allocation_, allocation));
+    memory::allocator().deallocate(std::exchange(allocation_, allocation));
 }
 
 IntrusivePtr<Storage> make_storage(std::uint64_t size_bytes, memory::StorageClass storage_class) {

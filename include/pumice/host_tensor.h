@@ -94,7 +94,7 @@ struct HostTensor {
     /// All values in row-major order, converted to T by convert_host.
     /// @throws DTypeError for a value that T cannot hold
     template <class T>
-    std::vector<T> values() const {
+    [[nodiscard]] std::vector<T> values() const {
         // vector<bool> has no contiguous storage; bools come as bytes.
         using Element = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
         std::vector<Element> out(static_cast<std::size_t>(numel(sizes)));

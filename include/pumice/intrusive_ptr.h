@@ -72,6 +72,7 @@ public:
     IntrusivePtr(IntrusivePtr<U>&& other) noexcept : object_(other.give_up()) {}
 
     /// Gives up its part and becomes one more owner of the other's object.
+    // NOLINTNEXTLINE(bugprone-unhandled-self-assignment): copy and swap takes it in its stride
     IntrusivePtr& operator=(const IntrusivePtr& other) noexcept {
         IntrusivePtr(other).swap(*this);
         return *this;

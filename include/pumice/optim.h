@@ -66,6 +66,8 @@ protected:
 
 private:
     [[nodiscard]] std::vector<Tensor> new_state(std::size_t parameter) const;
+    [[nodiscard]] std::vector<std::vector<Tensor>> copies_of(
+        const std::vector<std::vector<Tensor>>& sources) const;
 
     std::vector<Tensor> parameters_;
     std::vector<std::vector<Tensor>> states_;  ///< empty for a parameter without updates

@@ -140,7 +140,7 @@ public:
     /// std::int8_t, std::uint8_t or bool) as convert_host does. Waits for the device.
     /// @throws DTypeError for a value that T cannot hold, DeviceError
     template <class T>
-    std::vector<T> to_vector() const {
+    [[nodiscard]] std::vector<T> to_vector() const {
         return to_host().values<T>();
     }
 

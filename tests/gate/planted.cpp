@@ -6,10 +6,10 @@
 #include "pumice/pumice.h"
 
 #include "dispatch/corridor.h"
+#include "support/end_process.h"
 #include "vk/device.h"
 #include "vk/queue.h"
 #include "vk/seam.h"
-#include "support/end_process.h"
 #include "vk/validation.h"
 
 #include <cstdio>

@@ -47,7 +47,7 @@ TEST_CASE("allocator: an empty request has no buffer") {
     const Allocation empty = allocator.allocate(0, StorageClass::kPersistent);
     CHECK(empty.range.buffer == nullptr);
     CHECK(empty.id != 0);
-    allocator.free(empty);
+    allocator.deallocate(empty);
     CHECK(allocator.stats().allocation_count == 0);
 }
 
@@ -79,7 +79,7 @@ TEST_CASE("allocator: a freed transient's range goes to the next tenant") {
     const ScopedEnvironment scope("PUMICE_MEMORY", nullptr);
     Allocator allocator(pumice::vk::device());
     const Allocation first = allocator.allocate(5000, StorageClass::kTransient);
-    allocator.free(first);
+    allocator.deallocate(first);
     const Allocation second = allocator.allocate(5000, StorageClass::kTransient);
     CHECK(second.range.buffer == first.range.buffer);
     CHECK(second.range.offset_bytes == first.range.offset_bytes);
@@ -92,7 +92,7 @@ TEST_CASE("allocator: counters follow what lives") {
     const Allocation hidden = allocator.allocate(8192, StorageClass::kTransient);
     CHECK(allocator.stats().live_bytes == 12288);
     CHECK(allocator.stats().transient_live_bytes == 8192);
-    allocator.free(hidden);
+    allocator.deallocate(hidden);
     CHECK(allocator.stats().live_bytes == 4096);
     CHECK(allocator.stats().peak_bytes == 12288);
     CHECK(allocator.stats().transient_peak_bytes == 8192);
@@ -100,7 +100,7 @@ TEST_CASE("allocator: counters follow what lives") {
     allocator.reset_peaks();
     CHECK(allocator.stats().peak_bytes == 4096);
     CHECK(allocator.stats().transient_peak_bytes == 0);
-    allocator.free(weights);
+    allocator.deallocate(weights);
 }
 
 TEST_CASE("allocator: a repeated pattern takes nothing more from the driver") {
@@ -113,12 +113,12 @@ TEST_CASE("allocator: a repeated pattern takes nothing more from the driver") {
             live.push_back(allocator.allocate(1 + random() % 200000, StorageClass::kTransient));
             if (live.size() > 12) {
                 std::swap(live[random() % live.size()], live.back());
-                allocator.free(live.back());
+                allocator.deallocate(live.back());
                 live.pop_back();
             }
         }
         for (const Allocation& allocation : live) {
-            allocator.free(allocation);
+            allocator.deallocate(allocation);
         }
     };
     run_once();
@@ -132,12 +132,12 @@ TEST_CASE("allocator: trim gives everything idle back and keeps what lives") {
     Allocator allocator(pumice::vk::device());
     const std::uint64_t before_bytes = allocator.stats().reserved_bytes;
     const Allocation held = allocator.allocate(64, StorageClass::kPersistent);
-    allocator.free(allocator.allocate(3U << 20U, StorageClass::kTransient));
+    allocator.deallocate(allocator.allocate(3U << 20U, StorageClass::kTransient));
     const std::uint64_t most_bytes = allocator.stats().reserved_bytes;
     allocator.trim();
     CHECK(allocator.stats().reserved_bytes < most_bytes);
     CHECK(allocator.stats().reserved_bytes > before_bytes);
-    allocator.free(held);
+    allocator.deallocate(held);
     allocator.trim();
     CHECK(allocator.stats().reserved_bytes == before_bytes);
 }
@@ -155,7 +155,7 @@ TEST_CASE("allocator: more than the device has is refused, and the next request 
         }
         CHECK(allocator.stats().live_bytes == 0);
     }
-    allocator.free(allocator.allocate(1024, StorageClass::kPersistent));
+    allocator.deallocate(allocator.allocate(1024, StorageClass::kPersistent));
 }
 
 TEST_CASE("allocator: a driver without memory gets idle blocks of both policies back first") {
@@ -163,7 +163,7 @@ TEST_CASE("allocator: a driver without memory gets idle blocks of both policies 
     pumice::vk::Device& device = pumice::vk::device();
     Allocator allocator(device);
     const Allocation held = allocator.allocate(64, StorageClass::kPersistent);
-    allocator.free(allocator.allocate(3U << 20U, StorageClass::kTransient));
+    allocator.deallocate(allocator.allocate(3U << 20U, StorageClass::kTransient));
     const auto before = allocator.stats();
     const std::uint64_t asked_bytes = 8U << 20U;
     pumice::vk::inject_fault(
@@ -171,12 +171,12 @@ TEST_CASE("allocator: a driver without memory gets idle blocks of both policies 
     CHECK_THROWS_AS(allocator.allocate(asked_bytes, StorageClass::kPersistent),
                     pumice::OutOfMemoryError);
     // What fits a block that is there needs no driver.
-    allocator.free(allocator.allocate(64, StorageClass::kPersistent));
+    allocator.deallocate(allocator.allocate(64, StorageClass::kPersistent));
     pumice::vk::restore(device);
     CHECK(allocator.stats().reserved_bytes <= before.reserved_bytes - (3U << 20U));
     CHECK(allocator.stats().live_bytes == before.live_bytes);
-    allocator.free(allocator.allocate(asked_bytes, StorageClass::kPersistent));
-    allocator.free(held);
+    allocator.deallocate(allocator.allocate(asked_bytes, StorageClass::kPersistent));
+    allocator.deallocate(held);
 }
 
 TEST_CASE("allocator: threads allocate and free at the same time") {
@@ -190,8 +190,8 @@ TEST_CASE("allocator: threads allocate and free at the same time") {
                     random() % 2 == 0 ? StorageClass::kTransient : StorageClass::kPersistent;
                 const Allocation first = allocator.allocate(1 + random() % 5000, storage_class);
                 const Allocation second = allocator.allocate(1 + random() % 5000, storage_class);
-                allocator.free(first);
-                allocator.free(second);
+                allocator.deallocate(first);
+                allocator.deallocate(second);
             }
         });
     }
@@ -210,8 +210,8 @@ TEST_CASE("allocator: PUMICE_MEMORY=dedicated gives each tensor its buffer") {
     const Allocation second = allocator.allocate(100, StorageClass::kTransient);
     CHECK(first.range.buffer != second.range.buffer);
     CHECK(allocator.stats().driver_allocation_count == before.driver_allocation_count + 2);
-    allocator.free(first);
-    allocator.free(second);
+    allocator.deallocate(first);
+    allocator.deallocate(second);
     CHECK(allocator.stats().reserved_bytes == before.reserved_bytes);
     CHECK(allocator.stats().live_bytes == 0);
 }
@@ -224,7 +224,7 @@ TEST_CASE("allocator: PUMICE_MEMORY=poison fills fresh and freed memory") {
     const std::array<std::uint32_t, 4> words = {1, 2, 3, 4};
     pumice::memory::upload(fresh.range, std::as_bytes(std::span(words)));
     CHECK_FALSE(is_poisoned(fresh.range));
-    allocator.free(fresh);
+    allocator.deallocate(fresh);
     const Allocation next = allocator.allocate(1000, StorageClass::kTransient);
     CHECK(next.range.offset_bytes == fresh.range.offset_bytes);
     CHECK(is_poisoned(next.range));

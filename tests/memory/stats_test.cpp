@@ -35,7 +35,7 @@ TEST_CASE("stats: the process's allocator is counted, peaks start anew, the cach
     const pumice::MemoryStats live = pumice::memory_stats();
     CHECK(live.transient_live_bytes >= made.range.size_bytes);
     CHECK(live.reserved_bytes >= made.range.size_bytes);
-    allocator().free(made);
+    allocator().deallocate(made);
     pumice::reset_peak_memory_stats();
     const pumice::MemoryStats after = pumice::memory_stats();
     CHECK(after.transient_peak_bytes == after.transient_live_bytes);

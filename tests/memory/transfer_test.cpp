@@ -49,7 +49,7 @@ TEST_CASE("transfer: bytes come back as they went, staged or mapped") {
             const std::vector<std::byte> sent = pattern(byte_count, 1);
             upload(made.range, sent);
             CHECK(starts_with(download(made.range).bytes(), sent));
-            allocator.free(made);
+            allocator.deallocate(made);
         }
     }
 }
@@ -103,8 +103,8 @@ TEST_CASE("transfer: readbacks overlap, move and may be dropped unread") {
     download(first.range);
     Readback of_first = download(first.range);
     Readback of_second = download(second.range);
-    allocator.free(first);
-    allocator.free(second);
+    allocator.deallocate(first);
+    allocator.deallocate(second);
     Readback moved = std::move(of_first);
     CHECK(starts_with(moved.bytes(), pattern(256, 5)));
     CHECK(moved.is_ready());

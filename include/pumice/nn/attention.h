@@ -73,7 +73,7 @@ public:
     RotaryEmbedding rotary = nullptr;  ///< on query and key; empty without rotary_base
 
 private:
-    [[nodiscard]] Tensor split_heads(Tensor x) const;
+    [[nodiscard]] Tensor split_heads(const Tensor& x) const;
 
     std::int64_t num_heads_;
     std::int64_t head_dim_;

@@ -90,7 +90,7 @@ Tensor huber_loss(Tensor input,
 /// int32, ArgumentError for label_smoothing outside [0, 1], an ignore_index past int32 or an
 /// undefined tensor
 Tensor cross_entropy(Tensor input,
-                     Tensor target,
+                     const Tensor& target,
                      Reduction reduction = Reduction::kMean,
                      std::int64_t ignore_index = -100,
                      double label_smoothing = 0.0);
@@ -102,8 +102,8 @@ Tensor cross_entropy(Tensor input,
 /// @throws ShapeError for shapes that do not fit, DTypeError unless all are floating, ArgumentError
 /// for an undefined tensor
 Tensor quantile_loss(Tensor input,
-                     Tensor target,
-                     Tensor quantiles,
+                     const Tensor& target,
+                     const Tensor& quantiles,
                      Reduction reduction = Reduction::kMean);
 
 }  // namespace pumice

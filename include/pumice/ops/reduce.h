@@ -13,7 +13,8 @@ namespace pumice {
 ///
 /// - dims: which dimensions are reduced, negative ones counted from the back; none means all.
 /// - keepdim: reduced dimensions stay in the result with extent 1; without it they are left out.
-/// - Values are accumulated in float32, the rounding errors between blocks of 32 carried (integers in
+/// - Values are accumulated in float32, the rounding errors between blocks of 32 carried (integers
+/// in
 ///   int32, wrapping), and rounded once to the result's dtype. Same bits in every grad mode.
 /// - The result is a new contiguous tensor.
 /// - ArgumentError for an undefined x, a dimension outside [-x.dim(), x.dim()) or given twice;
