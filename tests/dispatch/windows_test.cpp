@@ -20,7 +20,7 @@ using test::check_same_bits;
 using test::check_throws;
 using test::random_tensor;
 
-// Small tensors take the path of those past maxStorageBufferRange.
+// Small tensors, of 128 KiB and more, take the path of those past maxStorageBufferRange.
 class LowRange {
 public:
     explicit LowRange(std::uint64_t most_bytes) {
@@ -35,6 +35,8 @@ public:
     ~LowRange() { vk::restore(vk::device()); }
 };
 
+constexpr std::uint64_t kMostBytes = 48U << 10U;
+
 struct Case {
     std::string name;
     std::vector<Tensor> inputs;
@@ -42,9 +44,9 @@ struct Case {
 };
 
 std::vector<Case> cases() {
-    const Tensor x = random_tensor({80, 64}, -1, 1, 1);
-    const Tensor row = random_tensor({64}, -1, 1, 2);
-    const Tensor half = random_tensor({150, 34}, -1, 1, 3, kFloat16);
+    const Tensor x = random_tensor({256, 128}, -1, 1, 1);
+    const Tensor row = random_tensor({128}, -1, 1, 2);
+    const Tensor half = random_tensor({2048, 34}, -1, 1, 3, kFloat16);
     using Inputs = std::vector<Tensor>;
     return {
         {"add", {x, row}, [](const Inputs& in) { return add(in[0], in[1]); }},
@@ -57,7 +59,7 @@ std::vector<Case> cases() {
         {"clone", {x}, [](const Inputs& in) { return transpose(in[0], 0, 1).contiguous(); }},
         {"conversion", {half}, [](const Inputs& in) { return in[0].to(kFloat32); }},
         {"softmax", {x}, [](const Inputs& in) { return softmax(in[0], 1); }},
-        {"layer_norm", {x, row}, [](const Inputs& in) { return layer_norm(in[0], {64}, in[1]); }},
+        {"layer_norm", {x, row}, [](const Inputs& in) { return layer_norm(in[0], {128}, in[1]); }},
         {"sum over rows", {x}, [](const Inputs& in) { return sum(in[0], {1}); }},
         {"amax, kept", {x}, [](const Inputs& in) { return amax(in[0], {1}, true); }},
         {"argmax", {x}, [](const Inputs& in) { return argmax(in[0], 1).to(kFloat32); }},
@@ -70,16 +72,16 @@ TEST_CASE("windows: operands past the range limit give the same bits") {
     for (const Case& each : cases()) {
         INFO(each.name);
         const Tensor wanted = each.function(each.inputs);
-        const LowRange low(4096);
+        const LowRange low(kMostBytes);
         check_same_bits(each.function(each.inputs), wanted);
     }
 }
 
 TEST_CASE("windows: matrix products are cut along rows, columns, batch and depth") {
     const Tensor a = random_tensor({3, 64, 128}, -1, 1, 1);
-    const Tensor b = random_tensor({128, 64}, -1, 1, 2);
-    const Tensor weight = random_tensor({64, 128}, -1, 1, 3);
-    const Tensor bias = random_tensor({64}, -1, 1, 4);
+    const Tensor b = random_tensor({128, 128}, -1, 1, 2);
+    const Tensor weight = random_tensor({512, 128}, -1, 1, 3);
+    const Tensor bias = random_tensor({512}, -1, 1, 4);
     const Tensor vector = random_tensor({128}, -1, 1, 5);
     const std::vector<std::function<Tensor()>> products = {
         [&] { return matmul(a, b); },
@@ -91,22 +93,22 @@ TEST_CASE("windows: matrix products are cut along rows, columns, batch and depth
     };
     for (const auto& product : products) {
         const std::vector<double> wanted = product().to_vector<double>();
-        const LowRange low(8192);
+        const LowRange low(kMostBytes);
         check_close(product(), wanted, 1e-5);
     }
 }
 
 TEST_CASE("windows: gradients of a layer whose weight is cut") {
     const auto gradients = [] {
-        Tensor x = random_tensor({8, 64}, -1, 1, 1);
-        Tensor weight = random_tensor({64, 64}, -1, 1, 2);
+        Tensor x = random_tensor({8, 128}, -1, 1, 1);
+        Tensor weight = random_tensor({256, 128}, -0.1, 0.1, 2);
         x.set_requires_grad(true);
         weight.set_requires_grad(true);
         sum(square(linear(x, weight))).backward();
         return std::vector<Tensor>{x.grad(), weight.grad()};
     };
     const std::vector<Tensor> wanted = gradients();
-    const LowRange low(8192);
+    const LowRange low(kMostBytes);
     const std::vector<Tensor> got = gradients();
     for (std::size_t i = 0; i < wanted.size(); ++i) {
         check_close(got[i], wanted[i].to_vector<double>(), 1e-5);
@@ -114,25 +116,25 @@ TEST_CASE("windows: gradients of a layer whose weight is cut") {
 }
 
 TEST_CASE("windows: in-place and out forms write through every part") {
-    Tensor x = random_tensor({80, 64}, -1, 1, 1);
+    Tensor x = random_tensor({256, 128}, -1, 1, 1);
     std::vector<double> wanted = x.to_vector<double>();
     for (double& value : wanted) {
         value = 2.0 * value + 1.0;
     }
-    const LowRange low(4096);
+    const LowRange low(kMostBytes);
     x.mul_(2.0).add_(1.0);
     check_close(x, wanted);
     x.fill_(7.0);
-    check_close(x, std::vector<double>(5120, 7.0));
+    check_close(x, std::vector<double>(32768, 7.0));
 }
 
 TEST_CASE("windows: what no cut makes small enough says so, and the engine goes on") {
-    const Tensor x = random_tensor({80, 64}, -1, 1, 1);
+    const Tensor x = random_tensor({256, 128}, -1, 1, 1);
     const std::vector<double> wanted = x.to_vector<double>();
     {
-        const LowRange low(4096);
+        const LowRange low(kMostBytes);
         check_throws<UnsupportedError>([&] { static_cast<void>(cumsum(x, 0)); },
-                                       "[cumsum] operand [80, 64] float32 spans 20480 bytes");
+                                       "[cumsum] operand [256, 128] float32 spans 131072 bytes");
         check_throws<UnsupportedError>([&] { static_cast<void>(softmax(x, 0)); },
                                        "maxStorageBufferRange");
     }
