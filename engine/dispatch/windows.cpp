@@ -33,7 +33,7 @@ std::int64_t middle(const TensorImpl& output, std::int64_t dim, std::uint64_t al
     const auto alignment = static_cast<std::int64_t>(alignment_bytes);
     const std::int64_t unit =
         alignment / std::gcd(alignment, std::max<std::int64_t>(step_bytes, 1));
-    return output.sizes[dim] / 2 / unit * unit;
+    return output.sizes[dim] / 2 - output.sizes[dim] / 2 % std::max<std::int64_t>(unit, 1);
 }
 
 // Bytes by which the range of a tensor that is too large shrinks when `dim` (kWhole: none) has only
