@@ -241,7 +241,9 @@ private:
         save();
     }
 
-    std::string state_path() const { return options_.output + "/training_state.safetensors"; }
+    [[nodiscard]] std::string state_path() const {
+        return options_.output + "/training_state.safetensors";
+    }
 
     void save() const {
         std::filesystem::create_directories(options_.output);
@@ -325,11 +327,11 @@ void add_options(CLI::App& app, Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Options options;
-    CLI::App app("Trains the forecaster on synthetic series.");
-    add_options(app, options);
-    CLI11_PARSE(app, argc, argv);
     try {
+        Options options;
+        CLI::App app("Trains the forecaster on synthetic series.");
+        add_options(app, options);
+        CLI11_PARSE(app, argc, argv);
         pumice::manual_seed(options.seed);
         Trainer(options).run();
     } catch (const std::exception& error) {

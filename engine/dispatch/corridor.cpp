@@ -3,6 +3,8 @@
 
 #include "pumice/error.h"
 
+#include "base/invariant.h"
+#include "base/warning.h"
 #include "dispatch/execute.h"
 #include "dispatch/observer.h"
 #include "dispatch/state.h"
@@ -86,7 +88,21 @@ void describe_target(CallTraits& traits, const Tensor& target) noexcept {
     }
 }
 
+// G2, and the warning of G27.
+void check_state(const AutogradState& state, const CallTraits& traits) {
+    PUMICE_INVARIANT(!state.inference || (!state.grad && !state.fw_grad));
+    if (state.grad && traits.has_differentiable_r && !traits.has_normal_operand) {
+        static constinit Warning warning(
+            "an operator on inference tensors alone is not recorded, though one requires grad; "
+            "clone() makes a normal tensor of it");
+        warning.give();
+    }
+}
+
 Decision decide_now(const OpDef& def, const CallTraits& traits) {
+    if constexpr (kIsChecked) {
+        check_state(thread_state.autograd, traits);
+    }
     return decide(def.name, traits, thread_state.autograd, thread_state.is_persistent_forced);
 }
 
@@ -161,32 +177,6 @@ Tensor make_output(const OpCall& call, const OutputMeta& meta, const Decision& d
     return to_handle(std::move(impl));
 }
 
-void check_target(const OpCall& call,
-                  const Tensor& target,
-                  const OutputMeta& meta,
-                  bool keeps_dtype) {
-    const TensorImpl& impl = impl_of(target);
-    if (impl.sizes != meta.sizes) {
-        throw ShapeError(call.def.name,
-                         fmt::format("the result has shape {}, which the written tensor {} does "
-                                     "not have",
-                                     to_string(meta.sizes),
-                                     describe(target)));
-    }
-    const bool fits =
-        keeps_dtype
-            ? (is_floating_point(impl.dtype) ||
-               (!is_floating_point(meta.dtype) && (impl.dtype != kBool || meta.dtype == kBool)))
-            : impl.dtype == meta.dtype;
-    if (!fits) {
-        throw DTypeError(call.def.name,
-                         fmt::format("the result has dtype {}, which can't be cast to the written "
-                                     "tensor's {}",
-                                     to_string(meta.dtype),
-                                     to_string(impl.dtype)));
-    }
-}
-
 void write_to(
     const OpDef& def, Tensor& target, std::span<Tensor> inputs, AttrsRef attrs, Form form) {
     const OpCall call{def, inputs, attrs};
@@ -214,6 +204,32 @@ void set_tape(Observer* tape) noexcept {
 
 Observer* tape() noexcept {
     return the_tape.load(std::memory_order_acquire);
+}
+
+void check_target(const OpCall& call,
+                  const Tensor& target,
+                  const OutputMeta& result,
+                  bool keeps_dtype) {
+    const TensorImpl& impl = impl_of(target);
+    if (impl.sizes != result.sizes) {
+        throw ShapeError(call.def.name,
+                         fmt::format("the result has shape {}, which the written tensor {} does "
+                                     "not have",
+                                     to_string(result.sizes),
+                                     describe(target)));
+    }
+    const bool fits =
+        keeps_dtype
+            ? (is_floating_point(impl.dtype) ||
+               (!is_floating_point(result.dtype) && (impl.dtype != kBool || result.dtype == kBool)))
+            : impl.dtype == result.dtype;
+    if (!fits) {
+        throw DTypeError(call.def.name,
+                         fmt::format("the result has dtype {}, which can't be cast to the written "
+                                     "tensor's {}",
+                                     to_string(result.dtype),
+                                     to_string(impl.dtype)));
+    }
 }
 
 void call_many(const OpDef& def,

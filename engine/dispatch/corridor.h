@@ -30,6 +30,14 @@ Tensor call_view(const OpDef& def, const Tensor& base, AttrsRef attrs = {});
 /// castable from the result's.
 void call_in_place(const OpDef& def, std::span<Tensor> inputs, AttrsRef attrs = {});
 
+/// What a written tensor must be: of the result's shape, and of its dtype or, with `keeps_dtype`,
+/// of one that the result can be cast to.
+/// @throws ShapeError, DTypeError
+void check_target(const OpCall& call,
+                  const Tensor& target,
+                  const OutputMeta& result,
+                  bool keeps_dtype);
+
 /// Writes the result into `out`, whose shape and dtype infer must give.
 void call_out(const OpDef& def, Tensor& out, std::span<Tensor> inputs, AttrsRef attrs = {});
 
@@ -49,13 +57,13 @@ struct BoundRange {
 
 BoundRange bind(const Tensor& tensor);
 
-/// Elements between the bound start of a tensor and its first element; pure, for push constants.
 /// log2 of the item size: sizes and alignments are powers of two, and no operator waits for a
 /// division.
 constexpr unsigned item_shift(DType dtype) noexcept {
     return static_cast<unsigned>(std::countr_zero(static_cast<std::uint64_t>(itemsize(dtype))));
 }
 
+/// Elements between the bound start of a tensor and its first element; pure, for push constants.
 inline std::uint32_t bound_offset(const TensorImpl& impl, const vk::Capabilities& caps) noexcept {
     const std::uint64_t offset_bytes = static_cast<std::uint64_t>(impl.offset)
                                        << item_shift(impl.dtype);

@@ -3,6 +3,8 @@
 
 #include "pumice/error.h"
 
+#include "base/warning.h"
+
 #include <atomic>
 #include <cstdio>
 
@@ -86,6 +88,15 @@ StateGuard::~StateGuard() {
 }  // namespace detail
 
 InferenceMode::InferenceMode(bool enabled) noexcept {
+    if constexpr (kIsChecked) {
+        const AutogradState& state = thread_state.autograd;
+        if (!enabled && !state.inference && !state.grad) {
+            static constinit Warning warning(
+                "InferenceMode(false) turned grad mode on inside no_grad, where inference mode was "
+                "off already; PersistentAllocGuard leaves it off");
+            warning.give();
+        }
+    }
     thread_state.autograd = {.grad = !enabled, .inference = enabled, .fw_grad = !enabled};
 }
 

@@ -17,23 +17,13 @@ void infer_truth(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
     infer_reduction(call, kBool, inferred);
 }
 
-template <vk::ReduceOp kOp>
-void select_truth(const dispatch::OpCall& call,
-                  std::span<const Tensor> outputs,
-                  const vk::Capabilities& caps,
-                  dispatch::Program& program) {
-    const DimMask mask = reduction_mask(
-        call.def.name, call.attrs_as<ReductionAttrs>().dims, impl_of(call.inputs[0]).sizes.count());
-    select_reduction(call, outputs, caps, program, {.mask = mask, .op = kOp});
-}
-
 }  // namespace
 
 constexpr dispatch::OpDef kAny{
     .name = "any",
     .inputs = {{{"x", dispatch::Grad::kNever}}},
     .infer = infer_truth,
-    .select = select_truth<vk::ReduceOp::kAny>,
+    .select = select_reduction_by<vk::ReduceOp::kAny>,
     .window = window_of_reduction,
 };
 static_assert(well_formed(kAny));
@@ -42,7 +32,7 @@ constexpr dispatch::OpDef kAll{
     .name = "all",
     .inputs = {{{"x", dispatch::Grad::kNever}}},
     .infer = infer_truth,
-    .select = select_truth<vk::ReduceOp::kAll>,
+    .select = select_reduction_by<vk::ReduceOp::kAll>,
     .window = window_of_reduction,
 };
 static_assert(well_formed(kAll));

@@ -33,23 +33,13 @@ void infer_arg(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
     }
 }
 
-template <vk::ReduceOp kOp>
-void select_arg(const dispatch::OpCall& call,
-                std::span<const Tensor> outputs,
-                const vk::Capabilities& caps,
-                dispatch::Program& program) {
-    const DimMask mask = reduction_mask(
-        call.def.name, call.attrs_as<ReductionAttrs>().dims, impl_of(call.inputs[0]).sizes.count());
-    select_reduction(call, outputs, caps, program, {.mask = mask, .op = kOp});
-}
-
 }  // namespace
 
 constexpr dispatch::OpDef kArgMax{
     .name = "argmax",
     .inputs = {{{"x", dispatch::Grad::kNever}}},
     .infer = infer_arg,
-    .select = select_arg<vk::ReduceOp::kArgMax>,
+    .select = select_reduction_by<vk::ReduceOp::kArgMax>,
     .window = window_of_reduction,
 };
 static_assert(well_formed(kArgMax));
@@ -58,7 +48,7 @@ constexpr dispatch::OpDef kArgMin{
     .name = "argmin",
     .inputs = {{{"x", dispatch::Grad::kNever}}},
     .infer = infer_arg,
-    .select = select_arg<vk::ReduceOp::kArgMin>,
+    .select = select_reduction_by<vk::ReduceOp::kArgMin>,
     .window = window_of_reduction,
 };
 static_assert(well_formed(kArgMin));

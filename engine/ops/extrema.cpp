@@ -28,16 +28,6 @@ void infer_extremum(const dispatch::OpCall& call, dispatch::Inferred& inferred) 
     }
 }
 
-template <vk::ReduceOp kOp>
-void select_extremum(const dispatch::OpCall& call,
-                     std::span<const Tensor> outputs,
-                     const vk::Capabilities& caps,
-                     dispatch::Program& program) {
-    const DimMask mask = reduction_mask(
-        call.def.name, call.attrs_as<ReductionAttrs>().dims, impl_of(call.inputs[0]).sizes.count());
-    select_reduction(call, outputs, caps, program, {.mask = mask, .op = kOp});
-}
-
 // Elements that are equal to the extremum share its gradient evenly, as in PyTorch.
 void backward_extremum(dispatch::BackwardCall& call) {
     const Dims& sizes = call.input_sizes(0);
@@ -56,7 +46,7 @@ constexpr dispatch::OpDef kAMax{
     .name = "amax",
     .inputs = {{{"x", dispatch::Grad::kFormula}}},
     .infer = infer_extremum,
-    .select = select_extremum<vk::ReduceOp::kAMax>,
+    .select = select_reduction_by<vk::ReduceOp::kAMax>,
     .window = window_of_reduction,
     .saved = {.inputs = 1, .outputs = 1},
     .backward = backward_extremum,
@@ -67,7 +57,7 @@ constexpr dispatch::OpDef kAMin{
     .name = "amin",
     .inputs = {{{"x", dispatch::Grad::kFormula}}},
     .infer = infer_extremum,
-    .select = select_extremum<vk::ReduceOp::kAMin>,
+    .select = select_reduction_by<vk::ReduceOp::kAMin>,
     .window = window_of_reduction,
     .saved = {.inputs = 1, .outputs = 1},
     .backward = backward_extremum,

@@ -162,29 +162,6 @@ void check_target(std::string_view op, const Tensor& target) {
     }
 }
 
-// What the corridor asks of a target that is written at once; here the result is copied to it, and
-// a copy would convert whatever it gets.
-void check_result_fits(const dispatch::OpCall& call, const Tensor& self) {
-    dispatch::Inferred inferred;
-    call.def.infer(call, inferred);
-    const TensorImpl& target = impl_of(self);
-    const DType dtype = inferred[0].dtype;
-    if (inferred[0].sizes != target.sizes) {
-        throw ShapeError(call.def.name,
-                         fmt::format("the result has shape {}, which the written tensor {} does "
-                                     "not have",
-                                     to_string(inferred[0].sizes),
-                                     describe(self)));
-    }
-    if (category(dtype) > category(target.dtype)) {
-        throw DTypeError(call.def.name,
-                         fmt::format("the result has dtype {}, which can't be cast to the written "
-                                     "tensor's {}",
-                                     to_string(dtype),
-                                     to_string(target.dtype)));
-    }
-}
-
 }  // namespace
 
 void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::Program& program) {
@@ -307,7 +284,11 @@ void write_mapped(const dispatch::OpDef& def,
         dispatch::call_in_place(def, inputs, attrs);
         return;
     }
-    check_result_fits({def, inputs, attrs}, self);
+    // The result is copied to its target, and a copy would convert whatever it gets.
+    const dispatch::OpCall result_call{def, inputs, attrs};
+    dispatch::Inferred inferred;
+    def.infer(result_call, inferred);
+    dispatch::check_target(result_call, self, inferred[0], true);
     for (Tensor& input : inputs) {
         input = contiguous(expand(input, self.sizes()));
     }

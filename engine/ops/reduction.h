@@ -52,6 +52,17 @@ void select_reduction(const dispatch::OpCall& call,
                       dispatch::Program& program,
                       const ReductionKind& kind);
 
+/// SelectFn of the reductions that fold with ReductionAttrs and nothing else.
+template <vk::ReduceOp kOp>
+void select_reduction_by(const dispatch::OpCall& call,
+                         std::span<const Tensor> outputs,
+                         const vk::Capabilities& caps,
+                         dispatch::Program& program) {
+    const DimMask mask = reduction_mask(
+        call.def.name, call.attrs_as<ReductionAttrs>().dims, impl_of(call.inputs[0]).sizes.count());
+    select_reduction(call, outputs, caps, program, {.mask = mask, .op = kOp});
+}
+
 /// x, or a contiguous copy when its dimensions do not collapse far enough for the kernel.
 Tensor collapsible(std::string_view op, Tensor x, const Dims& dims);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensor's methods that are operators: each forwards to the function of the same name.
+#include "pumice/error.h"
 #include "pumice/ops.h"
 
 #include <utility>
@@ -16,6 +17,15 @@ Tensor Tensor::contiguous() const {
 
 Tensor Tensor::to(DType dtype) const {
     return pumice::to(*this, dtype);
+}
+
+Tensor Tensor::to(const TensorOptions& options) const {
+    if (options.requires_grad) {
+        throw ArgumentError("to",
+                            "the options must leave requires_grad unset; got requires_grad true "
+                            "(call set_requires_grad() on the result)");
+    }
+    return to(options.dtype);
 }
 
 Tensor& Tensor::copy_(const Tensor& source) {

@@ -16,3 +16,4 @@
 #include "pumice/ops.h"
 #include "pumice/random.h"
 #include "pumice/tensor.h"
+#include "pumice/warning.h"

@@ -166,8 +166,9 @@ public:
 
     /// @}
 
-    /// In the options' dtype; requires_grad is not looked at.
-    [[nodiscard]] Tensor to(const TensorOptions& options) const { return to(options.dtype); }
+    /// In the options' dtype. @throws ArgumentError if the options ask for requires_grad, which a
+    /// result cannot be given: set_requires_grad() does it.
+    [[nodiscard]] Tensor to(const TensorOptions& options) const;
 
     /// The function of this name in ops/elementwise.h, which writes into this tensor.
     /// @{

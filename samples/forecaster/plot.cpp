@@ -5,7 +5,6 @@
 
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 #include <unistd.h>
@@ -53,10 +52,15 @@ std::size_t median_index(const std::vector<double>& quantiles) {
     return best;
 }
 
+bool has_gnuplot() {
+    FILE* pipe = ::popen("command -v gnuplot >/dev/null 2>&1", "r");
+    return pipe != nullptr && ::pclose(pipe) == 0;
+}
+
 }  // namespace
 
 void run_gnuplot(const std::string& picture_path, const std::string& script) {
-    if (std::system("command -v gnuplot >/dev/null 2>&1") != 0) {
+    if (!has_gnuplot()) {
         throw pumice::UnsupportedError(
             "plot", "gnuplot is not installed; install gnuplot-nox or leave the plot out");
     }
@@ -119,6 +123,7 @@ void plot_forecast(const std::string& path, const ForecastPlot& plot) {
 void plot_losses(const std::string& path, const std::vector<LossPoint>& points) {
     std::ostringstream script;
     std::vector<std::vector<double>> rows;
+    rows.reserve(points.size());
     for (const LossPoint& point : points) {
         rows.push_back({point.step, point.training, point.validation});
     }

@@ -80,6 +80,13 @@ TEST_CASE("conversions round once, truncate toward zero and saturate") {
     check_close(leaf.grad(), {1, 1});
 }
 
+TEST_CASE("to(options) takes a dtype and refuses requires_grad") {
+    const Tensor x = tensor<float>({1.5F, -2.5F});
+    CHECK(x.to(TensorOptions(kInt32)).to_vector<int>() == std::vector<int>{1, -2});
+    check_throws<ArgumentError>([&x] { x.to(TensorOptions(kFloat16, true)); },
+                                "[to] the options must leave requires_grad unset");
+}
+
 TEST_CASE("copy_ converts, broadcasts and writes only the view") {
     for (const DType dtype : kAll) {
         Tensor x = ones({6, 7}, dtype);

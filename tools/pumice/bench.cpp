@@ -31,14 +31,15 @@ struct Options {
 // Best of several rounds, in ns a call: the machine's noise only ever adds.
 double time_calls(std::int64_t calls, const std::function<void(std::int64_t)>& run) {
     constexpr int kRounds = 5;
+    const std::int64_t calls_a_round = calls / kRounds;
     run(calls / 100 + 1);
     double best = 1e30;
     for (int round = 0; round < kRounds; ++round) {
         const auto begin = std::chrono::steady_clock::now();
-        run(calls / kRounds);
+        run(calls_a_round);
         const std::chrono::duration<double, std::nano> taken =
             std::chrono::steady_clock::now() - begin;
-        best = std::min(best, taken.count() / static_cast<double>(calls / kRounds));
+        best = std::min(best, taken.count() / static_cast<double>(calls_a_round));
     }
     return best;
 }

@@ -149,6 +149,7 @@ ModeFigures measure(const std::string& mode,
         trace.finish();
         figures.peak_bytes = trace.peak_bytes();
         figures.lower_bound_bytes = trace.lower_bound_bytes();
+        // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment
         if (const char* folder = std::getenv("PUMICE_TRACE_DIR")) {
             trace.dump(fmt::format("{}/{}.jsonl", folder, mode));
         }
