@@ -92,10 +92,10 @@ TensorImpl& checked_impl(const Tensor& tensor, const char* where);
 /// Row-major strides.
 constexpr Dims contiguous_strides(const Dims& sizes) noexcept {
     Dims strides = sizes;
-    std::int64_t step = 1;
+    std::uint64_t step = 1;  // wraps for shapes that no tensor can have
     for (std::int64_t i = sizes.count() - 1; i >= 0; --i) {
-        strides[i] = step;
-        step *= sizes[i] > 1 ? sizes[i] : 1;
+        strides[i] = static_cast<std::int64_t>(step);
+        step *= sizes[i] > 1 ? static_cast<std::uint64_t>(sizes[i]) : 1;
     }
     return strides;
 }

@@ -125,13 +125,14 @@ private:
     std::uint32_t count_ = 0;
 };
 
-/// Product of the values: the element count of a shape (1 for zero dimensions).
+/// Product of the values: the element count of a shape (1 for zero dimensions). Wraps for shapes
+/// that no tensor can have.
 constexpr std::int64_t numel(const Dims& sizes) noexcept {
-    std::int64_t product = 1;
+    std::uint64_t product = 1;
     for (const std::int64_t value : sizes) {
-        product *= value;
+        product *= static_cast<std::uint64_t>(value);
     }
-    return product;
+    return static_cast<std::int64_t>(product);
 }
 
 /// "[2, 3]".
