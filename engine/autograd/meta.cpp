@@ -73,7 +73,10 @@ Tensor own(Tensor incoming) {
     const bool is_ours = incoming.use_count() == 1 && incoming.is_contiguous() &&
                          impl_of(incoming).storage->use_count() == 1;
     const bool takes = is_ours || is_grad_enabled();
-    return takes && !incoming.is_inference() ? incoming : clone(incoming);
+    if (takes && !incoming.is_inference()) {
+        return incoming;
+    }
+    return clone(incoming);
 }
 
 }  // namespace

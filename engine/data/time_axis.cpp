@@ -28,7 +28,7 @@ struct Instant {
                static_cast<unsigned>(date.month()) - 1;
     }
 
-    unsigned day() const { return static_cast<unsigned>(date.day()); }
+    [[nodiscard]] unsigned day() const { return static_cast<unsigned>(date.day()); }
 
     [[nodiscard]] std::int64_t seconds() const {
         const std::chrono::sys_days days = date;
@@ -154,7 +154,7 @@ std::optional<std::int64_t> common_step(const std::vector<std::int64_t>& values,
 
 }  // namespace
 
-TimeAxis::TimeAxis(const std::string& path, std::vector<std::string> labels) {
+TimeAxis::TimeAxis(const std::string& path, const std::vector<std::string>& labels) {
     if (labels.size() < 2) {
         throw FileError(path, fmt::format("has {} rows, a time column wants two", labels.size()));
     }
@@ -167,8 +167,12 @@ TimeAxis::TimeAxis(const std::string& path, std::vector<std::string> labels) {
             last_number_ = *number;
         }
         number_step_ = (last_number_ - *first) / static_cast<double>(labels.size() - 1);
-        return;
+    } else {
+        read_dates(path, labels);
     }
+}
+
+void TimeAxis::read_dates(const std::string& path, const std::vector<std::string>& labels) {
     const std::vector<Instant> instants = parse_instants(path, labels);
     std::vector<std::int64_t> months;
     std::vector<std::int64_t> seconds;

@@ -56,7 +56,7 @@ class TimeAxis {
 public:
     /// Dates as YYYY-MM, YYYY-MM-DD or YYYY-MM-DD[T ]hh:mm[:ss]; or numbers; at least two.
     /// @throws FileError naming the row that cannot be read or breaks the step
-    TimeAxis(const std::string& path, std::vector<std::string> labels);
+    TimeAxis(const std::string& path, const std::vector<std::string>& labels);
 
     /// Labels of the `count` steps after the last, in the format of the last row.
     [[nodiscard]] std::vector<std::string> next(std::int64_t count) const;
@@ -68,6 +68,7 @@ private:
     enum class Unit : std::uint8_t { kMonths, kSeconds, kNumber };
     enum class Format : std::uint8_t { kMonth, kDay, kMinute, kSecond, kNumber };
 
+    void read_dates(const std::string& path, const std::vector<std::string>& labels);
     [[nodiscard]] std::string label(std::int64_t days, std::int64_t seconds_of_day) const;
 
     Unit unit_ = Unit::kNumber;
