@@ -63,16 +63,21 @@ constexpr unsigned item_shift(DType dtype) noexcept {
     return static_cast<unsigned>(std::countr_zero(static_cast<std::uint64_t>(itemsize(dtype))));
 }
 
-/// Elements between the bound start of a tensor and its first element; pure, for push constants.
-inline std::uint32_t bound_offset(const TensorImpl& impl, const vk::Capabilities& caps) noexcept {
-    const std::uint64_t offset_bytes = static_cast<std::uint64_t>(impl.offset)
+/// Elements between the bound start of a tensor, or of its window from `first` on (Operand::first),
+/// and the first element bound; pure, for push constants.
+inline std::uint32_t bound_offset(const TensorImpl& impl,
+                                  const vk::Capabilities& caps,
+                                  std::int64_t first = 0) noexcept {
+    const std::uint64_t offset_bytes = static_cast<std::uint64_t>(impl.offset + first)
                                        << item_shift(impl.dtype);
     return static_cast<std::uint32_t>((offset_bytes & (caps.storage_alignment_bytes - 1)) >>
                                       item_shift(impl.dtype));
 }
 
-inline std::uint32_t bound_offset(const Tensor& tensor, const vk::Capabilities& caps) noexcept {
-    return bound_offset(impl_of(tensor), caps);
+inline std::uint32_t bound_offset(const Tensor& tensor,
+                                  const vk::Capabilities& caps,
+                                  std::int64_t first = 0) noexcept {
+    return bound_offset(impl_of(tensor), caps, first);
 }
 
 }  // namespace pumice::dispatch

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
 
 namespace pumice::dispatch {
 
@@ -21,12 +22,17 @@ constexpr std::uint64_t kWordBytes = 4;
 
 using Workspaces = InlineVector<IntrusivePtr<Storage>, 4>;
 
-BoundRange bind_in(const TensorImpl& impl, std::uint64_t alignment_bytes) noexcept {
+std::int64_t hull_of(const TensorImpl& impl) noexcept {
+    return impl.is_contiguous ? impl.numel : hull_elements(impl.sizes, impl.strides);
+}
+
+BoundRange bind_in(const TensorImpl& impl,
+                   const Operand& operand,
+                   std::uint64_t alignment_bytes) noexcept {
     const vk::Binding& all = impl.storage->allocation().range;
     const unsigned shift = item_shift(impl.dtype);
-    const std::int64_t hull =
-        impl.is_contiguous ? impl.numel : hull_elements(impl.sizes, impl.strides);
-    const std::uint64_t first = static_cast<std::uint64_t>(impl.offset) << shift;
+    const std::int64_t hull = operand.count == 0 ? hull_of(impl) : std::int64_t{operand.count};
+    const std::uint64_t first = static_cast<std::uint64_t>(impl.offset + operand.first) << shift;
     const std::uint64_t start = first & ~(alignment_bytes - 1);
     const std::uint64_t bytes =
         std::max<std::uint64_t>(static_cast<std::uint64_t>(hull) << shift, 1);
@@ -66,14 +72,47 @@ void trace(const Step& step,
         call.def.name, {reads.data(), reads.size()}, {writes.data(), writes.size()});
 }
 
-void check_range(const OpCall& call, const vk::Binding& binding, const vk::Capabilities& caps) {
-    if (binding.size_bytes > caps.max_storage_range_bytes) {
-        throw UnsupportedError(
-            call.def.name,
-            fmt::format("an operand spans {} bytes; this device binds at most {} bytes "
-                        "(maxStorageBufferRange)",
-                        binding.size_bytes,
-                        caps.max_storage_range_bytes));
+[[noreturn]] void refuse_range(const OpCall& call,
+                               const std::string& operand,
+                               std::uint64_t range_bytes,
+                               const vk::Capabilities& caps) {
+    throw UnsupportedError(
+        call.def.name,
+        fmt::format(
+            "{} spans {} bytes; this device binds at most {} bytes (maxStorageBufferRange), "
+            "and the call cannot be cut into parts that fit",
+            operand,
+            range_bytes,
+            caps.max_storage_range_bytes));
+}
+
+void check_workspaces(const OpCall& call, const Program& program, const vk::Capabilities& caps) {
+    for (const std::uint64_t bytes : program.workspace_bytes) {
+        if (bytes > caps.max_storage_range_bytes) {
+            refuse_range(call, "a workspace", bytes, caps);
+        }
+    }
+}
+
+void check_operands(const OpCall& call,
+                    std::span<const Tensor> outputs,
+                    const Program& program,
+                    const vk::Capabilities& caps) {
+    for (std::size_t i = 0; i < program.steps.size(); ++i) {
+        for (const Operand& operand : program.steps[i].bindings) {
+            if (operand.role == Operand::Role::kWorkspace) {
+                continue;
+            }
+            const TensorImpl& impl = tensor_of(operand, call, outputs);
+            const std::uint64_t bytes =
+                bind_in(impl, operand, caps.storage_alignment_bytes).binding.size_bytes;
+            if (bytes > caps.max_storage_range_bytes) {
+                const bool is_input = operand.role == Operand::Role::kInput;
+                const Tensor& tensor =
+                    is_input ? call.inputs[operand.index] : outputs[operand.index];
+                refuse_range(call, "operand " + describe(tensor), bytes, caps);
+            }
+        }
     }
 }
 
@@ -89,9 +128,9 @@ void append(vk::Device& device,
             bindings.push_back(workspaces[operand.index]->allocation().range);
         } else {
             bindings.push_back(
-                bind_in(tensor_of(operand, call, outputs), caps.storage_alignment_bytes).binding);
+                bind_in(tensor_of(operand, call, outputs), operand, caps.storage_alignment_bytes)
+                    .binding);
         }
-        check_range(call, bindings.back(), caps);
     }
     device.queue().dispatch({.kernel = step.kernel,
                              .spec = {step.spec.data(), step.spec.size()},
@@ -108,7 +147,7 @@ void append(vk::Device& device,
 }  // namespace
 
 BoundRange bind(const Tensor& tensor) {
-    return bind_in(impl_of(tensor), vk::device().capabilities().storage_alignment_bytes);
+    return bind_in(impl_of(tensor), {}, vk::device().capabilities().storage_alignment_bytes);
 }
 
 std::array<std::uint32_t, 3> fold_groups(std::uint64_t count, const vk::Capabilities& caps) {
@@ -129,25 +168,45 @@ namespace {
 void run_program(vk::Device& device, const OpCall& call, std::span<const Tensor> outputs) {
     Program program;
     call.def.select(call, outputs, device.capabilities(), program);
+    check_workspaces(call, program, device.capabilities());
     Workspaces workspaces;
     for (const std::uint64_t bytes : program.workspace_bytes) {
         workspaces.push_back(make_storage(bytes, memory::StorageClass::kTransient));
     }
-    for (const Step& step : program.steps) {
-        append(device, step, call, outputs, workspaces);
+    for (std::size_t i = 0; i < program.steps.size(); ++i) {
+        append(device, program.steps[i], call, outputs, workspaces);
     }
 }
 
-// Halves of halves, until every operand can be bound.
-void run_windows(vk::Device& device, const OpCall& call, const Tensor& output) {
-    const auto halves = cut_window(call, output, device.capabilities());
+// Halves of halves, until every operand can be bound or no cut makes it smaller.
+template <class Visit>
+void for_each_window(const OpCall& call,
+                     std::span<const Tensor> outputs,
+                     const vk::Capabilities& caps,
+                     const Visit& visit) {
+    const auto halves = cut_window(call, outputs, caps);
     if (!halves) {
-        run_program(device, call, std::span(&output, 1));
+        visit(call, outputs);
         return;
     }
     for (const Window& half : *halves) {
-        run_windows(device, {call.def, half.inputs, call.attrs}, half.output);
+        for_each_window({call.def, half.inputs, call.attrs}, half.outputs, caps, visit);
     }
+}
+
+void run_windows(vk::Device& device, const OpCall& call, std::span<const Tensor> outputs) {
+    const vk::Capabilities& caps = device.capabilities();
+    for_each_window(
+        call, outputs, caps, [&caps](const OpCall& part, std::span<const Tensor> part_outputs) {
+            Program program;
+            part.def.select(part, part_outputs, caps, program);
+            check_workspaces(part, program, caps);
+            check_operands(part, part_outputs, program, caps);
+        });
+    for_each_window(
+        call, outputs, caps, [&device](const OpCall& part, std::span<const Tensor> part_outputs) {
+            run_program(device, part, part_outputs);
+        });
 }
 
 }  // namespace
@@ -160,8 +219,8 @@ void execute(const OpCall& call, std::span<const Tensor> outputs) {
         return;
     }
     vk::Device& device = vk::device();
-    if (outputs.size() == 1 && needs_windows(call, outputs, device.capabilities())) [[unlikely]] {
-        run_windows(device, call, outputs[0]);
+    if (needs_windows(call, outputs, device.capabilities())) [[unlikely]] {
+        run_windows(device, call, outputs);
     } else {
         run_program(device, call, outputs);
     }

@@ -110,8 +110,9 @@ using SelectFn = void (*)(const OpCall& call,
                           Program& program);
 using BackwardFn = void (*)(BackwardCall& call);
 
-/// How a call follows when it is cut along dimension `dim` of its output: the dimension of that
-/// input to cut with it, or one of these. See Note [Windows].
+/// How a call follows when it is cut along dimension `dim` of its first output: the dimension of
+/// that input to cut with it, or one of these; other outputs are cut along `dim` too. See Note
+/// [Windows].
 inline constexpr std::int64_t kWhole = -1;  ///< the input is read whole by every part
 inline constexpr std::int64_t kUncut = -2;  ///< the call cannot be cut there
 using WindowFn = std::int64_t (*)(const OpCall& call,
@@ -134,7 +135,8 @@ struct OpDef {
     bool is_multi_output_view = false;  ///< one of several views made by one call (split, chunk)
     InferFn infer = nullptr;
     SelectFn select = nullptr;
-    WindowFn window = nullptr;  ///< null: operands past maxStorageBufferRange are refused
+    WindowFn window = nullptr;    ///< null: the call is cut by select or not at all
+    bool writes_strided = false;  ///< select takes outputs of any strides and offset
     SavedSet saved{};
     std::uint32_t lends = 0;  ///< inputs read only at the index that is written (G69)
     BackwardFn backward = nullptr;

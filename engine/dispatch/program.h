@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <vector>
 
 namespace pumice::dispatch {
 
@@ -19,6 +20,10 @@ struct Operand {
     enum class Role : std::uint8_t { kInput, kOutput, kWorkspace };
     Role role = Role::kInput;
     std::uint8_t index = 0;
+    // A window that the step binds alone, in elements of memory from the tensor's first one on; see
+    // Note [Windows].
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;  ///< 0: all of the tensor
 };
 
 constexpr Operand input(std::size_t index) noexcept {
@@ -31,6 +36,13 @@ constexpr Operand output(std::size_t index = 0) noexcept {
 
 constexpr Operand workspace(std::size_t index = 0) noexcept {
     return {Operand::Role::kWorkspace, static_cast<std::uint8_t>(index)};
+}
+
+/// A window of a tensor's elements; `bound_offset` takes the same `first`.
+constexpr Operand window_of(Operand operand, std::int64_t first, std::int64_t count) noexcept {
+    operand.first = static_cast<std::uint32_t>(first);
+    operand.count = static_cast<std::uint32_t>(count);
+    return operand;
 }
 
 /// One kernel call, not yet bound to memory.
@@ -57,9 +69,29 @@ struct Step {
     }
 };
 
+/// Steps in order. The first ones lie in place, so that a call costs no heap; windows may take
+/// more.
+class Steps {
+public:
+    Step& emplace_back() {
+        return in_place_.size() < kInPlace ? in_place_.emplace_back() : more_.emplace_back();
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return in_place_.size() + more_.size(); }
+
+    const Step& operator[](std::size_t i) const noexcept {
+        return i < kInPlace ? in_place_[i] : more_[i - kInPlace];
+    }
+
+private:
+    static constexpr std::size_t kInPlace = 4;
+    InlineVector<Step, kInPlace> in_place_;
+    std::vector<Step> more_;
+};
+
 /// What one operator call runs: kernels in order, and scratch memory between them.
 struct Program {
-    InlineVector<Step, 4> steps;
+    Steps steps;
     InlineVector<std::uint64_t, 4> workspace_bytes;
 };
 

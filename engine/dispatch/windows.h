@@ -3,6 +3,7 @@
 
 #include "dispatch/op_def.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -12,16 +13,57 @@
 namespace pumice::dispatch {
 
 /// Note [Windows]: a device binds at most maxStorageBufferRange bytes, which is 128 MiB on lavapipe
-/// and on many phones, while a tensor may be as large as the heap. A call with larger operands is
-/// cut in two along a dimension of its output, and each half again, until every operand's range
-/// fits; the halves are views on the same storages, so that nothing is copied. How the operands
-/// follow such a cut stands in the operator's OpDef (`window`). Cuts lie where the output's parts
-/// start at an offset that can be bound, so that kernels need no offset for what they write. A call
-/// that no such cut makes small enough throws UnsupportedError.
+/// and on many phones, while a tensor may be as large as the heap. Two things make a call with
+/// larger operands run, and nothing is copied for either:
+/// - The call is cut in two along a dimension of its outputs, and each half again, while that makes
+///   an operand that is too large markedly smaller. How the inputs follow such a cut stands in the
+///   operator's OpDef (`window`). The halves are views. Kernels that take any view as an output say
+///   so
+///   (`writes_strided`); the others' parts are contiguous, cut along the outermost dimension alone,
+///   and start at an offset that can be bound.
+/// - What remains `select` may cut itself, where parts depend on one another or on their position:
+/// it
+///   appends a step for each window of elements that it binds (`Operand::first`, `count`).
+/// A call with a range that still is too large throws UnsupportedError before any part has run.
 
 /// Bytes that can be bound wherever they start: the start is rounded down to the alignment.
 constexpr std::uint64_t bindable_bytes(const vk::Capabilities& caps) noexcept {
     return caps.max_storage_range_bytes - caps.storage_alignment_bytes;
+}
+
+/// The same in elements, as far as kernels count.
+constexpr std::int64_t bindable_elements(DType dtype, const vk::Capabilities& caps) noexcept {
+    return static_cast<std::int64_t>(bindable_bytes(caps)) / itemsize(dtype);
+}
+
+/// Whether a tensor's range is too large to be bound whole.
+bool exceeds_range(const TensorImpl& impl, const vk::Capabilities& caps) noexcept;
+
+/// Positions along dimension `dim` whose window can be bound at once; 0 if not even one's can.
+std::int64_t bindable_positions(const TensorImpl& impl,
+                                std::int64_t dim,
+                                const vk::Capabilities& caps) noexcept;
+
+/// [first, first + count): elements of a contiguous operand, or positions along a dimension.
+struct Run {
+    std::int64_t first = 0;
+    std::int64_t count = 0;
+};
+
+/// Cuts the elements of a contiguous output into runs that can be bound, each starting where
+/// outputs may and at a multiple of 64 elements; `visit(Run)` sees them in order.
+template <class Visit>
+void for_each_run(std::int64_t element_count,
+                  DType dtype,
+                  const vk::Capabilities& caps,
+                  const Visit& visit) {
+    const std::int64_t most = bindable_elements(dtype, caps);
+    const std::int64_t unit =
+        std::max<std::int64_t>(64, static_cast<std::int64_t>(caps.storage_alignment_bytes));
+    const std::int64_t length = element_count <= most ? element_count : most - most % unit;
+    for (std::int64_t first = 0; first < element_count; first += length) {
+        visit(Run{.first = first, .count = std::min(length, element_count - first)});
+    }
 }
 
 /// Whether a tensor's storage is too large to be bound whole, so that cuts may be needed.
@@ -32,13 +74,12 @@ bool needs_windows(const OpCall& call,
 /// Part of a call: the same operator and attributes on halves of its operands.
 struct Window {
     std::vector<Tensor> inputs;
-    Tensor output;
+    std::vector<Tensor> outputs;
 };
 
-/// The two halves of a call, or nothing when every operand's range fits.
-/// @throws UnsupportedError if no cut makes an operand that is too large any smaller
+/// The two halves of a call; nothing when every operand's range fits, or no cut makes it fit.
 std::optional<std::array<Window, 2>> cut_window(const OpCall& call,
-                                                const Tensor& output,
+                                                std::span<const Tensor> outputs,
                                                 const vk::Capabilities& caps);
 
 }  // namespace pumice::dispatch

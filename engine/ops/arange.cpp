@@ -3,6 +3,7 @@
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/factory.h"
 #include "ops/scalar_bits.h"
@@ -60,6 +61,7 @@ void infer_arange(const OpCall& call, Inferred& inferred) {
 
 struct Push {
     std::uint32_t element_count;
+    std::uint32_t first_element;
     std::int32_t integer_start;
     std::int32_t integer_step;
     float real_start;
@@ -75,21 +77,24 @@ void select_arange(const OpCall& call,
     const auto& attrs = call.attrs_as<ArangeAttrs>();
     const std::int64_t count = impl_of(outputs[0]).numel;
     const bool is_real = is_floating_point(attrs.dtype);
-    Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kFactoryArange;
-    launch_flat(step, word_count(count, attrs.dtype), caps);
-    step.spec.push_back(static_cast<std::uint32_t>(attrs.dtype));
-    step.bindings.push_back(dispatch::output());
-    step.set_push(
-        Push{.element_count = static_cast<std::uint32_t>(count),
-             .integer_start = is_real ? 0 : static_cast<std::int32_t>(attrs.start),
-             // One element needs no step, which then may be of any length. Between two int32 it
-             // may be past int32, and counts modulo 2^32.
-             .integer_step = is_real || count == 1
-                                 ? 0
-                                 : static_cast<std::int32_t>(static_cast<std::int64_t>(attrs.step)),
-             .real_start = static_cast<float>(attrs.start),
-             .real_step = static_cast<float>(attrs.step)});
+    // One element needs no step, which then may be of any length. Between two int32 it may be past
+    // int32, and counts modulo 2^32.
+    const auto integer_step =
+        is_real || count == 1 ? 0
+                              : static_cast<std::int32_t>(static_cast<std::int64_t>(attrs.step));
+    dispatch::for_each_run(count, attrs.dtype, caps, [&](const dispatch::Run& run) {
+        Step& step = program.steps.emplace_back();
+        step.kernel = vk::KernelId::kFactoryArange;
+        launch_flat(step, word_count(run.count, attrs.dtype), caps);
+        step.spec.push_back(static_cast<std::uint32_t>(attrs.dtype));
+        step.bindings.push_back(dispatch::window_of(dispatch::output(), run.first, run.count));
+        step.set_push(Push{.element_count = static_cast<std::uint32_t>(run.count),
+                           .first_element = static_cast<std::uint32_t>(run.first),
+                           .integer_start = is_real ? 0 : static_cast<std::int32_t>(attrs.start),
+                           .integer_step = integer_step,
+                           .real_start = static_cast<float>(attrs.start),
+                           .real_step = static_cast<float>(attrs.step)});
+    });
 }
 
 }  // namespace

@@ -308,6 +308,27 @@ void select_attention(const dispatch::OpCall& call,
     step.set_push(push);
 }
 
+// The result's dimensions: the batch's, queries, value columns. Causal queries count from the
+// first.
+std::int64_t window_of_attention(const dispatch::OpCall& call,
+                                 std::size_t input,
+                                 std::int64_t output_rank,
+                                 std::int64_t dim) noexcept {
+    if (dim == output_rank - 1) {
+        return dispatch::kUncut;
+    }
+    const Dims& sizes = impl_of(call.inputs[input]).sizes;
+    const std::int64_t own = dim - (output_rank - sizes.count());
+    if (dim < output_rank - 2) {
+        return own < 0 || sizes[own] == 1 ? dispatch::kWhole : own;
+    }
+    if (call.attrs_as<AttentionAttrs>().is_causal) {
+        return dispatch::kUncut;
+    }
+    const bool follows = input == 0 || (input == 3 && own >= 0 && sizes[own] != 1);
+    return follows ? own : dispatch::kWhole;
+}
+
 // More batch dimensions than the kernels walk: every operand is copied to one shape, whose batch
 // is one dimension.
 void limit_batch_rank(std::array<Tensor, 4>& inputs) {
@@ -364,6 +385,7 @@ constexpr dispatch::OpDef kAttention{
                 {"mask", dispatch::Grad::kFormula}}},
     .infer = infer_attention,
     .select = select_attention,
+    .window = window_of_attention,
     .saved = {.inputs = 0b1111, .outputs = 0b11},
     .backward = backward_attention,
 };

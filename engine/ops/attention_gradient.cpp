@@ -37,6 +37,8 @@ struct Push {
     std::uint32_t element_count;
     float scale;
     float factor;
+    std::uint32_t log_sum_exp_offset;
+    std::uint32_t dot_offset;
     std::uint32_t mask_offset;
     std::uint32_t mask_row_stride;
     std::uint32_t mask_col_stride;
@@ -68,6 +70,8 @@ void select_gradient(const dispatch::OpCall& call,
               .element_count = static_cast<std::uint32_t>(scores.numel),
               .scale = attrs.forward.scale,
               .factor = attrs.factor,
+              .log_sum_exp_offset = dispatch::bound_offset(call.inputs[2], caps),
+              .dot_offset = dispatch::bound_offset(call.inputs[3], caps),
               .mask_offset = mask.defined() ? dispatch::bound_offset(mask, caps) : 0,
               .mask_row_stride = mask_stride(mask, -2),
               .mask_col_stride = mask_stride(mask, -1),
@@ -102,6 +106,18 @@ void select_gradient(const dispatch::OpCall& call,
     }
     step.work = static_cast<std::uint64_t>(scores.numel) * 32;
     step.set_push(push);
+}
+
+// Scores [batch, queries, keys]; causal queries count from the first.
+std::int64_t window_of_gradient(const dispatch::OpCall& call,
+                                std::size_t input,
+                                std::int64_t output_rank,
+                                std::int64_t dim) noexcept {
+    const bool is_query = dim == output_rank - 2;
+    if (dim == output_rank - 1 || (is_query && call.attrs_as<GradientAttrs>().forward.is_causal)) {
+        return dispatch::kUncut;
+    }
+    return input == 4 ? dispatch::window_of_map(call, input, output_rank, dim) : dim;
 }
 
 struct Weights {
@@ -187,6 +203,7 @@ constexpr dispatch::OpDef kAttentionGradient{
     .inputs = {{{"scores"}, {"d_weights"}, {"log_sum_exp"}, {"dot"}, {"mask"}}},
     .infer = infer_gradient,
     .select = select_gradient,
+    .window = window_of_gradient,
 };
 static_assert(well_formed(kAttentionGradient));
 

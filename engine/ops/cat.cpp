@@ -4,6 +4,7 @@
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/walk.h"
 
@@ -80,39 +81,88 @@ struct Push {
 
 static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kIndexCat));
 
+// The output as rows, in which each input has a part of its own.
+struct Rows {
+    std::int64_t count = 1;
+    std::int64_t inner = 1;  ///< elements of a row for each position along the dimension
+};
+
+Rows rows_of(const TensorImpl& out, std::int64_t dim) noexcept {
+    Rows rows;
+    for (std::int64_t d = 0; d < out.sizes.count(); ++d) {
+        if (d != dim) {
+            (d < dim ? rows.count : rows.inner) *= out.sizes[d];
+        }
+    }
+    return rows;
+}
+
+// Joins the inputs' elements that lie in a run of each row: all of the row, or of a single one.
+void add_step(const OpCall& call,
+              const Tensor& output,
+              const Rows& rows,
+              const dispatch::Run& run,
+              const vk::Capabilities& caps,
+              Program& program) {
+    const auto dim = call.attrs_as<CatAttrs>().dim;
+    const auto window = [&rows](dispatch::Operand operand, std::int64_t first, std::int64_t count) {
+        return rows.count == 1 ? dispatch::window_of(operand, first, count) : operand;
+    };
+    Push push{};
+    Step& step = program.steps.emplace_back();
+    step.kernel = vk::KernelId::kIndexCat;
+    std::size_t used = 0;
+    std::int64_t start = -run.first;  // of an input, counted from the run's first element
+    for (std::size_t i = 0; i < call.inputs.size(); ++i) {
+        const TensorImpl& x = impl_of(call.inputs[i]);
+        const std::int64_t length = x.sizes[dim] * rows.inner;
+        const std::int64_t first = std::max<std::int64_t>(-start, 0);
+        const std::int64_t end = std::min(length, run.count - start);
+        if (first < end) {
+            step.bindings.push_back(window(dispatch::input(i), first, end - first));
+            push.end[used] = static_cast<std::uint32_t>(start + end);
+            push.row_stride[used] = static_cast<std::uint32_t>(row_stride(x, dim).value_or(0));
+            push.offset[used] = dispatch::bound_offset(x, caps, first);
+            ++used;
+        }
+        start += length;
+    }
+    while (step.bindings.size() < kMostInputs) {
+        step.bindings.push_back(step.bindings[0]);
+    }
+    step.bindings.push_back(window(dispatch::output(), run.first, run.count));
+    const DType dtype = impl_of(output).dtype;
+    const std::int64_t element_count = rows.count * run.count;
+    launch_flat(step, word_count(element_count, dtype), caps);
+    step.spec.push_back(static_cast<std::uint32_t>(dtype));
+    step.spec.push_back(static_cast<std::uint32_t>(used));
+    push.row_elements = static_cast<std::uint32_t>(run.count);
+    push.element_count = static_cast<std::uint32_t>(element_count);
+    step.set_push(push);
+    step.work = static_cast<std::uint64_t>(element_count) * 4;
+}
+
 void select_cat(const OpCall& call,
                 std::span<const Tensor> outputs,
                 const vk::Capabilities& caps,
                 Program& program) {
-    const auto dim = call.attrs_as<CatAttrs>().dim;
     const TensorImpl& out = impl_of(outputs[0]);
-    std::int64_t inner = 1;
-    for (std::int64_t d = dim + 1; d < out.sizes.count(); ++d) {
-        inner *= out.sizes[d];
+    const Rows rows = rows_of(out, call.attrs_as<CatAttrs>().dim);
+    const auto add = [&](const dispatch::Run& run) {
+        add_step(call, outputs[0], rows, run, caps, program);
+    };
+    if (rows.count == 1) {
+        dispatch::for_each_run(out.numel, out.dtype, caps, add);
+    } else {
+        add({.first = 0, .count = out.numel / rows.count});
     }
-    Push push{};
-    Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kIndexCat;
-    launch_flat(step, word_count(out.numel, out.dtype), caps);
-    step.spec.push_back(static_cast<std::uint32_t>(out.dtype));
-    step.spec.push_back(static_cast<std::uint32_t>(call.inputs.size()));
-    std::uint32_t end = 0;
-    for (std::size_t i = 0; i < kMostInputs; ++i) {
-        const bool is_used = i < call.inputs.size();
-        step.bindings.push_back(dispatch::input(is_used ? i : 0));
-        if (is_used) {
-            const TensorImpl& x = impl_of(call.inputs[i]);
-            end += static_cast<std::uint32_t>(x.sizes[dim] * inner);
-            push.end[i] = end;
-            push.row_stride[i] = static_cast<std::uint32_t>(row_stride(x, dim).value_or(0));
-            push.offset[i] = dispatch::bound_offset(call.inputs[i], caps);
-        }
-    }
-    step.bindings.push_back(dispatch::output());
-    push.row_elements = end;
-    push.element_count = static_cast<std::uint32_t>(out.numel);
-    step.set_push(push);
-    step.work = static_cast<std::uint64_t>(out.numel) * 4;
+}
+
+std::int64_t window_of_cat(const OpCall& call,
+                           std::size_t /*input*/,
+                           std::int64_t /*output_rank*/,
+                           std::int64_t dim) noexcept {
+    return dim == call.attrs_as<CatAttrs>().dim ? dispatch::kUncut : dim;
 }
 
 void backward_cat(BackwardCall& call) {
@@ -134,6 +184,7 @@ constexpr OpDef kCat{.name = "cat",
                      .is_variadic = true,
                      .infer = infer_cat,
                      .select = select_cat,
+                     .window = window_of_cat,
                      .backward = backward_cat};
 static_assert(well_formed(kCat));
 

@@ -192,6 +192,7 @@ constexpr OpDef kClone{.name = "clone",
                        .infer = infer_same,
                        .select = select_copy<0>,
                        .window = dispatch::window_of_map,
+                       .writes_strided = true,
                        .backward = clone_grad};
 static_assert(well_formed(kClone));
 
@@ -200,6 +201,7 @@ constexpr OpDef kToCopy{.name = "to_copy",
                         .infer = infer_convert,
                         .select = select_copy<0>,
                         .window = dispatch::window_of_map,
+                        .writes_strided = true,
                         .backward = convert_grad};
 static_assert(well_formed(kToCopy));
 
@@ -208,6 +210,7 @@ constexpr OpDef kCopy{.name = "copy_",
                       .infer = infer_copy,
                       .select = select_copy<1>,
                       .window = dispatch::window_of_map,
+                      .writes_strided = true,
                       .backward = copy_grad};
 static_assert(well_formed(kCopy));
 
@@ -216,6 +219,7 @@ constexpr OpDef kFill{.name = "fill_",
                       .infer = infer_same,
                       .select = select_fill,
                       .window = dispatch::window_of_map,
+                      .writes_strided = true,
                       .backward = fill_grad};
 static_assert(well_formed(kFill));
 

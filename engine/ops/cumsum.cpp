@@ -3,9 +3,12 @@
 #include "pumice/ops/reduce.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/reduction.h"
+#include "ops/tiles.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pumice::ops {
@@ -31,6 +34,9 @@ struct CumsumPush {
     std::uint32_t inner_count;
     std::uint32_t chunk_length;
     std::uint32_t chunk_count;
+    std::uint32_t y_offset;
+    std::uint32_t first_chunk;
+    std::uint32_t end_chunk;
 };
 
 static_assert(sizeof(CumsumPush) == vk::push_size_bytes(vk::KernelId::kReduceCumsum));
@@ -47,27 +53,91 @@ void infer_cumsum(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
         dispatch::contiguous_meta(x.sizes, is_floating_point(x.dtype) ? x.dtype : kInt32));
 }
 
+struct Scan {
+    const dispatch::OpCall& call;
+    const Tensor& y;
+    FoldLayout layout;
+};
+
+// The window of an operand for some positions along the dimension, and where its first element is
+// from there.
+struct Part {
+    dispatch::Operand operand;
+    std::uint32_t offset = 0;
+};
+
+Part part_of(dispatch::Operand operand,
+             const Tensor& tensor,
+             std::int64_t dim,
+             const dispatch::Run& positions,
+             const vk::Capabilities& caps) {
+    const TensorImpl& impl = impl_of(tensor);
+    if (impl.sizes.empty()) {
+        return {.operand = operand, .offset = dispatch::bound_offset(impl, caps)};
+    }
+    Dims sizes = impl.sizes;
+    sizes[dim] = positions.count;
+    const std::int64_t first = positions.first * impl.strides[dim];
+    return {
+        .operand = dispatch::window_of(operand, first, hull_elements(sizes, impl.strides)),
+        .offset = dispatch::bound_offset(impl, caps, first) - static_cast<std::uint32_t>(first)};
+}
+
+// Positions along the dimension that the push's chunks cover.
+dispatch::Run positions_of(const CumsumPush& push, bool is_reversed) noexcept {
+    const std::int64_t length = push.row_length;
+    const std::int64_t first = std::int64_t{push.first_chunk} * push.chunk_length;
+    const std::int64_t end = std::min(std::int64_t{push.end_chunk} * push.chunk_length, length);
+    return {.first = is_reversed ? length - end : first, .count = end - first};
+}
+
+// One step over chunks [push.first_chunk, push.end_chunk).
 void append_phase(dispatch::Program& program,
                   Phase phase,
-                  const CumsumPush& push,
-                  std::uint32_t local_size,
-                  std::array<DType, 2> dtypes,
-                  bool is_reversed) {
+                  CumsumPush push,
+                  const Scan& scan,
+                  const vk::Capabilities& caps) {
+    const bool is_reversed = scan.call.attrs_as<CumsumAttrs>().is_reversed;
+    const Tensor& input = scan.call.inputs[0];
+    const std::int64_t dim = cumsum_dim(scan.call);
+    const dispatch::Run positions = positions_of(push, is_reversed);
+    const Part x = part_of(dispatch::input(0), input, dim, positions, caps);
+    const Part y = part_of(dispatch::output(0), scan.y, dim, positions, caps);
+    push.x_offset = x.offset;
+    push.y_offset = y.offset;
     dispatch::Step& step = program.steps.emplace_back();
     step.kernel = vk::KernelId::kReduceCumsum;
-    for (const std::uint32_t value : {local_size,
-                                      static_cast<std::uint32_t>(dtypes[0]),
-                                      static_cast<std::uint32_t>(dtypes[1]),
+    for (const std::uint32_t value : {scan.layout.local_size,
+                                      static_cast<std::uint32_t>(impl_of(input).dtype),
+                                      static_cast<std::uint32_t>(impl_of(scan.y).dtype),
                                       static_cast<std::uint32_t>(phase),
                                       static_cast<std::uint32_t>(is_reversed)}) {
         step.spec.push_back(value);
     }
-    step.bindings.push_back(dispatch::input(0));
-    step.bindings.push_back(dispatch::output(0));
-    step.bindings.push_back(push.chunk_count > 1 ? dispatch::workspace(0) : dispatch::output(0));
+    step.bindings.push_back(x.operand);
+    step.bindings.push_back(y.operand);
+    step.bindings.push_back(push.chunk_count > 1 ? dispatch::workspace(0) : y.operand);
     step.set_push(push);
-    step.work = static_cast<std::uint64_t>(push.row_count) *
-                (phase == Phase::kScanChunks ? push.chunk_count : push.row_length) * 4;
+    const std::uint64_t items =
+        static_cast<std::uint64_t>(push.row_count) * (push.end_chunk - push.first_chunk);
+    step.groups = fold_grid(scan.layout, items, caps);
+    step.work = items * (phase == Phase::kScanChunks ? push.chunk_count : push.chunk_length) * 4;
+}
+
+// Positions of a row that a step can have, all of them if none fit.
+std::uint32_t positions_of_step(const dispatch::OpCall& call,
+                                const Tensor& output,
+                                std::uint32_t row_length,
+                                const vk::Capabilities& caps) {
+    const TensorImpl& x = impl_of(call.inputs[0]);
+    if (x.sizes.empty()) {
+        return row_length;
+    }
+    const std::int64_t dim = cumsum_dim(call);
+    const std::int64_t bindable =
+        std::min(dispatch::bindable_positions(x, dim, caps),
+                 dispatch::bindable_positions(impl_of(output), dim, caps));
+    return bindable == 0 ? row_length : static_cast<std::uint32_t>(bindable);
 }
 
 void select_cumsum(const dispatch::OpCall& call,
@@ -79,30 +149,51 @@ void select_cumsum(const dispatch::OpCall& call,
     const ReductionPlan plan = plan_reduction(x.sizes, x.strides, 1U << dim);
     FoldLayout layout = choose_fold_layout(plan, plan.output_count, true, caps);
     layout.lanes = 1;
-    const CumsumPush push{
+    const std::uint32_t most = positions_of_step(call, outputs[0], plan.reduced_count, caps);
+    if (layout.chunk_length > most) {
+        layout.chunk_length = most;
+        layout.chunk_count = ceil_div(plan.reduced_count, most);
+    }
+    const Scan scan{.call = call, .y = outputs[0], .layout = layout};
+    CumsumPush push{
         .kept_sizes = plan.kept.sizes,
         .kept_strides = plan.kept.strides,
         .row_count = plan.output_count,
         .row_length = plan.reduced_count,
-        .x_offset = dispatch::bound_offset(call.inputs[0], caps),
+        .x_offset = 0,
         .x_stride = plan.reduced.strides[3],
         .inner_count =
             x.sizes.empty() ? 1U : static_cast<std::uint32_t>(contiguous_strides(x.sizes)[dim]),
         .chunk_length = layout.chunk_length,
-        .chunk_count = layout.chunk_count};
-    const std::array<DType, 2> dtypes{x.dtype, impl_of(outputs[0]).dtype};
-    const bool is_reversed = call.attrs_as<CumsumAttrs>().is_reversed;
-    const std::uint64_t items = static_cast<std::uint64_t>(push.row_count) * push.chunk_count;
-    const auto append = [&](Phase phase, std::uint64_t item_count) {
-        append_phase(program, phase, push, layout.local_size, dtypes, is_reversed);
-        program.steps.back().groups = fold_grid(layout, item_count, caps);
+        .chunk_count = layout.chunk_count,
+        .y_offset = 0,
+        .first_chunk = 0,
+        .end_chunk = 1};
+    const std::uint32_t chunks_at_once = std::max(most / layout.chunk_length, 1U);
+    const auto append_all = [&](Phase phase) {
+        for (push.first_chunk = 0; push.first_chunk < layout.chunk_count;
+             push.first_chunk = push.end_chunk) {
+            push.end_chunk = std::min(push.first_chunk + chunks_at_once, layout.chunk_count);
+            append_phase(program, phase, push, scan, caps);
+        }
     };
-    if (push.chunk_count > 1) {
-        program.workspace_bytes.push_back(items * kChunkSumBytes);
-        append(Phase::kSumChunks, items);
-        append(Phase::kScanChunks, push.row_count);
+    if (layout.chunk_count > 1) {
+        program.workspace_bytes.push_back(std::uint64_t{push.row_count} * layout.chunk_count *
+                                          kChunkSumBytes);
+        append_all(Phase::kSumChunks);
+        push.first_chunk = 0;
+        push.end_chunk = 1;
+        append_phase(program, Phase::kScanChunks, push, scan, caps);
     }
-    append(Phase::kWrite, items);
+    append_all(Phase::kWrite);
+}
+
+std::int64_t window_of_cumsum(const dispatch::OpCall& call,
+                              std::size_t /*input*/,
+                              std::int64_t output_rank,
+                              std::int64_t dim) noexcept {
+    const std::int64_t along = call.attrs_as<CumsumAttrs>().dim;
+    return dim == (along < 0 ? along + output_rank : along) ? dispatch::kUncut : dim;
 }
 
 Tensor cumsum_along(Tensor x, const CumsumAttrs& attrs) {
@@ -123,6 +214,7 @@ constexpr dispatch::OpDef kCumsum{
     .inputs = {{{"x", dispatch::Grad::kFormula}}},
     .infer = infer_cumsum,
     .select = select_cumsum,
+    .window = window_of_cumsum,
     .backward = backward_cumsum,
 };
 static_assert(well_formed(kCumsum));

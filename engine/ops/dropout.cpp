@@ -6,6 +6,7 @@
 #include "pumice/ops/nn.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/factory.h"
 #include "ops/generator.h"
@@ -55,21 +56,24 @@ void select_dropout(const dispatch::OpCall& call,
     const TensorImpl& x = impl_of(call.inputs[0]);
     const auto& attrs = call.attrs_as<DropoutAttrs>();
     constexpr std::uint32_t kLocalSize = 64;
-    dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kNormDropout;
-    step.spec.push_back(kLocalSize);
-    step.spec.push_back(static_cast<std::uint32_t>(x.dtype));
-    step.bindings.push_back(dispatch::input(0));
-    step.bindings.push_back(dispatch::output(0));
-    step.set_push(DropoutPush{.seed = words_of(attrs.state.seed),
-                              .offset = words_of(attrs.state.offset),
-                              .count = static_cast<std::uint32_t>(x.numel),
-                              .x_offset = dispatch::bound_offset(call.inputs[0], caps),
-                              .p = static_cast<float>(attrs.p),
-                              .scale = static_cast<float>(1.0 / (1.0 - attrs.p))});
-    step.groups =
-        dispatch::fold_groups((random_blocks(x.numel) + kLocalSize - 1) / kLocalSize, caps);
-    step.work = static_cast<std::uint64_t>(x.numel) * 32;
+    dispatch::for_each_run(x.numel, x.dtype, caps, [&](const dispatch::Run& run) {
+        dispatch::Step& step = program.steps.emplace_back();
+        step.kernel = vk::KernelId::kNormDropout;
+        step.spec.push_back(kLocalSize);
+        step.spec.push_back(static_cast<std::uint32_t>(x.dtype));
+        step.bindings.push_back(dispatch::window_of(dispatch::input(0), run.first, run.count));
+        step.bindings.push_back(dispatch::window_of(dispatch::output(0), run.first, run.count));
+        step.set_push(
+            DropoutPush{.seed = words_of(attrs.state.seed),
+                        .offset = words_of(attrs.state.offset + random_blocks(run.first)),
+                        .count = static_cast<std::uint32_t>(run.count),
+                        .x_offset = dispatch::bound_offset(call.inputs[0], caps, run.first),
+                        .p = static_cast<float>(attrs.p),
+                        .scale = static_cast<float>(1.0 / (1.0 - attrs.p))});
+        step.groups =
+            dispatch::fold_groups((random_blocks(run.count) + kLocalSize - 1) / kLocalSize, caps);
+        step.work = static_cast<std::uint64_t>(run.count) * 32;
+    });
 }
 
 Tensor masked(Tensor x, const DropoutAttrs& attrs) {

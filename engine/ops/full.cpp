@@ -4,6 +4,7 @@
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/factory.h"
 #include "ops/scalar_bits.h"
@@ -50,19 +51,21 @@ void select_full(const OpCall& call,
                  Program& program) {
     constexpr std::uint64_t kWordsPerInvocation = 4;
     const auto& attrs = call.attrs_as<FullAttrs>();
-    const std::uint64_t words = word_count(impl_of(outputs[0]).numel, attrs.dtype);
-    Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kFactoryFill;
-    launch_flat(step, (words + kWordsPerInvocation - 1) / kWordsPerInvocation, caps);
-    step.bindings.push_back(dispatch::output());
-    step.set_push(Push{.word_count = static_cast<std::uint32_t>(words),
-                       .word = fill_word(attrs.bits, attrs.dtype)});
+    const TensorImpl& out = impl_of(outputs[0]);
+    dispatch::for_each_run(out.numel, out.dtype, caps, [&](const dispatch::Run& run) {
+        const std::uint64_t words = word_count(run.count, attrs.dtype);
+        Step& step = program.steps.emplace_back();
+        step.kernel = vk::KernelId::kFactoryFill;
+        launch_flat(step, (words + kWordsPerInvocation - 1) / kWordsPerInvocation, caps);
+        step.bindings.push_back(dispatch::window_of(dispatch::output(), run.first, run.count));
+        step.set_push(Push{.word_count = static_cast<std::uint32_t>(words),
+                           .word = fill_word(attrs.bits, attrs.dtype)});
+    });
 }
 
 }  // namespace
 
-constexpr OpDef kFull{
-    .name = "full", .infer = infer_full, .select = select_full, .window = dispatch::window_of_map};
+constexpr OpDef kFull{.name = "full", .infer = infer_full, .select = select_full};
 static_assert(well_formed(kFull));
 
 namespace {

@@ -4,6 +4,7 @@
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/indexing.h"
 #include "ops/scalar_bits.h"
@@ -11,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -108,8 +110,8 @@ struct Push {
     std::uint32_t x_offset;
     std::uint32_t index_offset;
     std::uint32_t dim_stride;
+    std::uint32_t dim_first;
     std::uint32_t dim_extent;
-    std::uint32_t missing_bits;
     std::int32_t ignored;
 };
 
@@ -123,34 +125,60 @@ struct Take {
     std::int64_t ignored = -1;
 };
 
+// Indices [first, first + count), whose elements one step reads.
 void add_step(const OpCall& call,
               const Tensor& output,
               const Take& take,
+              const dispatch::Run& rows,
               const vk::Capabilities& caps,
               Program& program) {
     const TensorImpl& x = impl_of(call.inputs[kX]);
     const TensorImpl& out = impl_of(output);
     const Walk<2> walk = merge_dims<2>(out.sizes, take.strides);
-    const bool is_zero = call.attrs_as<TakeAttrs>().missing_is_zero;
+    const std::int64_t dim_stride = x.strides[take.dim];
+    const std::int64_t first = rows.first * dim_stride;
+    Dims window = x.sizes;
+    window[take.dim] = rows.count;
     Step& step = program.steps.emplace_back();
     step.kernel = vk::KernelId::kIndexTake;
     launch_flat(step, word_count(out.numel, out.dtype), caps);
     step.spec.push_back(static_cast<std::uint32_t>(x.dtype));
-    step.bindings.push_back(dispatch::input(kX));
+    step.spec.push_back(call.attrs_as<TakeAttrs>().missing_is_zero ? 0 : missing_bits(x.dtype));
+    step.spec.push_back(rows.first > 0 ? 1 : 0);
+    step.bindings.push_back(
+        dispatch::window_of(dispatch::input(kX), first, hull_elements(window, x.strides)));
     step.bindings.push_back(dispatch::input(kIndex));
     step.bindings.push_back(dispatch::output());
-    step.set_push(Push{.sizes = walk.sizes,
-                       .x_strides = walk.strides[0],
-                       .index_strides = walk.strides[1],
-                       .rank = walk.rank,
-                       .element_count = static_cast<std::uint32_t>(out.numel),
-                       .x_offset = dispatch::bound_offset(call.inputs[kX], caps),
-                       .index_offset = dispatch::bound_offset(call.inputs[kIndex], caps),
-                       .dim_stride = static_cast<std::uint32_t>(x.strides[take.dim]),
-                       .dim_extent = static_cast<std::uint32_t>(x.sizes[take.dim]),
-                       .missing_bits = is_zero ? 0 : missing_bits(x.dtype),
-                       .ignored = static_cast<std::int32_t>(take.ignored)});
+    step.set_push(
+        Push{.sizes = walk.sizes,
+             .x_strides = walk.strides[0],
+             .index_strides = walk.strides[1],
+             .rank = walk.rank,
+             .element_count = static_cast<std::uint32_t>(out.numel),
+             .x_offset = dispatch::bound_offset(x, caps, first) - static_cast<std::uint32_t>(first),
+             .index_offset = dispatch::bound_offset(call.inputs[kIndex], caps),
+             .dim_stride = static_cast<std::uint32_t>(dim_stride),
+             .dim_first = static_cast<std::uint32_t>(rows.first),
+             .dim_extent = static_cast<std::uint32_t>(rows.count),
+             .ignored = static_cast<std::int32_t>(take.ignored)});
     step.work = static_cast<std::uint64_t>(out.numel) * (walk.rank + 1) * 4;
+}
+
+// As many indices at once as can be bound.
+void add_steps(const OpCall& call,
+               const Tensor& output,
+               const Take& take,
+               const vk::Capabilities& caps,
+               Program& program) {
+    const TensorImpl& x = impl_of(call.inputs[kX]);
+    const std::int64_t extent = x.sizes[take.dim];
+    const std::int64_t bindable = dispatch::bindable_positions(x, take.dim, caps);
+    const std::int64_t length = bindable == 0 ? extent : bindable;
+    std::int64_t first = 0;
+    do {
+        add_step(call, output, take, {first, std::min(length, extent - first)}, caps, program);
+        first += length;
+    } while (first < extent);
 }
 
 void select_gather(const OpCall& call,
@@ -161,7 +189,7 @@ void select_gather(const OpCall& call,
     std::array<Dims, 2> strides{impl_of(call.inputs[kX]).strides,
                                 impl_of(call.inputs[kIndex]).strides};
     strides[0][dim] = 0;
-    add_step(call, outputs[0], {dim, strides, call.attrs_as<TakeAttrs>().ignored}, caps, program);
+    add_steps(call, outputs[0], {dim, strides, call.attrs_as<TakeAttrs>().ignored}, caps, program);
 }
 
 void select_index_select(const OpCall& call,
@@ -174,7 +202,7 @@ void select_index_select(const OpCall& call,
     std::array<Dims, 2> strides{x.strides, Dims::filled(x.sizes.count(), 0)};
     strides[0][dim] = 0;
     strides[1][dim] = index.strides.empty() ? 0 : index.strides[0];
-    add_step(call, outputs[0], {dim, strides, call.attrs_as<TakeAttrs>().ignored}, caps, program);
+    add_steps(call, outputs[0], {dim, strides, call.attrs_as<TakeAttrs>().ignored}, caps, program);
 }
 
 void select_embedding(const OpCall& call,
@@ -186,7 +214,7 @@ void select_embedding(const OpCall& call,
     strides[0].push_back(impl_of(call.inputs[kX]).strides[1]);
     strides[1].push_back(0);
     // The padding row is read like any other; it is its gradient that is left out.
-    add_step(call, outputs[0], {.dim = 0, .strides = strides}, caps, program);
+    add_steps(call, outputs[0], {.dim = 0, .strides = strides}, caps, program);
 }
 
 void backward_gather(BackwardCall& call) {
@@ -223,6 +251,40 @@ void backward_embedding(BackwardCall& call) {
                          call.attrs_as<TakeAttrs>().ignored));
 }
 
+std::int64_t wrapped_dim(const OpCall& call) noexcept {
+    const std::int64_t dim = call.attrs_as<TakeAttrs>().dim;
+    return dim < 0 ? dim + impl_of(call.inputs[kX]).sizes.count() : dim;
+}
+
+std::int64_t window_of_gather(const OpCall& call,
+                              std::size_t input,
+                              std::int64_t /*output_rank*/,
+                              std::int64_t dim) noexcept {
+    return input == kX && dim == wrapped_dim(call) ? dispatch::kWhole : dim;
+}
+
+std::int64_t window_of_index_select(const OpCall& call,
+                                    std::size_t input,
+                                    std::int64_t /*output_rank*/,
+                                    std::int64_t dim) noexcept {
+    const bool is_indexed = dim == wrapped_dim(call);
+    if (input == kX) {
+        return is_indexed ? dispatch::kWhole : dim;
+    }
+    return is_indexed ? 0 : dispatch::kWhole;
+}
+
+std::int64_t window_of_embedding(const OpCall& /*call*/,
+                                 std::size_t input,
+                                 std::int64_t output_rank,
+                                 std::int64_t dim) noexcept {
+    const bool is_column = dim == output_rank - 1;
+    if (input == kX) {
+        return is_column ? 1 : dispatch::kWhole;
+    }
+    return is_column ? dispatch::kWhole : dim;
+}
+
 constexpr std::uint32_t kSavesIndex = 1U << kIndex;
 
 Tensor call_take(const OpDef& def, Tensor x, Tensor index, const TakeAttrs& attrs) {
@@ -236,6 +298,7 @@ constexpr OpDef kGather{.name = "gather",
                         .inputs = {{{"x", Grad::kFormula}, {"index", Grad::kNever}}},
                         .infer = infer_gather,
                         .select = select_gather,
+                        .window = window_of_gather,
                         .saved = {.inputs = kSavesIndex},
                         .backward = backward_gather};
 static_assert(well_formed(kGather));
@@ -244,6 +307,7 @@ constexpr OpDef kIndexSelect{.name = "index_select",
                              .inputs = {{{"x", Grad::kFormula}, {"index", Grad::kNever}}},
                              .infer = infer_index_select,
                              .select = select_index_select,
+                             .window = window_of_index_select,
                              .saved = {.inputs = kSavesIndex},
                              .backward = backward_index_select};
 static_assert(well_formed(kIndexSelect));
@@ -252,6 +316,7 @@ constexpr OpDef kEmbedding{.name = "embedding",
                            .inputs = {{{"weight", Grad::kFormula}, {"indices", Grad::kNever}}},
                            .infer = infer_embedding,
                            .select = select_embedding,
+                           .window = window_of_embedding,
                            .saved = {.inputs = kSavesIndex},
                            .backward = backward_embedding};
 static_assert(well_formed(kEmbedding));

@@ -151,6 +151,7 @@ constexpr dispatch::OpDef kLinear{
     .infer = infer_linear,
     .select = select_linear,
     .window = window_of_linear,
+    .writes_strided = true,
     .saved = {.inputs = 0b011, .input_is_for = {0b010, 0b001}},
     .backward = backward_linear,
 };

@@ -273,6 +273,7 @@ constexpr dispatch::OpDef kMatmul{
     .infer = infer_matmul,
     .select = select_matmul,
     .window = window_of_matmul,
+    .writes_strided = true,
     .saved = {.inputs = 0b11, .input_is_for = {0b10, 0b01}},
     .backward = backward_matmul,
 };

@@ -7,9 +7,11 @@
 #include "pumice/ops/reduce.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/norm_backward.h"
 #include "ops/reduction.h"
+#include "vk/device.h"
 
 #include <fmt/format.h>
 
@@ -167,9 +169,12 @@ void backward_norm(dispatch::BackwardCall& call) {
     const Tensor x = call.input(kX);
     const Tensor weight = attrs.has_weight && needs.x ? call.input(kWeight) : Tensor();
     const DType weight_dtype = call.input_dtype(needs.weight ? kWeight : needs.bias ? kBias : kX);
+    // The fused kernels bind x whole.
+    const bool is_composed =
+        is_grad_enabled() || dispatch::exceeds_range(impl_of(x), vk::device().capabilities());
     const NormGradients gradients =
-        is_grad_enabled() ? norm_gradients_composed(x, call.grad(), weight, attrs, needs)
-                          : norm_gradients(x, call.grad(), weight, attrs, needs, weight_dtype);
+        is_composed ? norm_gradients_composed(x, call.grad(), weight, attrs, needs)
+                    : norm_gradients(x, call.grad(), weight, attrs, needs, weight_dtype);
     if (needs.x) {
         call.set(kX, gradients.x);
     }

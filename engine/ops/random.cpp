@@ -4,6 +4,7 @@
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/factory.h"
 #include "ops/generator.h"
@@ -61,19 +62,21 @@ void select_random(const OpCall& call,
                    const vk::Capabilities& caps,
                    Program& program) {
     const auto& attrs = call.attrs_as<RandomAttrs>();
-    const std::int64_t count = impl_of(outputs[0]).numel;
-    Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kFactoryRandom;
-    launch_flat(step, random_blocks(count), caps);
-    step.spec.push_back(static_cast<std::uint32_t>(attrs.dtype));
-    step.spec.push_back(static_cast<std::uint32_t>(kKind));
-    step.bindings.push_back(dispatch::output());
-    step.set_push(Push{.seed = words_of(attrs.state.seed),
-                       .offset = words_of(attrs.state.offset),
-                       .element_count = static_cast<std::uint32_t>(count),
-                       .low = attrs.low,
-                       .range = attrs.range});
-    step.work = random_blocks(count) * 200;
+    const TensorImpl& out = impl_of(outputs[0]);
+    dispatch::for_each_run(out.numel, out.dtype, caps, [&](const dispatch::Run& run) {
+        Step& step = program.steps.emplace_back();
+        step.kernel = vk::KernelId::kFactoryRandom;
+        launch_flat(step, random_blocks(run.count), caps);
+        step.spec.push_back(static_cast<std::uint32_t>(attrs.dtype));
+        step.spec.push_back(static_cast<std::uint32_t>(kKind));
+        step.bindings.push_back(dispatch::window_of(dispatch::output(), run.first, run.count));
+        step.set_push(Push{.seed = words_of(attrs.state.seed),
+                           .offset = words_of(attrs.state.offset + random_blocks(run.first)),
+                           .element_count = static_cast<std::uint32_t>(run.count),
+                           .low = attrs.low,
+                           .range = attrs.range});
+        step.work = random_blocks(run.count) * 200;
+    });
 }
 
 Tensor make_random(const OpDef& def, const Dims& sizes, const TensorOptions& options) {

@@ -6,6 +6,8 @@
 #include "pumice/ops/view.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
+#include "vk/device.h"
 
 #include <fmt/format.h>
 
@@ -105,12 +107,18 @@ void select_reduction(const dispatch::OpCall& call,
 
 Tensor collapsible(std::string_view op, Tensor x, const Dims& dims) {
     const TensorImpl& impl = checked_impl(x, op.data());
-    if (impl.is_contiguous || impl.sizes.count() <= 4) {
+    if (impl.is_contiguous) {
+        return x;
+    }
+    const bool is_large = dispatch::exceeds_range(impl, vk::device().capabilities());
+    if (impl.sizes.count() <= 4 && !is_large) {
         return x;
     }
     const DimMask mask = reduction_mask(op, dims, impl.sizes.count());
-    return can_plan_reduction(impl.sizes, impl.strides, mask) ? std::move(x)
-                                                              : contiguous(std::move(x));
+    const bool is_plain =
+        can_plan_reduction(impl.sizes, impl.strides, mask) &&
+        (!is_large || can_window_reduction(plan_reduction(impl.sizes, impl.strides, mask)));
+    return is_plain ? std::move(x) : contiguous(std::move(x));
 }
 
 Tensor with_reduced_dims(const Tensor& reduced, const Dims& input_sizes, DimMask mask) {

@@ -2,6 +2,7 @@
 #include "ops/reduction_plan.h"
 
 #include "base/invariant.h"
+#include "dispatch/windows.h"
 
 #include <algorithm>
 #include <bit>
@@ -23,6 +24,11 @@ struct Push {
     std::uint32_t chunk_length;
     std::uint32_t chunk_count;
     std::uint32_t x_offset;
+    std::uint32_t pivot_offset;
+    std::uint32_t first_output;
+    std::uint32_t first_chunk;
+    std::uint32_t end_chunk;
+    std::uint32_t first_partial;
     float divisor;
 };
 
@@ -86,7 +92,8 @@ FoldLayout cpu_layout(const ReductionPlan& plan,
     if (can_split && item_count < kWantedItems / 4 && plan.reduced_count >= 4 * kLeastChunk) {
         split(layout,
               plan.reduced_count,
-              std::min(plan.reduced_count / kLeastChunk, kWantedItems / item_count));
+              std::min(plan.reduced_count / kLeastChunk,
+                       kWantedItems / std::max<std::uint64_t>(item_count, 1)));
     }
     const std::uint64_t items = item_count * layout.chunk_count;
     layout.local_size = items >= 64 * kWantedItems ? 64 : std::max(caps.subgroup_size, 8U);
@@ -119,12 +126,30 @@ FoldLayout gpu_layout(const ReductionPlan& plan,
     return layout;
 }
 
+// The chunks [first_chunk, end_chunk) of `output_count` outputs: what one step folds.
+struct Part {
+    std::uint32_t first_output = 0;
+    std::uint32_t output_count = 0;
+    std::uint32_t first_chunk = 0;
+    std::uint32_t end_chunk = 0;
+    std::uint32_t first_partial = 0;  ///< the result's first, if it is of Partials
+};
+
+// Where a step finds x: in a window of it, and the pivots in another.
+struct Source {
+    dispatch::Operand x{};
+    dispatch::Operand pivots{};
+    std::uint32_t x_offset = 0;
+    std::uint32_t pivot_offset = 0;
+    bool is_of_partials = false;
+};
+
 void append_step(dispatch::Program& program,
                  const Fold& fold,
                  const FoldLayout& layout,
-                 bool reads_partials,
-                 std::uint64_t item_count,
-                 const vk::Capabilities& caps) {
+                 const Source& source,
+                 const Part& part,
+                 const std::array<std::uint32_t, 3>& groups) {
     dispatch::Step& step = program.steps.emplace_back();
     step.kernel = vk::KernelId::kReduceFold;
     for (const std::uint32_t value : {layout.local_size,
@@ -132,26 +157,52 @@ void append_step(dispatch::Program& program,
                                       static_cast<std::uint32_t>(fold.x_dtype),
                                       static_cast<std::uint32_t>(fold.result_dtype),
                                       layout.lanes,
-                                      static_cast<std::uint32_t>(reads_partials),
+                                      static_cast<std::uint32_t>(source.is_of_partials),
                                       static_cast<std::uint32_t>(fold.writes_partials),
                                       std::max(1U, fold.plan.reduced.rank)}) {
         step.spec.push_back(value);
     }
-    step.bindings.push_back(fold.x);
+    step.bindings.push_back(source.x);
     step.bindings.push_back(fold.result);
-    step.groups = fold_grid(layout, item_count, caps);
+    step.bindings.push_back(source.pivots);
+    step.groups = groups;
     step.set_push(Push{.kept_sizes = fold.plan.kept.sizes,
                        .kept_strides = fold.plan.kept.strides,
                        .reduced_sizes = fold.plan.reduced.sizes,
                        .reduced_strides = fold.plan.reduced.strides,
-                       .output_count = fold.plan.output_count,
+                       .output_count = part.output_count,
                        .reduced_count = fold.plan.reduced_count,
                        .chunk_length = layout.chunk_length,
                        .chunk_count = layout.chunk_count,
-                       .x_offset = fold.x_offset,
+                       .x_offset = source.x_offset,
+                       .pivot_offset = source.pivot_offset,
+                       .first_output = part.first_output,
+                       .first_chunk = part.first_chunk,
+                       .end_chunk = part.end_chunk,
+                       .first_partial = part.first_partial,
                        .divisor = fold.divisor});
-    step.work =
-        static_cast<std::uint64_t>(fold.plan.output_count) * std::max(1U, fold.plan.reduced_count);
+    step.work = static_cast<std::uint64_t>(part.output_count) *
+                std::clamp((part.end_chunk - part.first_chunk) * layout.chunk_length,
+                           1U,
+                           std::max(1U, fold.plan.reduced_count));
+}
+
+void append_whole(dispatch::Program& program,
+                  const Fold& fold,
+                  const FoldLayout& layout,
+                  std::uint64_t item_count,
+                  bool reads_partials,
+                  const vk::Capabilities& caps) {
+    append_step(program,
+                fold,
+                layout,
+                {.x = fold.x,
+                 .pivots = fold.x,
+                 .x_offset = fold.x_offset,
+                 .pivot_offset = fold.x_offset,
+                 .is_of_partials = reads_partials},
+                {.output_count = fold.plan.output_count, .end_chunk = layout.chunk_count},
+                fold_grid(layout, item_count, caps));
 }
 
 static_assert(vk::spec::reduce_fold::kLocalSize == 0 && vk::spec::reduce_fold::kReduceOp == 1 &&
@@ -168,11 +219,182 @@ std::uint64_t unit_count(const Fold& fold) noexcept {
                                 : ceil_div(fold.plan.output_count, 4 / item);
 }
 
+// The result of `fold` from Partials [outputs, chunks].
+void append_merge(dispatch::Program& program,
+                  Fold fold,
+                  dispatch::Operand partials,
+                  const Dims& sizes,
+                  const vk::Capabilities& caps) {
+    fold.x = partials;
+    fold.x_offset = 0;
+    fold.plan = plan_reduction(sizes, contiguous_strides(sizes), 0b10);
+    const std::uint64_t units = unit_count(fold);
+    append_whole(
+        program, fold, choose_fold_layout(fold.plan, units, false, caps), units, true, caps);
+}
+
+// Elements in front of a row-major index, and a range's first element and count in memory.
+std::uint64_t offset_at(const CollapsedDims& dims, std::uint64_t index) noexcept {
+    std::uint64_t offset = 0;
+    for (std::size_t d = 4; d-- > 0;) {
+        offset += index % dims.sizes[d] * dims.strides[d];
+        index /= dims.sizes[d];
+    }
+    return offset;
+}
+
+struct Span {
+    std::uint64_t first = 0;
+    std::uint64_t count = 0;
+};
+
+Span span_of(const CollapsedDims& dims, std::uint64_t first, std::uint64_t end) noexcept {
+    const std::uint64_t at = offset_at(dims, first);
+    return {.first = at, .count = offset_at(dims, end - 1) - at + 1};
+}
+
+bool only_steps_on(const CollapsedDims& dims) noexcept {
+    std::uint64_t reach = 0;
+    for (std::size_t d = 4; d-- > 0;) {
+        if (dims.sizes[d] == 1) {
+            continue;
+        }
+        if (dims.strides[d] < reach) {
+            return false;
+        }
+        reach += std::uint64_t{dims.sizes[d] - 1} * dims.strides[d];
+    }
+    return true;
+}
+
+std::uint64_t most_elements(const Fold& fold, const vk::Capabilities& caps) noexcept {
+    return static_cast<std::uint64_t>(dispatch::bindable_elements(fold.x_dtype, caps));
+}
+
+bool wants_windows(const Fold& fold, const vk::Capabilities& caps) noexcept {
+    const ReductionPlan& plan = fold.plan;
+    if (fold.x.role != dispatch::Operand::Role::kInput || plan.output_count == 0 ||
+        plan.reduced_count == 0) {
+        return false;
+    }
+    const std::uint64_t kept = span_of(plan.kept, 0, plan.output_count).count;
+    const std::uint64_t reduced = span_of(plan.reduced, 0, plan.reduced_count).count;
+    return kept + reduced - 1 > most_elements(fold, caps) && can_window_reduction(plan);
+}
+
+// Halves a part, on the side that reaches further, until its window can be bound.
+void append_parts(dispatch::Program& program,
+                  const Fold& fold,
+                  const FoldLayout& layout,
+                  const Part& part,
+                  const vk::Capabilities& caps) {
+    const std::uint64_t first = std::uint64_t{part.first_chunk} * layout.chunk_length;
+    const std::uint64_t end = std::min<std::uint64_t>(
+        std::uint64_t{part.end_chunk} * layout.chunk_length, fold.plan.reduced_count);
+    const Span kept =
+        span_of(fold.plan.kept, part.first_output, part.first_output + part.output_count);
+    const Span reduced = span_of(fold.plan.reduced, first, end);
+    const std::uint32_t chunk_count = part.end_chunk - part.first_chunk;
+    const bool fits = kept.count + reduced.count - 1 <= most_elements(fold, caps);
+    if (fits || (part.output_count == 1 && chunk_count == 1)) {
+        const auto item = static_cast<std::uint64_t>(itemsize(fold.x_dtype));
+        const auto alignment = static_cast<std::uint32_t>(
+            std::max(caps.storage_alignment_bytes / item, std::uint64_t{1}));
+        const auto window = [&](std::uint64_t at, std::uint64_t count) {
+            return dispatch::window_of(
+                fold.x, static_cast<std::int64_t>(at), static_cast<std::int64_t>(count));
+        };
+        const auto offset = [&](std::uint64_t at) {
+            const auto start = static_cast<std::uint32_t>(at);
+            return (fold.x_offset + start) % alignment - start;
+        };
+        const std::uint64_t at = kept.first + reduced.first;
+        append_step(program,
+                    fold,
+                    layout,
+                    {.x = window(at, kept.count + reduced.count - 1),
+                     .pivots = window(kept.first, kept.count),
+                     .x_offset = offset(at),
+                     .pivot_offset = offset(kept.first)},
+                    part,
+                    fold_grid(layout, std::uint64_t{part.output_count} * chunk_count, caps));
+        return;
+    }
+    std::array<Part, 2> halves{part, part};
+    if (chunk_count == 1 || (part.output_count > 1 && kept.count > reduced.count)) {
+        halves[0].output_count = part.output_count / 2;
+        halves[1].first_output += halves[0].output_count;
+        halves[1].output_count -= halves[0].output_count;
+    } else {
+        halves[0].end_chunk = halves[1].first_chunk = part.first_chunk + chunk_count / 2;
+    }
+    for (const Part& half : halves) {
+        append_parts(program, fold, layout, half, caps);
+    }
+}
+
+// Chunks of half a window at most, of whole blocks where a block is not too long.
+void fit_chunks(FoldLayout& layout, const Fold& fold, const vk::Capabilities& caps) noexcept {
+    const std::uint32_t count = fold.plan.reduced_count;
+    const std::uint64_t reach = span_of(fold.plan.reduced, 0, count).count;
+    const std::uint64_t wanted = ceil_div(2 * reach, most_elements(fold, caps));
+    if (layout.chunk_count < wanted) {
+        const auto length = static_cast<std::uint32_t>(ceil_div(count, wanted));
+        layout.chunk_length = length > kBlock ? length - length % kBlock : length;
+        layout.chunk_count = (count + layout.chunk_length - 1) / layout.chunk_length;
+    }
+}
+
+// Outputs whose Partials can be bound together, such that the next ones start where outputs can;
+// all of them if there are none.
+std::uint32_t outputs_at_once(const Fold& fold,
+                              const FoldLayout& layout,
+                              const vk::Capabilities& caps) noexcept {
+    const std::uint64_t most =
+        dispatch::bindable_bytes(caps) / (kPartialBytes * layout.chunk_count);
+    const std::uint64_t unit = caps.storage_alignment_bytes;
+    const bool is_output = fold.result.role == dispatch::Operand::Role::kOutput;
+    return !is_output || most >= fold.plan.output_count || most < unit
+               ? fold.plan.output_count
+               : static_cast<std::uint32_t>(most - most % unit);
+}
+
+// Folds x window by window into Partials and these into the result, for some outputs at a time.
+void append_cut_fold(dispatch::Program& program, const Fold& fold, const vk::Capabilities& caps) {
+    FoldLayout layout = choose_fold_layout(fold.plan, unit_count(fold), fold.can_split, caps);
+    fit_chunks(layout, fold, caps);
+    const std::uint32_t group = outputs_at_once(fold, layout, caps);
+    Fold first = fold;
+    first.result = dispatch::workspace(program.workspace_bytes.size());
+    first.writes_partials = true;
+    program.workspace_bytes.push_back(std::uint64_t{group} * layout.chunk_count * kPartialBytes);
+    for (std::uint32_t output = 0; output < fold.plan.output_count; output += group) {
+        const std::uint32_t count = std::min(group, fold.plan.output_count - output);
+        append_parts(program,
+                     first,
+                     layout,
+                     {.first_output = output,
+                      .output_count = count,
+                      .end_chunk = layout.chunk_count,
+                      .first_partial = output * layout.chunk_count},
+                     caps);
+        Fold second = fold;
+        if (group < fold.plan.output_count) {
+            second.result = dispatch::window_of(fold.result, output, count);
+        }
+        append_merge(program, second, first.result, {count, layout.chunk_count}, caps);
+    }
+}
+
 }  // namespace
 
 bool can_plan_reduction(const Dims& sizes, const Dims& strides, DimMask mask) noexcept {
     return collapse(sizes, strides, mask, false).sizes.count() <= kMaxCollapsed &&
            collapse(sizes, strides, mask, true).sizes.count() <= kMaxCollapsed;
+}
+
+bool can_window_reduction(const ReductionPlan& plan) noexcept {
+    return only_steps_on(plan.kept) && only_steps_on(plan.reduced);
 }
 
 ReductionPlan plan_reduction(const Dims& sizes, const Dims& strides, DimMask mask) {
@@ -199,10 +421,14 @@ std::array<std::uint32_t, 3> fold_grid(const FoldLayout& layout,
 }
 
 void append_fold(dispatch::Program& program, const Fold& fold, const vk::Capabilities& caps) {
+    if (wants_windows(fold, caps)) [[unlikely]] {
+        append_cut_fold(program, fold, caps);
+        return;
+    }
     const std::uint64_t units = unit_count(fold);
     const FoldLayout layout = choose_fold_layout(fold.plan, units, fold.can_split, caps);
     if (layout.chunk_count == 1) {
-        append_step(program, fold, layout, false, units, caps);
+        append_whole(program, fold, layout, units, false, caps);
         return;
     }
     const std::uint64_t partial_count =
@@ -211,15 +437,8 @@ void append_fold(dispatch::Program& program, const Fold& fold, const vk::Capabil
     first.result = dispatch::workspace(program.workspace_bytes.size());
     first.writes_partials = true;
     program.workspace_bytes.push_back(partial_count * kPartialBytes);
-    append_step(program, first, layout, false, partial_count, caps);
-
-    Fold second = fold;
-    second.x = first.result;
-    second.x_offset = 0;
-    const Dims partials{fold.plan.output_count, layout.chunk_count};
-    second.plan = plan_reduction(partials, contiguous_strides(partials), 0b10);
-    append_step(
-        program, second, choose_fold_layout(second.plan, units, false, caps), true, units, caps);
+    append_whole(program, first, layout, partial_count, false, caps);
+    append_merge(program, fold, first.result, {fold.plan.output_count, layout.chunk_count}, caps);
 }
 
 }  // namespace pumice::ops

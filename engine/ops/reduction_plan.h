@@ -38,6 +38,10 @@ bool can_plan_reduction(const Dims& sizes, const Dims& strides, DimMask mask) no
 /// @throws InternalError unless can_plan_reduction
 ReductionPlan plan_reduction(const Dims& sizes, const Dims& strides, DimMask mask);
 
+/// Whether neither the kept nor the reduced elements ever step back in memory, so that a part of
+/// their range lies in a window of its own. A contiguous tensor's don't.
+bool can_window_reduction(const ReductionPlan& plan) noexcept;
+
 /// How a fold is laid over invocations; see shaders/reduce/fold.comp.
 struct FoldLayout {
     std::uint32_t local_size = 64;
@@ -72,7 +76,8 @@ struct Fold {
     bool writes_partials = false;  ///< result: a Partial (kPartialBytes) an output, not its value
 };
 
-/// Appends the one or two steps of a fold.
+/// Appends the one or two steps of a fold; more where x is too large to be bound at once and
+/// can_window_reduction.
 void append_fold(dispatch::Program& program, const Fold& fold, const vk::Capabilities& caps);
 
 }  // namespace pumice::ops

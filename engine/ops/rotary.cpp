@@ -98,6 +98,20 @@ void select(const OpCall& call,
     step.work = static_cast<std::uint64_t>(x.numel) * 4;
 }
 
+// The tables have a row for each position.
+std::int64_t window_of_rotary(const OpCall& /*call*/,
+                              std::size_t input,
+                              std::int64_t output_rank,
+                              std::int64_t dim) noexcept {
+    if (dim == output_rank - 1) {
+        return dispatch::kUncut;
+    }
+    if (input == 0) {
+        return dim;
+    }
+    return dim == output_rank - 2 ? 0 : dispatch::kWhole;
+}
+
 Tensor turn(Tensor x, Tensor cos, Tensor sin, bool is_inverse);
 
 // A rotation's gradient is the rotation back.
@@ -115,6 +129,7 @@ constexpr OpDef kRotaryEmbedding{
     .inputs = {{{"x", Grad::kFormula}, {"cos", Grad::kNever}, {"sin", Grad::kNever}}},
     .infer = infer,
     .select = select,
+    .window = window_of_rotary,
     .saved = {.inputs = 0b110},
     .backward = backward,
 };

@@ -7,6 +7,7 @@
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/indexing.h"
 #include "ops/strided_sum.h"
@@ -14,7 +15,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <numeric>
 #include <utility>
 
 namespace pumice::ops {
@@ -63,6 +66,8 @@ struct BucketPush {
     std::uint32_t extent;
     std::uint32_t index_offset;
     std::int32_t ignored;
+    std::uint32_t first_bucket;
+    std::uint32_t bucket_count;
 };
 
 static_assert(sizeof(BucketPush) == vk::push_size_bytes(vk::KernelId::kIndexBucketMark));
@@ -75,37 +80,73 @@ struct SumPush {
     std::uint32_t extent;
     std::uint32_t source_offset;
     std::uint32_t base_offset;
+    std::uint32_t first_element;
+    std::uint32_t first_entry;
+    std::uint32_t end_entry;
 };
 
 static_assert(sizeof(SumPush) == vk::push_size_bytes(vk::KernelId::kIndexBucketSum));
 
-// The call seen as [outer, dim, inner], in elements.
+// The call seen as [outer, dim, inner], in elements, and what one step takes of it.
 struct Plan {
-    std::uint32_t entries = 0;       ///< source elements along dim
-    std::uint32_t extent = 0;        ///< output elements along dim
-    std::uint32_t inner = 1;         ///< elements behind dim
-    std::uint32_t bucket_count = 0;  ///< targets that an index can name
-    std::uint32_t entry_count = 0;   ///< indices
+    std::uint32_t outer = 1;
+    std::uint32_t entries = 0;  ///< source elements along dim
+    std::uint32_t extent = 0;   ///< output elements along dim
+    std::uint32_t inner = 1;    ///< elements behind dim
+    bool is_row_wise = false;
+    std::int64_t rows_at_once = 0;     ///< positions of the output along dim
+    std::int64_t entries_at_once = 0;  ///< and of the source
 };
 
-Plan plan_of(const OpCall& call) {
+constexpr std::int64_t kBucketBytes = 8;
+
+// Positions along dim whose output and buckets can be bound, such that the next ones start where an
+// output can; all of them if there are none.
+std::int64_t rows_of_step(const TensorImpl& out,
+                          std::int64_t dim,
+                          std::int64_t row_buckets,
+                          const vk::Capabilities& caps) {
+    const std::int64_t extent = out.sizes[dim];
+    const auto most_bytes = static_cast<std::int64_t>(dispatch::bindable_bytes(caps));
+    const std::int64_t row_count =
+        std::min(dispatch::bindable_positions(out, dim, caps),
+                 most_bytes / (std::max<std::int64_t>(row_buckets, 1) * kBucketBytes));
+    const auto alignment = static_cast<std::int64_t>(caps.storage_alignment_bytes);
+    const std::int64_t row_bytes = out.strides[dim] * itemsize(out.dtype);
+    const std::int64_t unit = std::max<std::int64_t>(alignment / std::gcd(alignment, row_bytes), 1);
+    return row_count >= extent || row_count < unit ? extent : row_count - row_count % unit;
+}
+
+Plan plan_of(const OpCall& call, const TensorImpl& out, const vk::Capabilities& caps) {
     const auto& attrs = call.attrs_as<ScatterAttrs>();
+    const TensorImpl& source = impl_of(call.inputs[kSource]);
     Plan plan;
-    plan.extent = static_cast<std::uint32_t>(attrs.sizes[attrs.dim]);
-    plan.entries = static_cast<std::uint32_t>(impl_of(call.inputs[kSource]).sizes[attrs.dim]);
-    for (std::int64_t d = attrs.dim + 1; d < attrs.sizes.count(); ++d) {
-        plan.inner *= static_cast<std::uint32_t>(attrs.sizes[d]);
+    plan.extent = static_cast<std::uint32_t>(out.sizes[attrs.dim]);
+    plan.entries = static_cast<std::uint32_t>(source.sizes[attrs.dim]);
+    for (std::int64_t d = 0; d < out.sizes.count(); ++d) {
+        if (d != attrs.dim) {
+            (d < attrs.dim ? plan.outer : plan.inner) *= static_cast<std::uint32_t>(out.sizes[d]);
+        }
     }
-    plan.bucket_count = attrs.form == IndexForm::kRows
-                            ? plan.extent
-                            : static_cast<std::uint32_t>(numel(attrs.sizes));
-    plan.entry_count = static_cast<std::uint32_t>(impl_of(call.inputs[kIndex]).numel);
+    plan.is_row_wise = attrs.form == IndexForm::kRows;
+    plan.rows_at_once = plan.extent;
+    plan.entries_at_once = plan.entries;
+    if (plan.outer == 1) {
+        plan.rows_at_once = rows_of_step(out, attrs.dim, plan.is_row_wise ? 1 : plan.inner, caps);
+        const std::int64_t bindable = dispatch::bindable_positions(source, attrs.dim, caps);
+        plan.entries_at_once = bindable == 0 ? plan.entries : bindable;
+    }
     return plan;
 }
 
-void add_fill(const Plan& plan, const vk::Capabilities& caps, Program& program) {
+// A row-wise index has one list a row, whatever stands before and behind the dimension.
+std::int64_t bucket_count(const Plan& plan, std::int64_t row_count) noexcept {
+    return plan.is_row_wise ? row_count : row_count * plan.inner * plan.outer;
+}
+
+void add_fill(std::int64_t buckets, const vk::Capabilities& caps, Program& program) {
     constexpr std::uint32_t kWordsPerInvocation = 4;
-    const std::uint32_t words = plan.bucket_count * 2;
+    const auto words = static_cast<std::uint32_t>(buckets * 2);
     Step& step = program.steps.emplace_back();
     step.kernel = vk::KernelId::kFactoryFill;
     launch_flat(step, (words + kWordsPerInvocation - 1) / kWordsPerInvocation, caps);
@@ -113,23 +154,33 @@ void add_fill(const Plan& plan, const vk::Capabilities& caps, Program& program) 
     step.set_push(FillPush{.word_count = words, .word = ~0U});
 }
 
+// Links the entries of the targets in these rows.
 void add_lists(const OpCall& call,
                const Plan& plan,
+               const dispatch::Run& rows,
                const vk::Capabilities& caps,
                Program& program) {
     const auto& attrs = call.attrs_as<ScatterAttrs>();
-    // A row-wise index has one list a row, whatever stands before and behind the dimension.
-    const BucketPush push{.entry_count = plan.entry_count,
-                          .entries = plan.entries,
-                          .inner = attrs.form == IndexForm::kRows ? 1 : plan.inner,
-                          .extent = plan.extent,
-                          .index_offset = dispatch::bound_offset(call.inputs[kIndex], caps),
-                          .ignored = static_cast<std::int32_t>(attrs.ignored)};
+    const std::int64_t buckets = bucket_count(plan, rows.count);
+    add_fill(buckets, caps, program);
+    const auto entry_count = static_cast<std::uint32_t>(impl_of(call.inputs[kIndex]).numel);
+    if (entry_count == 0) {
+        return;
+    }
+    const BucketPush push{
+        .entry_count = entry_count,
+        .entries = plan.entries,
+        .inner = plan.is_row_wise ? 1 : plan.inner,
+        .extent = plan.extent,
+        .index_offset = dispatch::bound_offset(call.inputs[kIndex], caps),
+        .ignored = static_cast<std::int32_t>(attrs.ignored),
+        .first_bucket = static_cast<std::uint32_t>(bucket_count(plan, rows.first)),
+        .bucket_count = static_cast<std::uint32_t>(buckets)};
     for (const vk::KernelId kernel :
          {vk::KernelId::kIndexBucketMark, vk::KernelId::kIndexBucketLink}) {
         Step& step = program.steps.emplace_back();
         step.kernel = kernel;
-        launch_flat(step, plan.entry_count, caps);
+        launch_flat(step, entry_count, caps);
         step.bindings.push_back(dispatch::input(kIndex));
         step.bindings.push_back(dispatch::workspace(0));
         if (kernel == vk::KernelId::kIndexBucketLink) {
@@ -140,39 +191,85 @@ void add_lists(const OpCall& call,
     }
 }
 
+// Adds some entries to some rows of the output; all but the first ones to what is there already.
+void add_sum(const OpCall& call,
+             const Tensor& output,
+             const Plan& plan,
+             const std::array<dispatch::Run, 2>& rows_and_entries,
+             const vk::Capabilities& caps,
+             Program& program) {
+    const auto& [rows, entries] = rows_and_entries;
+    const TensorImpl& source = impl_of(call.inputs[kSource]);
+    const TensorImpl& out = impl_of(output);
+    const bool has_base = call.inputs.size() > kBase;
+    const bool is_first = entries.first == 0;
+    const std::int64_t width = std::int64_t{plan.outer} * plan.inner;
+    const dispatch::Run targets{.first = rows.first * width, .count = rows.count * width};
+    const std::int64_t first_source = entries.first * width;
+    const auto of_targets = [&targets](dispatch::Operand operand) {
+        return dispatch::window_of(operand, targets.first, targets.count);
+    };
+    const auto of_entries =
+        dispatch::window_of(dispatch::input(kSource), first_source, entries.count * width);
+    const Tensor& base = has_base && is_first ? call.inputs[kBase] : output;
+    Step& step = program.steps.emplace_back();
+    step.kernel = vk::KernelId::kIndexBucketSum;
+    launch_flat(step, word_count(targets.count, out.dtype), caps);
+    step.spec.push_back(static_cast<std::uint32_t>(out.dtype));
+    step.spec.push_back(has_base || !is_first ? 1 : 0);
+    step.spec.push_back(plan.is_row_wise ? 1 : 0);
+    step.bindings.push_back(of_entries);
+    step.bindings.push_back(!is_first  ? of_targets(dispatch::output())
+                            : has_base ? of_targets(dispatch::input(kBase))
+                                       : of_entries);
+    step.bindings.push_back(dispatch::workspace(0));
+    step.bindings.push_back(dispatch::workspace(1));
+    step.bindings.push_back(of_targets(dispatch::output()));
+    step.set_push(SumPush{.element_count = static_cast<std::uint32_t>(targets.count),
+                          .entries = plan.entries,
+                          .inner = plan.inner,
+                          .extent = plan.extent,
+                          .source_offset = dispatch::bound_offset(source, caps, first_source) -
+                                           static_cast<std::uint32_t>(first_source),
+                          .base_offset = dispatch::bound_offset(base, caps, targets.first),
+                          .first_element = static_cast<std::uint32_t>(targets.first),
+                          .first_entry = static_cast<std::uint32_t>(entries.first),
+                          .end_entry = static_cast<std::uint32_t>(entries.first + entries.count)});
+    step.work = static_cast<std::uint64_t>(targets.count + entries.count * width) * 4;
+}
+
 void select_scatter(const OpCall& call,
                     std::span<const Tensor> outputs,
                     const vk::Capabilities& caps,
                     Program& program) {
-    const auto& attrs = call.attrs_as<ScatterAttrs>();
-    const TensorImpl& out = impl_of(outputs[0]);
-    const bool has_base = call.inputs.size() > kBase;
-    const Tensor& base = call.inputs[has_base ? kBase : kSource];
-    const Plan plan = plan_of(call);
-    program.workspace_bytes.push_back(std::uint64_t{plan.bucket_count} * 8);
-    program.workspace_bytes.push_back(std::uint64_t{plan.entry_count} * 4);
-    add_fill(plan, caps, program);
-    if (plan.entry_count != 0) {
-        add_lists(call, plan, caps, program);
+    const Plan plan = plan_of(call, impl_of(outputs[0]), caps);
+    const std::int64_t index_count = impl_of(call.inputs[kIndex]).numel;
+    program.workspace_bytes.push_back(
+        static_cast<std::uint64_t>(bucket_count(plan, plan.rows_at_once) * kBucketBytes));
+    program.workspace_bytes.push_back(static_cast<std::uint64_t>(index_count) * 4);
+    for (std::int64_t row = 0; row < plan.extent; row += plan.rows_at_once) {
+        const dispatch::Run rows{.first = row,
+                                 .count = std::min(plan.rows_at_once, plan.extent - row)};
+        add_lists(call, plan, rows, caps, program);
+        std::int64_t entry = 0;
+        do {
+            const dispatch::Run entries{
+                .first = entry, .count = std::min(plan.entries_at_once, plan.entries - entry)};
+            add_sum(call, outputs[0], plan, {rows, entries}, caps, program);
+            entry += plan.entries_at_once;
+        } while (entry < plan.entries);
     }
-    Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kIndexBucketSum;
-    launch_flat(step, word_count(out.numel, out.dtype), caps);
-    step.spec.push_back(static_cast<std::uint32_t>(out.dtype));
-    step.spec.push_back(has_base ? 1 : 0);
-    step.spec.push_back(attrs.form == IndexForm::kRows ? 1 : 0);
-    step.bindings.push_back(dispatch::input(kSource));
-    step.bindings.push_back(dispatch::input(has_base ? kBase : kSource));
-    step.bindings.push_back(dispatch::workspace(0));
-    step.bindings.push_back(dispatch::workspace(1));
-    step.bindings.push_back(dispatch::output());
-    step.set_push(SumPush{.element_count = static_cast<std::uint32_t>(out.numel),
-                          .entries = plan.entries,
-                          .inner = plan.inner,
-                          .extent = plan.extent,
-                          .source_offset = dispatch::bound_offset(call.inputs[kSource], caps),
-                          .base_offset = dispatch::bound_offset(base, caps)});
-    step.work = static_cast<std::uint64_t>(out.numel + impl_of(call.inputs[kSource]).numel) * 4;
+}
+
+std::int64_t window_of_scatter(const OpCall& call,
+                               std::size_t input,
+                               std::int64_t /*output_rank*/,
+                               std::int64_t dim) noexcept {
+    const auto& attrs = call.attrs_as<ScatterAttrs>();
+    if (dim == attrs.dim) {
+        return dispatch::kUncut;
+    }
+    return input == kIndex && attrs.form == IndexForm::kRows ? dispatch::kWhole : dim;
 }
 
 void backward_scatter(BackwardCall& call) {
@@ -196,6 +293,7 @@ constexpr OpDef kScatterSum{.name = "scatter_sum",
                             .inputs = {{{"source", Grad::kFormula}, {"index", Grad::kNever}}},
                             .infer = infer_scatter,
                             .select = select_scatter,
+                            .window = window_of_scatter,
                             .saved = kSavesIndexForSource,
                             .backward = backward_scatter};
 static_assert(well_formed(kScatterSum));
@@ -205,6 +303,7 @@ constexpr OpDef kScatterAdd{
     .inputs = {{{"source", Grad::kFormula}, {"index", Grad::kNever}, {"x", Grad::kFormula}}},
     .infer = infer_scatter,
     .select = select_scatter,
+    .window = window_of_scatter,
     .saved = kSavesIndexForSource,
     .backward = backward_scatter};
 static_assert(well_formed(kScatterAdd));
@@ -214,6 +313,7 @@ constexpr OpDef kIndexAdd{
     .inputs = {{{"source", Grad::kFormula}, {"index", Grad::kNever}, {"x", Grad::kFormula}}},
     .infer = infer_scatter,
     .select = select_scatter,
+    .window = window_of_scatter,
     .saved = kSavesIndexForSource,
     .backward = backward_scatter};
 static_assert(well_formed(kIndexAdd));

@@ -7,9 +7,12 @@
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "ops/all_ops.h"
+#include "ops/factory.h"
 #include "ops/scalar_bits.h"
 #include "ops/walk.h"
+#include "vk/device.h"
 
 #include <fmt/format.h>
 
@@ -173,16 +176,22 @@ void infer_pad(const OpCall& call, Inferred& inferred) {
     inferred.emplace_back(dispatch::contiguous_meta(sizes, x.dtype));
 }
 
+// Where the first element of x lies.
+std::int64_t pad_offset(const PadAttrs& attrs, const Dims& strides) noexcept {
+    std::int64_t offset = 0;
+    for (std::int64_t d = 0; d < strides.count(); ++d) {
+        offset += attrs.before[static_cast<std::size_t>(d)] * strides[d];
+    }
+    return offset;
+}
+
 void select_pad(const OpCall& call,
                 std::span<const Tensor> outputs,
                 const vk::Capabilities& caps,
                 Program& program) {
     const auto& attrs = call.attrs_as<PadAttrs>();
     const Dims& strides = impl_of(outputs[0]).strides;
-    std::int64_t offset = 0;
-    for (std::int64_t d = 0; d < strides.count(); ++d) {
-        offset += attrs.before[static_cast<std::size_t>(d)] * strides[d];
-    }
+    const std::int64_t offset = pad_offset(attrs, strides);
     add_step(call.inputs[0], outputs[0], {strides, offset, attrs.fill_bits}, caps, program);
 }
 
@@ -224,8 +233,45 @@ bool may_overlap(const Dims& sizes, const Dims& strides) {
     return overlaps(merge_dims<2>(sorted_sizes, sorted));
 }
 
+namespace {
+
+bool exceeds_range(const Tensor& parts, const Dims& sizes) {
+    const TensorImpl& from = impl_of(parts);
+    const vk::Capabilities& caps = vk::device().capabilities();
+    return dispatch::exceeds_range(from, caps) ||
+           numel(sizes) > dispatch::bindable_elements(from.dtype, caps);
+}
+
+// What no kernel can bind is copied to its place in `around`, which copy_ cuts as it needs.
+Tensor placed(Tensor around, const Tensor& parts, const Dims& strides, std::int64_t offset) {
+    Tensor place = as_strided(around, impl_of(parts).sizes, strides, offset);
+    copy_(place, parts);
+    return around;
+}
+
+Tensor pad_by(Tensor x, const PadAttrs& attrs, const Scalar& value) {
+    const TensorImpl& impl = impl_of(x);
+    Dims sizes = impl.sizes;
+    for (std::int64_t d = 0; d < sizes.count(); ++d) {
+        const auto at = static_cast<std::size_t>(d);
+        sizes[d] += attrs.before[at] + attrs.after[at];
+    }
+    check_new_sizes("pad", sizes);
+    if (exceeds_range(x, sizes)) [[unlikely]] {
+        const Dims strides = contiguous_strides(sizes);
+        return placed(full(sizes, value, impl.dtype), x, strides, pad_offset(attrs, strides));
+    }
+    std::array<Tensor, 1> inputs{std::move(x)};
+    return dispatch::call(kPad, inputs, attrs);
+}
+
+}  // namespace
+
 Tensor strided_sum(Tensor parts, const Dims& sizes, const Dims& strides, std::int64_t offset) {
-    checked_impl(parts, "strided_sum");
+    const TensorImpl& impl = checked_impl(parts, "strided_sum");
+    if (exceeds_range(parts, sizes) && !may_overlap(impl.sizes, strides)) [[unlikely]] {
+        return placed(zeros(sizes, impl.dtype), parts, strides, offset);
+    }
     std::array<Tensor, 1> inputs{std::move(parts)};
     return dispatch::call(kStridedSum, inputs, StridedSumAttrs{sizes, strides, offset});
 }
@@ -236,8 +282,7 @@ Tensor pad_to(Tensor x, const Dims& sizes, const Scalar& value) {
     for (std::int64_t d = 0; d < sizes.count(); ++d) {
         attrs.after[static_cast<std::size_t>(d)] = sizes[d] - impl.sizes[d];
     }
-    std::array<Tensor, 1> inputs{std::move(x)};
-    return dispatch::call(kPad, inputs, attrs);
+    return pad_by(std::move(x), attrs, value);
 }
 
 }  // namespace pumice::ops
@@ -297,8 +342,7 @@ Tensor pad(Tensor x, const Dims& padding, const Scalar& value) {
         attrs.before[static_cast<std::size_t>(d)] = std::max<std::int64_t>(0, before);
         attrs.after[static_cast<std::size_t>(d)] = std::max<std::int64_t>(0, after);
     }
-    std::array<Tensor, 1> inputs{std::move(x)};
-    return dispatch::call(ops::kPad, inputs, attrs);
+    return ops::pad_by(std::move(x), attrs, value);
 }
 
 }  // namespace pumice

@@ -82,6 +82,13 @@ void select_triangular(const OpCall& call,
     step.work = static_cast<std::uint64_t>(x.numel) * 4;
 }
 
+std::int64_t window_of_triangular(const OpCall& /*call*/,
+                                  std::size_t /*input*/,
+                                  std::int64_t output_rank,
+                                  std::int64_t dim) noexcept {
+    return dim < output_rank - 2 ? dim : dispatch::kUncut;
+}
+
 void backward_tril(BackwardCall& call) {
     call.set(0, tril(call.grad(), call.attrs_as<TriangularAttrs>().diagonal));
 }
@@ -96,6 +103,7 @@ constexpr OpDef kTril{.name = "tril",
                       .inputs = {{{"x", Grad::kFormula}}},
                       .infer = infer_triangular,
                       .select = select_triangular<false>,
+                      .window = window_of_triangular,
                       .backward = backward_tril};
 static_assert(well_formed(kTril));
 
@@ -103,6 +111,7 @@ constexpr OpDef kTriu{.name = "triu",
                       .inputs = {{{"x", Grad::kFormula}}},
                       .infer = infer_triangular,
                       .select = select_triangular<true>,
+                      .window = window_of_triangular,
                       .backward = backward_triu};
 static_assert(well_formed(kTriu));
 

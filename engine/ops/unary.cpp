@@ -84,6 +84,7 @@ constexpr OpDef row(std::string_view name, std::uint32_t reads, BackwardFn backw
             .infer = infer<kResult>,
             .select = select<kOp, kKernel>,
             .window = dispatch::window_of_map,
+            .writes_strided = true,
             .saved = {.inputs = reads & kReadsInput, .outputs = reads >> 1U},
             .lends = 1,
             .backward = backward};

@@ -74,6 +74,7 @@ constexpr OpDef kWhere{
     .infer = infer,
     .select = select,
     .window = dispatch::window_of_map,
+    .writes_strided = true,
     .saved = {.inputs = 0b001},
     .lends = 0b110,
     .backward = backward};

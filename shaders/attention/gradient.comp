@@ -6,10 +6,11 @@
 // Bindings: 0 scores query key^T, 1 d_weights d_result value^T: [batch, L, S] DTYPE. 2 log_sum_exp,
 //           4 dot: [batch, L] float32. 3 mask [batch, L, S] bool or DTYPE, any strides, or any
 //           readable buffer. 5 weights, 6 d_scores: [batch, L, S] DTYPE. All but the mask
-//           contiguous, from the first element of the binding on.
+//           contiguous; [batch, L, S] from the first element of the binding on.
 // Push: query_count, key_count     L, S
 //       element_count              batch * L * S
 //       scale, factor
+//       log_sum_exp_offset, dot_offset  of their first elements in the bindings
 //       mask_offset, mask_*_stride elements; batch dimensions from the outermost to the innermost
 //       batch_sizes                sizes of the inner two batch dimensions
 // Spec: LOCAL_SIZE 1..1024 (64); DTYPE DType (0); CHUNK a multiple of the elements in a word (4);
@@ -49,6 +50,8 @@ layout(push_constant, std430) uniform Push {
     uint element_count;
     float scale;
     float factor;
+    uint log_sum_exp_offset;
+    uint dot_offset;
     uint mask_offset;
     uint mask_row_stride;
     uint mask_col_stride;
@@ -72,8 +75,8 @@ Row enter_row(uint row) {
     Row entered;
     entered.query = row - batch * push.query_count;
     entered.mask = push.mask_offset;
-    entered.log_sum_exp = log_sum_exp[row];
-    entered.dot = dots[row];
+    entered.log_sum_exp = log_sum_exp[push.log_sum_exp_offset + row];
+    entered.dot = dots[push.dot_offset + row];
     if (BATCH_RANK > 2u) {
         entered.mask += batch % push.batch_sizes[1] * push.mask_batch_strides[2];
         batch /= push.batch_sizes[1];

@@ -2,8 +2,8 @@
 // start + i * step, in int32 for integer outputs, in float32 for floating ones.
 //
 // Bindings: 0 output, contiguous.
-// Push constants: element_count of the output; start and step twice, as the integer and as the
-//   float form.
+// Push constants: element_count of the output; first_element, the number i of the first; start and
+//   step twice, as the integer and as the float form.
 // Specialization constants:
 //   0 LOCAL_SIZE  invocations a workgroup
 //   1 DTYPE       of the output, 0 to 6, default 0
@@ -23,6 +23,7 @@ layout(std430, set = 0, binding = 0) writeonly buffer Result {
 
 layout(push_constant) uniform Push {
     uint element_count;
+    uint first_element;
     int integer_start;
     int integer_step;
     float real_start;
@@ -47,7 +48,7 @@ void main() {
     uint packed = 0u;
     uint end = min(first + elements_per_word(DTYPE), element_count);
     for (uint element = first; element < end; ++element) {
-        packed |= place_bits(value_bits(element), element, DTYPE);
+        packed |= place_bits(value_bits(first_element + element), element, DTYPE);
     }
     result[word] = packed;
 }

@@ -3,7 +3,7 @@
 // that buckets are lists in rising order. An entry that is its bucket's last looks for nothing; the
 // others look forward until they meet the next, so the cost is the sum of the gaps.
 //
-// Bindings: 0 index, int32, contiguous; 1 ends [buckets, 2]; 2 next [entries of the index].
+// Bindings: 0 index, int32, contiguous; 1 ends [bucket_count, 2]; 2 next [entries of the index].
 // Push constants and specialization constants: as bucket_mark.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -31,6 +31,8 @@ layout(push_constant) uniform Push {
     uint extent;
     uint index_offset;
     int ignored;
+    uint first_bucket;
+    uint bucket_count;
 };
 
 void main() {
@@ -45,8 +47,8 @@ void main() {
     uint i = entry % inner;
     uint k = (entry / inner) % entries;
     uint o = entry / inner / entries;
-    uint bucket = (o * extent + uint(index)) * inner + i;
-    if (ends[2u * bucket + 1u] == ~k) {
+    uint bucket = (o * extent + uint(index)) * inner + i - first_bucket;
+    if (bucket >= bucket_count || ends[2u * bucket + 1u] == ~k) {
         return;
     }
     uint at = k + 1u;

@@ -2,13 +2,14 @@
 // First pass of a deterministic scatter: which entries are the first and the last of each bucket.
 // The index, seen as [outer, K, inner], sends entry (o, k, i) to bucket (o * extent + index) *
 // inner
-// + i. Minima of integers do not depend on the order of invocations.
+// + i, if that is among those of this run. Minima of integers do not depend on the order of
+// invocations.
 //
-// Bindings: 0 index, int32, contiguous; 1 ends [buckets, 2], all ones at first: the smallest k of
-// the bucket, and the complement of its largest.
+// Bindings: 0 index, int32, contiguous; 1 ends [bucket_count, 2], all ones at first: the smallest k
+// of the bucket, and the complement of its largest.
 // Push constants: entry_count; entries (K) and inner in elements; extent of the indexed dimension;
 //   index_offset of the first entry in its binding; ignored: an index value that is passed over
-//   (as are those outside [0, extent)).
+//   (as are those outside [0, extent)); first_bucket and bucket_count of this run.
 // Specialization constants: 0 LOCAL_SIZE  invocations a workgroup.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -32,6 +33,8 @@ layout(push_constant) uniform Push {
     uint extent;
     uint index_offset;
     int ignored;
+    uint first_bucket;
+    uint bucket_count;
 };
 
 void main() {
@@ -46,7 +49,10 @@ void main() {
     uint i = entry % inner;
     uint k = (entry / inner) % entries;
     uint o = entry / inner / entries;
-    uint bucket = (o * extent + uint(index)) * inner + i;
+    uint bucket = (o * extent + uint(index)) * inner + i - first_bucket;
+    if (bucket >= bucket_count) {  // those before the first wrap
+        return;
+    }
     atomicMin(ends[2u * bucket], k);
     atomicMin(ends[2u * bucket + 1u], ~k);
 }

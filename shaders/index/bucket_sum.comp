@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Last pass of a deterministic scatter: output element (o, v, i) of [outer, extent, inner] is base
 // there plus the source elements (o, k, i) of [outer, K, inner] over its bucket's list of k, in
-// rising order. Sums in float32 (floating dtypes) or int32, rounded once.
+// rising order. Sums in float32 (floating dtypes) or int32, rounded once a run: where the source is
+// too large to be bound, each of several runs takes the entries of a window, and the output so far
+// is the base of the next.
 //
 // Bindings: 0 source, 1 base, 2 ends [buckets, 2], 3 next, 4 output; all contiguous. The base is
-// not read without HAS_BASE. Push constants: element_count of the output; entries (K), inner,
-// extent in elements;
-//   source_offset, base_offset of the first element in their bindings.
+// not read without HAS_BASE.
+// Push constants: first_element of the output in this run, and element_count from there; entries
+//   (K), inner, extent in elements; first_entry and end_entry, the k that this run adds;
+//   source_offset of entry 0 in its binding (it may lie before: unsigned numbers wrap), base_offset
+//   of the first element in its binding.
 // Specialization constants:
 //   0 LOCAL_SIZE   invocations a workgroup
 //   1 DTYPE        of source, base and output, 0 to 6, default 0
@@ -52,6 +56,9 @@ layout(push_constant) uniform Push {
     uint extent;
     uint source_offset;
     uint base_offset;
+    uint first_element;
+    uint first_entry;
+    uint end_entry;
 };
 
 uint summed_bits(uint element) {
@@ -66,19 +73,22 @@ uint summed_bits(uint element) {
             integer_sum = decode_int(word, at, DTYPE);
         }
     }
-    uint i = element % inner;
-    uint v = (element / inner) % extent;
-    uint o = element / inner / extent;
-    uint bucket = IS_ROW_WISE ? v : element;
+    uint target = first_element + element;
+    uint i = target % inner;
+    uint v = (target / inner) % extent;
+    uint o = target / inner / extent;
+    uint bucket = IS_ROW_WISE ? v - first_element / inner : element;
     uint k = ends[2u * bucket];
     uint last = ~ends[2u * bucket + 1u];
     for (bool is_done = k == 0xffffffffu; !is_done;) {
-        uint at = source_offset + (o * entries + k) * inner + i;
-        uint word = source[word_index(at, DTYPE)];
-        if (is_float_dtype(DTYPE)) {
-            real_sum += decode_float(word, at, DTYPE);
-        } else {
-            integer_sum += decode_int(word, at, DTYPE);
+        if (k >= first_entry && k < end_entry) {
+            uint at = source_offset + (o * entries + k) * inner + i;
+            uint word = source[word_index(at, DTYPE)];
+            if (is_float_dtype(DTYPE)) {
+                real_sum += decode_float(word, at, DTYPE);
+            } else {
+                integer_sum += decode_int(word, at, DTYPE);
+            }
         }
         is_done = k >= last;
         if (!is_done) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads x at places of which one dimension comes from an index tensor: gather, index_select and
-// embedding. Elements are moved as bits; an index outside its dimension gives `missing_bits`.
+// embedding. Elements are moved as bits; an index outside its dimension gives MISSING_BITS. A
+// dimension too long to be bound is read window by window, each by a run that leaves what the
+// others wrote.
 //
 // Bindings: 0 x, strided; 1 index, int32, strided; 2 output, contiguous.
 // Push constants (elements unless said otherwise):
@@ -10,12 +12,15 @@
 //   rank          dimensions in use, 1 to 8
 //   element_count of the output
 //   x_offset, index_offset   of the first element in their bindings
-//   dim_stride, dim_extent   of x's indexed dimension
-//   missing_bits  bits of an element whose index is outside or ignored
+//   dim_stride    of x's indexed dimension
+//   dim_first, dim_extent    the indices whose elements are bound; x_offset is element 0's all the
+//                 same (unsigned numbers wrap)
 //   ignored       an index value that is passed over; negative for none
 // Specialization constants:
 //   0 LOCAL_SIZE  invocations a workgroup
 //   1 DTYPE       any dtype with x's element width, 0 to 6, default 0
+//   2 MISSING_BITS  of an element whose index is outside or ignored, default 0
+//   3 KEEPS_MISSING  leaves such an element as it is instead, default false
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
@@ -25,6 +30,8 @@ layout(local_size_x_id = 0) in;
 #include "grid.glsl"
 
 layout(constant_id = 1) const uint DTYPE = 0u;
+layout(constant_id = 2) const uint MISSING_BITS = 0u;
+layout(constant_id = 3) const bool KEEPS_MISSING = false;
 
 layout(std430, set = 0, binding = 0) readonly buffer Source {
     uint source[];
@@ -34,7 +41,7 @@ layout(std430, set = 0, binding = 1) readonly buffer Index {
     int indices[];
 };
 
-layout(std430, set = 0, binding = 2) writeonly buffer Result {
+layout(std430, set = 0, binding = 2) buffer Result {
     uint result[];
 };
 
@@ -47,8 +54,8 @@ layout(push_constant) uniform Push {
     uint x_offset;
     uint index_offset;
     uint dim_stride;
+    uint dim_first;
     uint dim_extent;
-    uint missing_bits;
     int ignored;
 };
 
@@ -64,8 +71,10 @@ uint taken_bits(uint element) {
         left = outer;
     }
     int index = indices[index_at];
-    if (uint(index) >= dim_extent || index == ignored) {  // negative ones wrap past every extent
-        return missing_bits;
+    // Indices before the first wrap past every extent.
+    if (uint(index) - dim_first >= dim_extent || index == ignored) {
+        return KEEPS_MISSING ? extract_bits(result[word_index(element, DTYPE)], element, DTYPE)
+                             : MISSING_BITS;
     }
     x_at += uint(index) * dim_stride;
     return extract_bits(source[word_index(x_at, DTYPE)], x_at, DTYPE);

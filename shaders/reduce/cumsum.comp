@@ -2,7 +2,8 @@
 // Running sums along one dimension, from the front or (IS_REVERSED) from the back; rounding errors
 // are carried, so that the last value is as good as a sum's. A few long rows are cut into chunks,
 // in three runs by PHASE: 0 sums each chunk, 1 turns a row's chunk sums into what precedes each
-// chunk, 2 writes y. With one chunk a row, PHASE 2 alone.
+// chunk, 2 writes y. With one chunk a row, PHASE 2 alone. Where x or y is too large to be bound,
+// PHASES 0 and 2 take several runs, each with windows of them and some of the chunks.
 //
 // Bindings: 0 x, any strides; 1 y, contiguous [outer, row_length, inner_count] (PHASE 2)
 //           2 chunk sums [rows, chunks] of (sum, error), integers in the sum's place (unused with
@@ -10,8 +11,12 @@
 // Push: kept_sizes, kept_strides   x without the dimension, innermost in w; elements
 //       row_count, row_length      rows; elements of a row
 //       x_offset, x_stride         before the first element of x; between elements of a row
+//       y_offset                   before the first element of y (as x_offset, it may lie before
+//       the
+//                                  binding: unsigned numbers wrap)
 //       inner_count                elements of y between neighbours of a row
 //       chunk_length, chunk_count  elements of a chunk; chunks a row
+//       first_chunk, end_chunk     of this run
 // Spec: LOCAL_SIZE 1..1024 (64); X_DTYPE, Y_DTYPE DType (float32; Y_DTYPE is X_DTYPE, or int32 for
 //       integers and bool); PHASE 0..2 (2); IS_REVERSED (false).
 #version 460
@@ -44,6 +49,9 @@ layout(push_constant, std430) uniform Push {
     uint inner_count;
     uint chunk_length;
     uint chunk_count;
+    uint y_offset;
+    uint first_chunk;
+    uint end_chunk;
 } push;
 
 // Of the reduction machinery only the exact sums are used.
@@ -83,15 +91,15 @@ void write_sums(uint row, uint base, uint first, uint end, Partial total) {
         uint bits = has_int_value() ? encode_int(total.i, Y_DTYPE)
                                     : encode_float(pair_value(total.a, total.b), Y_DTYPE);
         uint y_k = IS_REVERSED ? push.row_length - 1u - k : k;
-        uint at = y_base + y_k * push.inner_count;
+        uint at = push.y_offset + y_base + y_k * push.inner_count;
         store_masked(y_words, at, bits, Y_DTYPE);
     }
 }
 
 void main() {
     uint row = linear_invocation() % push.row_count;
-    uint chunk = linear_invocation() / push.row_count;
-    if (chunk >= (PHASE == 1u ? 1u : push.chunk_count)) {
+    uint chunk = push.first_chunk + linear_invocation() / push.row_count;
+    if (chunk >= (PHASE == 1u ? 1u : push.end_chunk)) {
         return;
     }
     if (PHASE == 1u) {

@@ -2,15 +2,22 @@
 // Folds the reduced dimensions of a strided tensor: sum, mean, amax, amin, any, all, var, std,
 // argmax, argmin, logsumexp. LANES invocations work on one output together (1: each alone, without
 // barriers). Few outputs with many elements each are cut into chunks: a first run writes Partials,
-// a second one reads them.
+// a second one reads them. Where x is too large to be bound, each of several first runs binds a
+// window of it and folds some chunks of some outputs.
 //
 // Bindings: 0 x, kept x reduced, any strides (READS_PARTIALS: Partials [outputs, chunks])
 //           1 result [outputs] contiguous, or Partials [outputs, chunk_count] (WRITES_PARTIALS)
+//           2 x again, where the first reduced elements of the outputs are, which var and std take
+//             as pivots
 // Push: kept_sizes, kept_strides      kept dimensions, innermost in w; elements
 //       reduced_sizes, reduced_strides  reduced dimensions, innermost in w; elements
-//       output_count, reduced_count   elements
+//       output_count, reduced_count   elements; outputs of this run
 //       chunk_length, chunk_count     reduced elements of a chunk; chunks an output
-//       x_offset                      elements before the first of x in its binding
+//       x_offset, pivot_offset        elements before the first of x in its bindings (which may lie
+//                                     before them: unsigned numbers wrap)
+//       first_output, first_chunk, end_chunk  of this run; 0, 0, chunk_count unless it is one of
+//                                     several (WRITES_PARTIALS)
+//       first_partial                 Partials that would stand before the first of the result
 //       divisor                       mean: n; var, std: n - correction
 // Spec: LOCAL_SIZE 1..1024 (64); REDUCE_OP kReduce* (sum); REDUCE_DTYPE, OUTPUT_DTYPE DType
 //       (float32); LANES a power of two up to LOCAL_SIZE (1); READS_PARTIALS, WRITES_PARTIALS
@@ -34,6 +41,9 @@ layout(set = 0, binding = 0, std430) readonly buffer X {
 layout(set = 0, binding = 1, std430) writeonly buffer Result {
     uint result_words[];
 };
+layout(set = 0, binding = 2, std430) readonly buffer Pivots {
+    uint pivot_words[];
+};
 
 layout(push_constant, std430) uniform Push {
     uvec4 kept_sizes;
@@ -45,6 +55,11 @@ layout(push_constant, std430) uniform Push {
     uint chunk_length;
     uint chunk_count;
     uint x_offset;
+    uint pivot_offset;
+    uint first_output;
+    uint first_chunk;
+    uint end_chunk;
+    uint first_partial;
     float divisor;
 } push;
 
@@ -94,6 +109,11 @@ uint finish(Partial p) {
     return encode_float(REDUCE_OP == kReduceSum ? pair_value(p.a, p.b) : p.a, OUTPUT_DTYPE);
 }
 
+float pivot_of(uint kept_offset) {
+    uint at = push.pivot_offset + kept_offset;
+    return decode_float(pivot_words[word_index(at, REDUCE_DTYPE)], at, REDUCE_DTYPE);
+}
+
 void store_partial(uint index, Partial p) {
     uvec4 words = pack_partial(p);
     for (uint i = 0u; i < 4u; ++i) {
@@ -106,31 +126,32 @@ void main() {
     uint outputs_each = WRITES_PARTIALS ? 1u : elements_per_word(OUTPUT_DTYPE);
     uint unit_count = (push.output_count + outputs_each - 1u) / outputs_each;
     uint unit = item_index() % unit_count;
-    uint chunk = item_index() / unit_count;
+    uint chunk = push.first_chunk + item_index() / unit_count;
     uint first = min(chunk * push.chunk_length, push.reduced_count);
     uint end = min(first + push.chunk_length, push.reduced_count);
     uint word = 0u;
     for (uint i = 0u; i < outputs_each; ++i) {
-        uint target = unit * outputs_each + i;
-        bool is_wanted = chunk < push.chunk_count && target < push.output_count;
+        uint own_target = unit * outputs_each + i;
+        uint target = push.first_output + own_target;
+        bool is_wanted = chunk < push.end_chunk && own_target < push.output_count;
         Partial p = empty_partial();
         if (is_wanted) {
-            uint base = push.x_offset + strided_offset(target, push.kept_sizes, push.kept_strides);
+            uint kept_offset = strided_offset(target, push.kept_sizes, push.kept_strides);
             if (!READS_PARTIALS && reduce_op_is(kReduceVar, kReduceStd) && first < end) {
-                reduce_pivot = load_float(base, 0u);
+                reduce_pivot = pivot_of(kept_offset);
             }
-            p = reduce_range(base, first + lane, end, LANES);
+            p = reduce_range(push.x_offset + kept_offset, first + lane, end, LANES);
         }
         p = merge_lanes(p);
         if (is_wanted && lane == 0u) {
             if (WRITES_PARTIALS) {
-                store_partial(target * push.chunk_count + chunk, p);
+                store_partial(target * push.chunk_count + chunk - push.first_partial, p);
             } else {
                 word |= place_bits(finish(p), target, OUTPUT_DTYPE);
             }
         }
     }
-    if (!WRITES_PARTIALS && lane == 0u && chunk < push.chunk_count) {
+    if (!WRITES_PARTIALS && lane == 0u && chunk < push.end_chunk) {
         result_words[unit] = word;
     }
 }
