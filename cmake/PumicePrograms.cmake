@@ -27,11 +27,16 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/tools/lower_bound.cpp)
                                               nlohmann_json::nlohmann_json)
 endif()
 
+# What torch.js's documentation shows of inference mode, a library so that tests can call it.
+add_library(inference_modes_examples STATIC samples/inference_modes/examples.cpp)
+target_include_directories(inference_modes_examples PUBLIC ${PROJECT_SOURCE_DIR}/samples)
+target_link_libraries(inference_modes_examples PUBLIC pumice PRIVATE pumice_options)
+
 file(GLOB sample_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/samples/*.cpp)
 foreach(source IN LISTS sample_sources)
     cmake_path(GET source STEM name)
     add_executable(${name} ${source})
-    target_link_libraries(${name} PRIVATE forecaster pumice pumice_options CLI11::CLI11
+    target_link_libraries(${name} PRIVATE forecaster inference_modes_examples pumice pumice_options CLI11::CLI11
                                           nlohmann_json::nlohmann_json)
 endforeach()
 

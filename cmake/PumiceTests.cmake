@@ -11,8 +11,8 @@ if(BUILD_TESTING AND test_sources AND EXISTS ${PROJECT_SOURCE_DIR}/tests/main.cp
     target_compile_definitions(pumice_tests PRIVATE
         PUMICE_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data"
         PUMICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    target_link_libraries(pumice_tests PRIVATE pumice pumice_options pumice_private
-                                               doctest::doctest Threads::Threads)
+    target_link_libraries(pumice_tests PRIVATE inference_modes_examples pumice pumice_options
+                                               pumice_private doctest::doctest Threads::Threads)
     # Calls that must throw are written as statements.
     target_compile_options(pumice_tests PRIVATE -Wno-unused-result)
 
@@ -20,6 +20,10 @@ if(BUILD_TESTING AND test_sources AND EXISTS ${PROJECT_SOURCE_DIR}/tests/main.cp
     add_executable(gate_planted tests/gate/planted.cpp)
     target_include_directories(gate_planted PRIVATE tests)
     target_link_libraries(gate_planted PRIVATE pumice pumice_options pumice_private)
+
+    # Threads and coroutines against a model of the modes; tools/test runs it under tsan.
+    add_executable(gate_stress tests/gate/stress.cpp)
+    target_link_libraries(gate_stress PRIVATE pumice pumice_options Threads::Threads)
 
     foreach(driver lavapipe swiftshader)
         add_test(NAME pumice_tests.${driver}

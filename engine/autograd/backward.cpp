@@ -5,6 +5,7 @@
 
 #include "autograd/meta.h"
 #include "autograd/walk.h"
+#include "base/warn.h"
 #include "dispatch/state.h"
 
 #include <fmt/format.h>
@@ -50,7 +51,7 @@ void add_roots(std::string_view op,
     }
     for (std::size_t i = 0; i < roots.size(); ++i) {
         checked_impl(roots[i], "backward");
-        Edge edge = gradient_edge(roots[i]);
+        GraphEdge edge = gradient_edge(roots[i]);
         if (!edge.node) {
             throw GradModeError(
                 op,
@@ -64,42 +65,75 @@ void add_roots(std::string_view op,
     }
 }
 
+void add_captures(const char* op, const std::vector<Tensor>& inputs, WalkRequest& request) {
+    for (const Tensor& input : inputs) {
+        checked_impl(input, op);
+        GraphEdge edge = gradient_edge(input);
+        if (!edge.node) {
+            throw GradModeError(op, "One of the differentiated Tensors does not require grad");
+        }
+        request.captures.push_back(std::move(edge));
+    }
+}
+
 }  // namespace
 
 void backward(const std::vector<Tensor>& tensors,
               const std::vector<Tensor>& grad_tensors,
-              bool retain_graph,
-              bool create_graph) {
+              std::optional<bool> retain_graph,
+              bool create_graph,
+              const std::optional<std::vector<Tensor>>& inputs) {
+    if (inputs && inputs->empty()) {
+        throw ArgumentError("backward", "inputs argument to backward cannot be empty");
+    }
     WalkRequest request;
     add_roots("backward", tensors, grad_tensors, request);
-    request.retain_graph = retain_graph || create_graph;
+    request.retain_graph = retain_graph.value_or(create_graph);
     request.create_graph = create_graph;
-    walk(request);
+    if (create_graph) {
+        static constinit WarningOnce warning(
+            "Using backward() with create_graph=True makes a reference cycle between a leaf and "
+            "its gradient; grad() does not, or set_grad({}) breaks it");
+        warning.give();
+    }
+    if (!inputs) {
+        walk(request);
+        return;
+    }
+    add_captures("backward", *inputs, request);
+    const std::vector<Tensor> gradients = walk(request);
+    const dispatch::UncheckedState state(
+        {.grad = create_graph, .inference = false, .fw_grad = false});
+    for (std::size_t i = 0; i < inputs->size(); ++i) {
+        if (gradients[i].defined()) {
+            meta_of(impl_of((*inputs)[i])).add_to_grad(gradients[i]);
+        }
+    }
 }
 
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs,
                          const std::vector<Tensor>& inputs,
                          const std::vector<Tensor>& grad_outputs,
-                         bool retain_graph,
+                         std::optional<bool> retain_graph,
                          bool create_graph,
                          bool allow_unused) {
     if (inputs.empty()) {
-        throw ArgumentError("grad", "wants at least one input; got none");
+        throw ArgumentError("grad", "grad requires non-empty inputs.");
     }
     WalkRequest request;
     add_roots("grad", outputs, grad_outputs, request);
-    for (const Tensor& input : inputs) {
-        checked_impl(input, "grad");
-        Edge edge = gradient_edge(input);
-        if (!edge.node) {
-            throw GradModeError("grad", "One of the differentiated tensors does not require grad");
-        }
-        request.captures.push_back(std::move(edge));
-    }
-    request.retain_graph = retain_graph || create_graph;
+    add_captures("grad", inputs, request);
+    request.retain_graph = retain_graph.value_or(create_graph);
     request.create_graph = create_graph;
     request.allow_unused = allow_unused;
     return walk(request);
+}
+
+Tensor make_dual(const Tensor& /*primal*/, const Tensor& /*tangent*/) {
+    if (is_inference_mode_enabled()) {
+        throw GradModeError("make_dual", "Forward-mode AD is disabled in inference_mode");
+    }
+    throw UnsupportedError("make_dual", "there is no forward-mode differentiation");
 }
 
 }  // namespace pumice::autograd

@@ -3,16 +3,18 @@
 
 #include "pumice/ops.h"
 
-#include "tensor/tensor_impl.h"
+#include "autograd/meta.h"
 
 namespace pumice::autograd {
 
-CopySlices::CopySlices(IntrusivePtr<OpNode> fn,
+CopySlices::CopySlices(IntrusivePtr<GraphNode> fn,
+                       std::size_t own_edge,
                        const TensorImpl& base,
                        const TensorImpl& view,
-                       Edge base_edge)
-    : Node(next_sequence(), fn->edges().size() + 1),
+                       GraphEdge base_edge)
+    : GraphNode(next_sequence(), fn->edges().size() + 1),
       fn_(std::move(fn)),
+      own_edge_(own_edge),
       base_sizes_(base.sizes),
       base_strides_(base.strides),
       view_sizes_(view.sizes),
@@ -20,16 +22,17 @@ CopySlices::CopySlices(IntrusivePtr<OpNode> fn,
       view_offset_(view.offset - base.offset),
       dtype_(base.dtype) {
     set_edge(0, std::move(base_edge));
-    for (std::size_t i = 1; i < fn_->edges().size(); ++i) {
-        set_edge(i + 1, fn_->edges()[i]);
+    for (std::size_t i = 0; i < fn_->edges().size(); ++i) {
+        if (i != own_edge_) {
+            set_edge(i + 1, fn_->edges()[i]);
+        }
     }
 }
 
 std::vector<bool> CopySlices::wanted_of_fn(const std::vector<bool>& wanted) const {
     std::vector<bool> fn_wanted(fn_->edges().size());
-    fn_wanted[0] = wanted[0];
-    for (std::size_t i = 1; i < fn_wanted.size(); ++i) {
-        fn_wanted[i] = wanted[i + 1];
+    for (std::size_t i = 0; i < fn_wanted.size(); ++i) {
+        fn_wanted[i] = wanted[i == own_edge_ ? 0 : i + 1];
     }
     return fn_wanted;
 }
@@ -55,17 +58,30 @@ void CopySlices::apply(std::span<Tensor> gradients,
     Tensor region_gradient = clone(region);
     fn_->apply(std::span(&region_gradient, 1), fn_wanted, fn_gradients);
 
-    for (std::size_t i = 1; i < fn_gradients.size(); ++i) {
-        input_gradients[i + 1] = std::move(fn_gradients[i]);
+    for (std::size_t i = 0; i < fn_gradients.size(); ++i) {
+        if (i != own_edge_) {
+            input_gradients[i + 1] = std::move(fn_gradients[i]);
+        }
     }
     if (wanted[0]) {
-        if (fn_gradients[0].defined()) {
-            copy_(region, fn_gradients[0]);
+        if (fn_gradients[own_edge_].defined()) {
+            copy_(region, fn_gradients[own_edge_]);
         } else {
             zero_(region);
         }
         input_gradients[0] = whole;
     }
+}
+
+void rebase_through_view(const Tensor& view,
+                         const IntrusivePtr<GraphNode>& fn,
+                         std::size_t own_edge) noexcept {
+    const TensorImpl& impl = impl_of(view);
+    const Tensor base(IntrusivePtr<RefCounted>(impl.view->base.get()));
+    // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): commit has nobody to tell
+    const IntrusivePtr<GraphNode> slices(
+        new CopySlices(fn, own_edge, impl_of(base), impl, gradient_edge(base)));
+    attach_history(base, slices, 0);
 }
 
 }  // namespace pumice::autograd

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "autograd/op_node.h"
+#include "autograd/node.h"
+#include "tensor/tensor_impl.h"
 
 namespace pumice::autograd {
 
 /// The history of a base after one of its views was written in place: the region's gradient goes
 /// through the written operator, the rest passes to what the base was before.
 ///
-/// Edge 0 leads to the base's old history, edge i + 1 to edge i of the operator's node (edge 0 of
-/// it, the view's old value, is part of the base).
-class CopySlices final : public Node {
+/// GraphEdge 0 leads to the base's old history, edge i + 1 to edge i of the operator's node (edge 0
+/// of it, the view's old value, is part of the base).
+class CopySlices final : public GraphNode {
 public:
-    CopySlices(IntrusivePtr<OpNode> fn,
+    CopySlices(IntrusivePtr<GraphNode> fn,
+               std::size_t own_edge,
                const TensorImpl& base,
                const TensorImpl& view,
-               Edge base_edge);
+               GraphEdge base_edge);
 
     void apply(std::span<Tensor> gradients,
                const std::vector<bool>& wanted,
@@ -32,7 +34,8 @@ public:
 private:
     std::vector<bool> wanted_of_fn(const std::vector<bool>& wanted) const;
 
-    IntrusivePtr<OpNode> fn_;
+    IntrusivePtr<GraphNode> fn_;
+    std::size_t own_edge_;  ///< the fn's edge to the view's old value
     Dims base_sizes_;
     Dims base_strides_;
     Dims view_sizes_;
@@ -40,5 +43,11 @@ private:
     std::int64_t view_offset_;  ///< elements from the base's first element
     DType dtype_;
 };
+
+/// Makes an in-place write to a view, by the node `fn`, history of its base; the view's own follows
+/// from it, at the next look (G35). `own_edge` of fn leads to the view's old value.
+void rebase_through_view(const Tensor& view,
+                         const IntrusivePtr<GraphNode>& fn,
+                         std::size_t own_edge) noexcept;
 
 }  // namespace pumice::autograd

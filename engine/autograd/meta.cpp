@@ -32,12 +32,28 @@ void AutogradMeta::set_grad(Tensor grad) {
     std::swap(grad_, grad);
 }
 
-void AutogradMeta::set_history(IntrusivePtr<Node> grad_fn, std::uint32_t output) noexcept {
+void AutogradMeta::add_to_grad(const Tensor& gradient) {
+    const Tensor before = grad();
+    set_grad(before.defined() ? add(before, gradient) : clone(gradient));
+}
+
+HookList& AutogradMeta::hooks(const GraphEdge& edge) {
+    if (!hooks_) {
+        hooks_ = IntrusivePtr<HookList>::make();
+        if (edge.node) {
+            edge.node->add_hooks(edge.slot, hooks_);
+        }
+    }
+    return *hooks_;
+}
+
+void AutogradMeta::set_history(IntrusivePtr<GraphNode> grad_fn, std::uint32_t output) noexcept {
     if (retains_grad_ && grad_fn_) {
         grad_fn_->remove_retainer(this);
     }
     grad_fn_ = std::move(grad_fn);
     output_ = output;
+    hooks_.reset();  // they stay with the value that they were registered for
     if (retains_grad_ && grad_fn_) {
         grad_fn_->add_retainer(output_, this);
     }
@@ -58,7 +74,7 @@ const IntrusivePtr<Accumulator>& AutogradMeta::accumulator() {
     return accumulator_;
 }
 
-Accumulator::Accumulator(AutogradMeta* target) : Node(0, 0), target_(target) {}
+Accumulator::Accumulator(AutogradMeta* target) : GraphNode(0, 0), target_(target) {}
 
 void Accumulator::forget_target() noexcept {
     const std::lock_guard lock(mutex_);
@@ -106,6 +122,15 @@ void Accumulator::apply(std::span<Tensor> gradients,
     } else {
         add_(existing, std::move(incoming));
     }
+}
+
+void attach_history(const Tensor& tensor,
+                    const IntrusivePtr<GraphNode>& node,
+                    std::size_t output) noexcept {
+    TensorImpl& impl = impl_of(tensor);
+    meta_of(impl).set_history(node, static_cast<std::uint32_t>(output));
+    impl.requires_grad = true;
+    impl.has_grad_fn = true;
 }
 
 AutogradMeta& meta_of(TensorImpl& impl) {
@@ -160,13 +185,13 @@ void rebuild_if_stale(const Tensor& tensor) {
 
 }  // namespace
 
-IntrusivePtr<Node> grad_fn_of(const Tensor& tensor) {
+IntrusivePtr<GraphNode> grad_fn_of(const Tensor& tensor) {
     rebuild_if_stale(tensor);
     const AutogradMeta* meta = find_meta(impl_of(tensor));
-    return meta != nullptr ? meta->grad_fn() : IntrusivePtr<Node>();
+    return meta != nullptr ? meta->grad_fn() : IntrusivePtr<GraphNode>();
 }
 
-Edge gradient_edge(const Tensor& tensor) {
+GraphEdge gradient_edge(const Tensor& tensor) {
     if (!tensor.defined()) {
         return {};
     }
@@ -182,7 +207,7 @@ Edge gradient_edge(const Tensor& tensor) {
     if (!impl.requires_grad) {
         return {};  // G38: R through its base only, made without history
     }
-    return {IntrusivePtr<Node>(meta_of(impl).accumulator().get()), 0};
+    return {IntrusivePtr<GraphNode>(meta_of(impl).accumulator().get()), 0};
 }
 
 }  // namespace pumice::autograd

@@ -23,13 +23,23 @@ public:
 
     Tensor grad() const;
     void set_grad(Tensor grad);
+    /// Out of place; the first is copied.
+    void add_to_grad(const Tensor& gradient);
 
-    const IntrusivePtr<Node>& grad_fn() const noexcept { return grad_fn_; }
+    const IntrusivePtr<GraphNode>& grad_fn() const noexcept { return grad_fn_; }
 
     std::uint32_t output() const noexcept { return output_; }
 
-    void set_history(IntrusivePtr<Node> grad_fn, std::uint32_t output) noexcept;
+    void set_history(IntrusivePtr<GraphNode> grad_fn, std::uint32_t output) noexcept;
     void retain_grad();
+
+    bool retains_grad() const noexcept { return retains_grad_; }
+
+    /// The tensor's hooks; made, and made known to `edge`, if there are none yet.
+    HookList& hooks(const GraphEdge& edge);
+
+    /// Null where none was registered since the history changed.
+    HookList* find_hooks() const noexcept { return hooks_.get(); }
 
     /// The leaf's accumulator, made on first use.
     const IntrusivePtr<Accumulator>& accumulator();
@@ -37,15 +47,16 @@ public:
 private:
     mutable std::mutex mutex_;
     Tensor grad_;
-    IntrusivePtr<Node> grad_fn_;
+    IntrusivePtr<GraphNode> grad_fn_;
     IntrusivePtr<Accumulator> accumulator_;
+    IntrusivePtr<HookList> hooks_;
     std::uint32_t output_ = 0;
     bool retains_grad_ = false;
 };
 
 /// Ends of the walk: adds gradients to a leaf's `grad`. Lives as long as the leaf or a graph that
 /// leads to it; once the leaf is gone nobody can see its gradient, and it is dropped.
-class Accumulator final : public Node, public Pooled<Accumulator> {
+class Accumulator final : public GraphNode, public Pooled<Accumulator> {
 public:
     explicit Accumulator(AutogradMeta* target);
 
@@ -65,6 +76,11 @@ private:
     AutogradMeta* target_;
 };
 
+/// Makes the node's `output`-th output of the tensor.
+void attach_history(const Tensor& tensor,
+                    const IntrusivePtr<GraphNode>& node,
+                    std::size_t output) noexcept;
+
 /// The tensor's meta, made if absent.
 AutogradMeta& meta_of(TensorImpl& impl);
 /// The tensor's meta or null.
@@ -72,9 +88,9 @@ AutogradMeta* find_meta(const TensorImpl& impl) noexcept;
 
 /// Where the gradient of this tensor goes; nowhere if it tracks none of its own. Rebuilds the
 /// history of a stale view. @throws GradModeError (E6, E8, indirect forms)
-Edge gradient_edge(const Tensor& tensor);
+GraphEdge gradient_edge(const Tensor& tensor);
 
 /// The tensor's grad_fn after G35's rebuild, or null.
-IntrusivePtr<Node> grad_fn_of(const Tensor& tensor);
+IntrusivePtr<GraphNode> grad_fn_of(const Tensor& tensor);
 
 }  // namespace pumice::autograd

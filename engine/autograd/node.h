@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/autograd.h"
 #include "pumice/tensor.h"
 
 #include "base/fixed_array.h"
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
@@ -13,13 +16,36 @@
 
 namespace pumice::autograd {
 
-class Node;
+class GraphNode;
 class AutogradMeta;
 
+/// Hooks on the gradient of one tensor, in order of registration.
+class HookList final : public RefCounted {
+public:
+    using Hook = std::function<Tensor(const Tensor&)>;
+
+    /// The position, for remove.
+    unsigned add(Hook hook);
+    /// @throws ArgumentError where there is none
+    void remove(unsigned position);
+    /// The gradient after all hooks. @throws ShapeError for a result of another shape
+    Tensor run(Tensor gradient) const;
+
+private:
+    mutable std::mutex mutex_;
+    std::vector<Hook> hooks_;  ///< null where removed
+};
+
 /// Where a gradient goes: the `output`-th gradient slot of a node, or nowhere.
-struct Edge {
-    IntrusivePtr<Node> node;
+struct GraphEdge {
+    IntrusivePtr<GraphNode> node;
     std::uint32_t slot = 0;
+};
+
+/// The call behind a node, noted while anomalies are detected.
+struct Origin {
+    std::string call;
+    IntrusivePtr<GraphNode> induced_by;  ///< the node whose evaluation made this one, or null
 };
 
 /// One step of the backward walk: takes the gradients of a forward call's outputs, gives those of
@@ -28,14 +54,14 @@ struct Edge {
 /// Note [Sequence]: every node gets a number from one counter when it is made, and its edges lead
 /// to nodes made before it. So the walk needs no dependency counts: taking the highest number among
 /// the discovered nodes is a topological order. Accumulators have the number 0: they run last.
-class Node : public RefCounted {
+class GraphNode : public RefCounted, public Node {
 public:
-    explicit Node(std::uint64_t sequence, std::size_t edge_count);
-    ~Node() override;
-    Node(const Node&) = delete;
-    Node& operator=(const Node&) = delete;
-    Node(Node&&) = delete;
-    Node& operator=(Node&&) = delete;
+    explicit GraphNode(std::uint64_t sequence, std::size_t edge_count);
+    ~GraphNode() override;
+    GraphNode(const GraphNode&) = delete;
+    GraphNode& operator=(const GraphNode&) = delete;
+    GraphNode(GraphNode&&) = delete;
+    GraphNode& operator=(GraphNode&&) = delete;
 
     /// `gradients` has one (possibly undefined) entry an output; fills one an edge. Entries of
     /// edges that `wanted` leaves out stay undefined.
@@ -49,24 +75,37 @@ public:
     /// For leaves: makes what apply will keep of the gradients, which may fail.
     virtual void prepare(std::span<Tensor> /*gradients*/) {}
 
+    /// Whether apply is called where no gradient arrived at all.
+    virtual bool takes_undefined() const noexcept { return false; }
+
     /// Drops what was saved; a later apply throws.
     virtual void release_saved() noexcept {}
 
-    virtual std::string name() const = 0;
     virtual std::size_t output_count() const noexcept = 0;
+
+    std::vector<Edge> next_edges() const override;
 
     std::uint64_t sequence() const noexcept { return sequence_; }
 
-    std::span<const Edge> edges() const noexcept { return {edges_.begin(), edges_.size()}; }
+    std::span<const GraphEdge> edges() const noexcept { return {edges_.begin(), edges_.size()}; }
 
-    void set_edge(std::size_t index, Edge edge) noexcept { edges_[index] = std::move(edge); }
+    void set_edge(std::size_t index, GraphEdge edge) noexcept { edges_[index] = std::move(edge); }
 
     /// Non-leaf tensors that keep their gradient (retain_grad), by output.
     void add_retainer(std::uint32_t output, AutogradMeta* meta);
     void remove_retainer(const AutogradMeta* meta) noexcept;
     bool has_retainers() const;
-    /// Hands the gradients to the retaining tensors.
+    /// Adds the gradients to those of the retaining tensors.
     void deliver_retained(std::span<const Tensor> gradients);
+
+    void set_origin(std::unique_ptr<Origin> origin) noexcept { origin_ = std::move(origin); }
+
+    const Origin* origin() const noexcept { return origin_.get(); }
+
+    /// The hooks of a tensor that was this node's output when they were registered.
+    void add_hooks(std::uint32_t output, IntrusivePtr<HookList> hooks);
+    /// Has the hooks look at, or replace, the gradients that arrived.
+    void run_hooks(std::span<Tensor> gradients) const;
 
 private:
     struct Retainer {
@@ -74,11 +113,23 @@ private:
         AutogradMeta* meta;
     };
 
+    struct OutputHooks {
+        std::uint32_t output;
+        IntrusivePtr<HookList> list;
+    };
+
     std::uint64_t sequence_;
-    FixedArray<Edge, 3> edges_;
-    mutable std::mutex retainers_mutex_;
+    FixedArray<GraphEdge, 3> edges_;
+    mutable std::mutex mutex_;  ///< guards the two below
     std::vector<Retainer> retainers_;
+    std::vector<OutputHooks> hooks_;
+    std::unique_ptr<Origin> origin_;
 };
+
+/// The node behind a public one, or null.
+IntrusivePtr<GraphNode> graph_node(const std::shared_ptr<Node>& node) noexcept;
+/// The public face of a node, or null.
+std::shared_ptr<Node> public_node(const IntrusivePtr<GraphNode>& node);
 
 /// The next number of Note [Sequence].
 std::uint64_t next_sequence() noexcept;

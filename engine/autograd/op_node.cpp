@@ -5,6 +5,7 @@
 #include "pumice/grad_mode.h"
 #include "pumice/ops.h"
 
+#include "autograd/anomaly.h"
 #include "autograd/meta.h"
 #include "dispatch/corridor.h"
 
@@ -23,6 +24,15 @@ SavedTensor save(const Tensor& tensor) noexcept {
 }
 
 }  // namespace
+
+SavedTensor SavedTensor::of(std::string_view op, const Tensor& tensor) {
+    if (impl_of(tensor).is_inference) {
+        throw GradModeError(op,
+                            "Inference tensors cannot be saved for backward. To work around you "
+                            "can make a clone to get a normal tensor and use it in autograd.");
+    }
+    return save(tensor);
+}
 
 const Tensor& SavedTensor::unpack(std::string_view op) const {
     if (!tensor.defined()) {
@@ -63,7 +73,8 @@ public:
         // have given, without the cycle.
         Tensor with_history = dispatch::alias(saved, true);
         TensorImpl& impl = impl_of(with_history);
-        meta_of(impl).set_history(IntrusivePtr<Node>(&node_), static_cast<std::uint32_t>(index));
+        meta_of(impl).set_history(IntrusivePtr<GraphNode>(&node_),
+                                  static_cast<std::uint32_t>(index));
         impl.requires_grad = true;
         impl.has_grad_fn = true;
         return with_history;
@@ -107,7 +118,7 @@ private:
 };
 
 OpNode::OpNode(const dispatch::OpCall& call, bool is_in_place)
-    : Node(next_sequence(), call.inputs.size()), def_(call.def), inputs_(call.inputs.size()) {
+    : GraphNode(next_sequence(), call.inputs.size()), def_(call.def), inputs_(call.inputs.size()) {
     if (call.attrs.size_bytes > 0) {
         std::memcpy(attrs_.data(), call.attrs.data, call.attrs.size_bytes);
     }
@@ -127,15 +138,11 @@ OpNode::OpNode(const dispatch::OpCall& call, bool is_in_place)
         if (!input.defined() || !formula_reads(i)) {
             continue;
         }
-        if (impl_of(input).is_inference) {
-            throw GradModeError(def_.name,
-                                "Inference tensors cannot be saved for backward. To work around "
-                                "you can make a clone to get a normal tensor and use it in "
-                                "autograd.");
-        }
         // The call is about to overwrite its own first operand.
-        inputs_[i].saved = save(is_in_place && i == 0 ? clone(input) : input);
+        const bool is_overwritten = is_in_place && i == 0 && !impl_of(input).is_inference;
+        inputs_[i].saved = SavedTensor::of(def_.name, is_overwritten ? clone(input) : input);
     }
+    note_forward(*this, def_.name, call.inputs);
 }
 
 // Whether the formula reads the saved input for one of the gradients that are wanted.
@@ -161,11 +168,15 @@ bool OpNode::formula_reads(std::size_t input) const noexcept {
     return is_read_for(input, [this](std::size_t i) { return bool(edges()[i].node); });
 }
 
+void throw_second_walk(std::string_view op) {
+    throw GradModeError(op,
+                        "Trying to backward through the graph a second time: its saved tensors "
+                        "were freed. Pass retain_graph=true to the first call.");
+}
+
 void OpNode::check_not_released() const {
     if (is_released_) {
-        throw GradModeError(def_.name,
-                            "Trying to backward through the graph a second time: its saved tensors "
-                            "were freed. Pass retain_graph=true to the first call.");
+        throw_second_walk(def_.name);
     }
 }
 

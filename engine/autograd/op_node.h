@@ -16,12 +16,18 @@ struct SavedTensor {
     Tensor tensor;
     std::uint32_t version = 0;
 
+    /// Keeps a tensor as it is now. @throws GradModeError (E3) for an inference tensor
+    static SavedTensor of(std::string_view op, const Tensor& tensor);
+
     /// @throws GradModeError (E9) if it was written since
     [[nodiscard]] const Tensor& unpack(std::string_view op) const;
 };
 
+/// For a node whose saved tensors were freed. @throws GradModeError
+[[noreturn]] void throw_second_walk(std::string_view op);
+
 /// The node of one recorded operator call.
-class OpNode final : public Node, public Pooled<OpNode> {
+class OpNode final : public GraphNode, public Pooled<OpNode> {
 public:
     /// Copies attributes and input geometry, saves inputs.
     /// @throws GradModeError (E3) for an inference tensor that the formula saves

@@ -19,24 +19,6 @@ IntrusivePtr<OpNode> take_pending() noexcept {
     return IntrusivePtr<OpNode>::adopt(std::exchange(pending, nullptr));
 }
 
-void attach(const Tensor& output, const IntrusivePtr<Node>& node, std::size_t index) noexcept {
-    TensorImpl& impl = impl_of(output);
-    meta_of(impl).set_history(node, static_cast<std::uint32_t>(index));
-    impl.requires_grad = true;
-    impl.has_grad_fn = true;
-}
-
-// An in-place write to a view becomes history of its base; the view's own follows from it, at the
-// next look (G35).
-void rebase_through_view(const Tensor& view, const IntrusivePtr<OpNode>& node) noexcept {
-    const TensorImpl& impl = impl_of(view);
-    const Tensor base(IntrusivePtr<RefCounted>(impl.view->base.get()));
-    TensorImpl& base_impl = impl_of(base);
-    // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): commit has nobody to tell
-    const IntrusivePtr<Node> slices(new CopySlices(node, base_impl, impl, gradient_edge(base)));
-    attach(base, slices, 0);
-}
-
 }  // namespace
 
 void Tape::prepare(const dispatch::OpCall& call,
@@ -55,12 +37,12 @@ void Tape::commit(const dispatch::OpCall& /*call*/,
     const IntrusivePtr<OpNode> node = take_pending();
     node->save_outputs(outputs);
     if (traits.form == dispatch::Form::kInPlace && traits.target_is_view) {
-        rebase_through_view(outputs[0], node);
+        rebase_through_view(outputs[0], node, 0);
         return;
     }
     for (std::size_t i = 0; i < outputs.size(); ++i) {
         if (outputs[i].is_floating_point()) {
-            attach(outputs[i], node, i);
+            attach_history(outputs[i], node, i);
         }
     }
 }

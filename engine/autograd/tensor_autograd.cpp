@@ -6,6 +6,7 @@
 
 #include "autograd/meta.h"
 #include "autograd/tape.h"
+#include "base/warn.h"
 
 #include <fmt/format.h>
 
@@ -43,8 +44,16 @@ Tensor& Tensor::set_requires_grad(bool requires_grad) {
 }
 
 Tensor Tensor::grad() const {
-    const autograd::AutogradMeta* meta = find_meta(checked_impl(*this, "grad"));
-    return meta != nullptr ? meta->grad() : Tensor();
+    const TensorImpl& impl = checked_impl(*this, "grad");
+    const autograd::AutogradMeta* meta = find_meta(impl);
+    const Tensor grad = meta != nullptr ? meta->grad() : Tensor();
+    if (!grad.defined() && impl.tracks_grad() && !impl.is_leaf() && !meta->retains_grad()) {
+        static constinit WarningOnce warning(
+            "The .grad of a tensor that is not a leaf was read: backward() does not fill it unless "
+            "retain_grad() was called");
+        warning.give();
+    }
+    return grad;
 }
 
 void Tensor::set_grad(Tensor grad) {
@@ -64,15 +73,35 @@ void Tensor::set_grad(Tensor grad) {
     meta_of(impl).set_grad(std::move(grad));
 }
 
-bool Tensor::has_grad_fn() const {
+std::shared_ptr<autograd::Node> Tensor::grad_fn() const {
     checked_impl(*this, "grad_fn");
-    return static_cast<bool>(autograd::grad_fn_of(*this));
+    return autograd::public_node(autograd::grad_fn_of(*this));
 }
 
-std::string Tensor::grad_fn_name() const {
-    checked_impl(*this, "grad_fn");
-    const IntrusivePtr<autograd::Node> node = autograd::grad_fn_of(*this);
-    return node ? node->name() : std::string();
+unsigned Tensor::add_hook(std::function<Tensor(const Tensor&)> hook) {
+    TensorImpl& impl = checked_impl(*this, "register_hook");
+    if (!impl.tracks_grad()) {
+        throw GradModeError("register_hook",
+                            "cannot register a hook on a variable that doesn't require gradient");
+    }
+    const autograd::GraphEdge edge = autograd::gradient_edge(*this);
+    return meta_of(impl).hooks(edge).add(std::move(hook));
+}
+
+void Tensor::remove_hook(unsigned position) {
+    const autograd::AutogradMeta* meta = find_meta(checked_impl(*this, "remove_hook"));
+    autograd::HookList* hooks = meta != nullptr ? meta->find_hooks() : nullptr;
+    if (hooks == nullptr) {
+        throw ArgumentError(
+            "remove_hook",
+            fmt::format("Invalid index, the hook at position {} of 0 does not exist", position));
+    }
+    hooks->remove(position);
+}
+
+bool Tensor::retains_grad() const {
+    const autograd::AutogradMeta* meta = find_meta(checked_impl(*this, "retains_grad"));
+    return meta != nullptr && meta->retains_grad();
 }
 
 void Tensor::retain_grad() {
@@ -86,11 +115,11 @@ void Tensor::retain_grad() {
     }
 }
 
-void Tensor::backward(const Tensor& gradient, bool retain_graph, bool create_graph) const {
-    autograd::backward({*this},
-                       gradient.defined() ? std::vector<Tensor>{gradient} : std::vector<Tensor>{},
-                       retain_graph,
-                       create_graph);
+void Tensor::backward(const Tensor& gradient,
+                      std::optional<bool> retain_graph,
+                      bool create_graph,
+                      const std::optional<std::vector<Tensor>>& inputs) const {
+    autograd::backward({*this}, {gradient}, retain_graph, create_graph, inputs);
 }
 
 Tensor& Tensor::detach_() {

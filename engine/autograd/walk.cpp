@@ -4,11 +4,14 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "autograd/anomaly.h"
 #include "dispatch/state.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
+#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -19,23 +22,23 @@ namespace {
 
 // All nodes reachable from the roots, in descending sequence: a topological order (Note
 // [Sequence]).
-std::vector<Node*> reachable(const std::vector<Edge>& roots) {
-    std::vector<Node*> found;
-    std::unordered_set<Node*> seen;
-    const auto visit = [&](Node* node) {
+std::vector<GraphNode*> reachable(const std::vector<GraphEdge>& roots) {
+    std::vector<GraphNode*> found;
+    std::unordered_set<GraphNode*> seen;
+    const auto visit = [&](GraphNode* node) {
         if (node != nullptr && seen.insert(node).second) {
             found.push_back(node);
         }
     };
-    for (const Edge& root : roots) {
+    for (const GraphEdge& root : roots) {
         visit(root.node.get());
     }
     for (std::size_t i = 0; i < found.size(); ++i) {
-        for (const Edge& edge : found[i]->edges()) {
+        for (const GraphEdge& edge : found[i]->edges()) {
             visit(edge.node.get());
         }
     }
-    std::stable_sort(found.begin(), found.end(), [](const Node* a, const Node* b) {
+    std::stable_sort(found.begin(), found.end(), [](const GraphNode* a, const GraphNode* b) {
         return a->sequence() > b->sequence();
     });
     return found;
@@ -54,12 +57,13 @@ public:
             receive(request_.roots[i], request_.root_gradients[i]);
         }
         // Accumulators come last (Note [Sequence]): only they write what the caller sees.
-        const auto leaves = std::find_if(
-            order_.begin(), order_.end(), [](const Node* node) { return node->sequence() == 0; });
-        std::for_each(order_.begin(), leaves, [this](Node* node) { visit_if_reached(*node); });
-        std::for_each(leaves, order_.end(), [this](Node* node) { prepare(*node); });
+        const auto leaves = std::find_if(order_.begin(), order_.end(), [](const GraphNode* node) {
+            return node->sequence() == 0;
+        });
+        std::for_each(order_.begin(), leaves, [this](GraphNode* node) { visit_if_reached(*node); });
+        std::for_each(leaves, order_.end(), [this](GraphNode* node) { prepare(*node); });
         check_captured();
-        std::for_each(leaves, order_.end(), [this](Node* node) { visit_if_reached(*node); });
+        std::for_each(leaves, order_.end(), [this](GraphNode* node) { visit_if_reached(*node); });
         for (const auto& [node, gradients] : retained_) {
             node->deliver_retained(gradients);
         }
@@ -75,43 +79,48 @@ private:
             }
         }
         std::vector<bool> wanted;
-        for (const Node* node : order_) {
+        for (const GraphNode* node : order_) {
             if (is_needed(node) && find_wanted(*node, wanted)) {
-                node->check_saved(wanted);
+                check_saved(*node, wanted);
             }
         }
     }
 
-    bool is_on_a_path(const Edge& wanted) const {
-        const auto leads_there = [&wanted](const Edge& edge) {
+    bool is_on_a_path(const GraphEdge& wanted) const {
+        const auto leads_there = [&wanted](const GraphEdge& edge) {
             return edge.node.get() == wanted.node.get() && edge.slot == wanted.slot;
         };
         return std::any_of(request_.roots.begin(), request_.roots.end(), leads_there) ||
-               std::any_of(order_.begin(), order_.end(), [&leads_there](const Node* node) {
+               std::any_of(order_.begin(), order_.end(), [&leads_there](const GraphNode* node) {
                    const auto edges = node->edges();
                    return std::any_of(edges.begin(), edges.end(), leads_there);
                });
     }
 
     [[noreturn]] static void throw_unused(std::size_t capture) {
-        throw GradModeError("grad",
-                            fmt::format("input {} was not used in the graph; pass "
-                                        "allow_unused=true if that is intended",
-                                        capture));
+        throw GradModeError(
+            "grad",
+            fmt::format("One of the differentiated Tensors (input {}) appears to not "
+                        "have been used in the graph. Set allow_unused=True if this "
+                        "is the desired behavior.",
+                        capture));
     }
 
     // A path may be there with nothing flowing along it, which only the walk can tell.
     void check_captured() const {
         for (std::size_t i = 0; i < request_.captures.size() && !request_.allow_unused; ++i) {
             // Captured leaves have not been visited yet.
-            if (!captured_[i].defined() && !inbox_.contains(request_.captures[i].node.get())) {
+            const GraphEdge& capture = request_.captures[i];
+            const auto found = inbox_.find(capture.node.get());
+            const bool is_waiting = found != inbox_.end() && found->second[capture.slot].defined();
+            if (!captured_[i].defined() && !is_waiting) {
                 throw_unused(i);
             }
         }
     }
 
     // Which of a node's edges are to have gradients; false if none.
-    bool find_wanted(const Node& node, std::vector<bool>& wanted) const {
+    bool find_wanted(const GraphNode& node, std::vector<bool>& wanted) const {
         const auto edges = node.edges();
         wanted.assign(edges.size(), false);
         bool is_any = false;
@@ -122,7 +131,7 @@ private:
         return is_any;
     }
 
-    void visit_if_reached(Node& node) {
+    void visit_if_reached(GraphNode& node) {
         const auto found = inbox_.find(&node);
         if (found != inbox_.end()) {
             std::vector<Tensor> gradients = std::move(found->second);
@@ -131,9 +140,13 @@ private:
         }
     }
 
-    void prepare(Node& leaf) {
+    void prepare(GraphNode& leaf) {
         const auto found = inbox_.find(&leaf);
-        if (found != inbox_.end() && request_.captures.empty()) {
+        if (found == inbox_.end()) {
+            return;
+        }
+        leaf.run_hooks(found->second);
+        if (request_.captures.empty()) {
             leaf.prepare(found->second);
         }
     }
@@ -143,12 +156,12 @@ private:
         if (request_.captures.empty()) {
             return;
         }
-        for (const Edge& capture : request_.captures) {
+        for (const GraphEdge& capture : request_.captures) {
             needed_.insert(capture.node.get());
         }
         for (auto node = order_.rbegin(); node != order_.rend(); ++node) {
             const auto edges = (*node)->edges();
-            if (std::any_of(edges.begin(), edges.end(), [this](const Edge& edge) {
+            if (std::any_of(edges.begin(), edges.end(), [this](const GraphEdge& edge) {
                     return needed_.contains(edge.node.get());
                 })) {
                 needed_.insert(*node);
@@ -156,25 +169,28 @@ private:
         }
     }
 
-    bool is_needed(const Node* node) const {
+    bool is_needed(const GraphNode* node) const {
         return node != nullptr && (request_.captures.empty() || needed_.contains(node));
     }
 
-    void receive(const Edge& edge, Tensor gradient) {
-        if (!is_needed(edge.node.get()) || !gradient.defined()) {
+    void receive(const GraphEdge& edge, Tensor gradient) {
+        if (!is_needed(edge.node.get())) {
             return;
         }
         std::vector<Tensor>& slots = inbox_[edge.node.get()];
         slots.resize(edge.node->output_count());
         Tensor& slot = slots[edge.slot];
+        if (!gradient.defined()) {
+            return;
+        }
         slot = slot.defined() ? add(std::move(slot), std::move(gradient)) : std::move(gradient);
     }
 
     // Hands captured gradients back; true if the node goes on from here.
-    bool capture(const Node& node, std::span<const Tensor> gradients) {
+    bool capture(const GraphNode& node, std::span<const Tensor> gradients) {
         bool is_end = false;
         for (std::size_t i = 0; i < request_.captures.size(); ++i) {
-            const Edge& wanted = request_.captures[i];
+            const GraphEdge& wanted = request_.captures[i];
             if (wanted.node.get() == &node) {
                 captured_[i] = gradients[wanted.slot];
                 is_end = true;
@@ -184,12 +200,38 @@ private:
             return true;
         }
         const auto edges = node.edges();
-        return std::any_of(edges.begin(), edges.end(), [this](const Edge& edge) {
+        return std::any_of(edges.begin(), edges.end(), [this](const GraphEdge& edge) {
             return is_needed(edge.node.get());
         });
     }
 
-    void visit(Node& node, std::vector<Tensor>& gradients) {
+    static void check_saved(const GraphNode& node, const std::vector<bool>& wanted) {
+        try {
+            node.check_saved(wanted);
+        } catch (const Error&) {
+            warn_of_forward(node);
+            throw;
+        }
+    }
+
+    static void apply(GraphNode& node,
+                      std::span<Tensor> gradients,
+                      const std::vector<bool>& wanted,
+                      std::span<Tensor> input_gradients) {
+        const EvaluatingNode evaluating(node);
+        try {
+            node.apply(gradients, wanted, input_gradients);
+        } catch (const Error&) {
+            warn_of_forward(node);
+            throw;
+        }
+        check_nan(node, input_gradients);
+    }
+
+    void visit(GraphNode& node, std::vector<Tensor>& gradients) {
+        if (node.sequence() != 0) {
+            node.run_hooks(gradients);
+        }
         if (node.has_retainers()) {
             retained_.emplace_back(&node, gradients);
         }
@@ -200,7 +242,14 @@ private:
         std::vector<bool> wanted;
         find_wanted(node, wanted);
         std::vector<Tensor> input_gradients(edges.size());
-        node.apply(gradients, wanted, input_gradients);
+        const bool is_reached =
+            node.takes_undefined() ||
+            std::any_of(gradients.begin(), gradients.end(), [](const Tensor& gradient) {
+                return gradient.defined();
+            });
+        if (is_reached) {
+            apply(node, gradients, wanted, input_gradients);
+        }
         gradients.clear();
         if (!request_.retain_graph) {
             node.release_saved();
@@ -211,21 +260,58 @@ private:
     }
 
     const WalkRequest& request_;
-    std::vector<Node*> order_;
-    std::unordered_set<const Node*> needed_;
-    std::unordered_map<const Node*, std::vector<Tensor>> inbox_;
+    std::vector<GraphNode*> order_;
+    std::unordered_set<const GraphNode*> needed_;
+    std::unordered_map<const GraphNode*, std::vector<Tensor>> inbox_;
     std::vector<Tensor> captured_;
     /// For tensors that keep their gradient: handed over when nothing can fail any more.
-    std::vector<std::pair<Node*, std::vector<Tensor>>> retained_;
+    std::vector<std::pair<GraphNode*, std::vector<Tensor>>> retained_;
 };
 
 }  // namespace
 
-std::vector<Tensor> walk(const WalkRequest& request) {
+namespace {
+
+// Walks that this thread is in: a formula or a hook may start another.
+thread_local int walk_depth = 0;
+
+std::vector<Tensor> walk_here(const WalkRequest& request) {
     // G43: nodes are evaluated outside of inference mode, whatever the caller's mode.
     const dispatch::UncheckedState state(
         {.grad = request.create_graph, .inference = false, .fw_grad = false});
+
+    struct Depth {
+        Depth() noexcept { ++walk_depth; }
+
+        ~Depth() { --walk_depth; }
+    } const depth;
+
     return Walk(request).run();
+}
+
+// Note [Nested walks]: each nested walk stays on the stack of the formula that started it, so deep
+// ones go on with a fresh stack, on a thread of their own in this one's modes.
+std::vector<Tensor> walk_on_fresh_stack(const WalkRequest& request) {
+    std::vector<Tensor> gradients;
+    std::exception_ptr error;
+    std::thread(bind_mode([&] {
+        try {
+            gradients = walk_here(request);
+        } catch (...) {
+            error = std::current_exception();
+        }
+    })).join();
+    if (error) {
+        std::rethrow_exception(error);
+    }
+    return gradients;
+}
+
+}  // namespace
+
+std::vector<Tensor> walk(const WalkRequest& request) {
+    constexpr int kMostOnOneStack = 50;
+    return walk_depth < kMostOnOneStack ? walk_here(request) : walk_on_fresh_stack(request);
 }
 
 }  // namespace pumice::autograd

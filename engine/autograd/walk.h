@@ -10,10 +10,10 @@ namespace pumice::autograd {
 
 /// One backward walk.
 struct WalkRequest {
-    std::vector<Edge> roots;
+    std::vector<GraphEdge> roots;
     std::vector<Tensor> root_gradients;
     /// Gradients to hand back instead of accumulating into leaves; empty means all leaves.
-    std::vector<Edge> captures;
+    std::vector<GraphEdge> captures;
     bool retain_graph = false;
     bool create_graph = false;
     /// Whether captures may be left without a gradient.

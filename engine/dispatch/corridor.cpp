@@ -4,7 +4,7 @@
 #include "pumice/error.h"
 
 #include "base/invariant.h"
-#include "base/warning.h"
+#include "base/warn.h"
 #include "dispatch/execute.h"
 #include "dispatch/observer.h"
 #include "dispatch/state.h"
@@ -92,7 +92,7 @@ void describe_target(CallTraits& traits, const Tensor& target) noexcept {
 void check_state(const AutogradState& state, const CallTraits& traits) {
     PUMICE_INVARIANT(!state.inference || (!state.grad && !state.fw_grad));
     if (state.grad && traits.has_differentiable_r && !traits.has_normal_operand) {
-        static constinit Warning warning(
+        static constinit WarningOnce warning(
             "an operator on inference tensors alone is not recorded, though one requires grad; "
             "clone() makes a normal tensor of it");
         warning.give();
@@ -230,6 +230,14 @@ void check_target(const OpCall& call,
                                      to_string(result.dtype),
                                      to_string(impl.dtype)));
     }
+}
+
+void check_in_place(std::string_view op, const Tensor& target) {
+    CallTraits traits;
+    traits.form = Form::kInPlace;
+    describe_target(traits, target);
+    traits.has_differentiable_r = true;
+    check_write(op, traits, AutogradState{});
 }
 
 void call_many(const OpDef& def,

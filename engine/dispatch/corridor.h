@@ -38,6 +38,10 @@ void check_target(const OpCall& call,
                   const OutputMeta& result,
                   bool keeps_dtype);
 
+/// What grad mode asks of a tensor that custom code writes in place, as a recorded operator would.
+/// @throws GradModeError (E2, E6, E8, E10)
+void check_in_place(std::string_view op, const Tensor& target);
+
 /// Writes the result into `out`, whose shape and dtype infer must give.
 void call_out(const OpDef& def, Tensor& out, std::span<Tensor> inputs, AttrsRef attrs = {});
 

@@ -3,16 +3,17 @@
 
 #include "pumice/error.h"
 
-#include "base/warning.h"
+#include "base/warn.h"
 
 #include <atomic>
 #include <cstdio>
+#include <utility>
 
 namespace pumice {
 
 namespace dispatch {
 
-thread_local constinit ThreadState thread_state{};
+thread_local constinit detail::FlowState thread_state{};
 
 }  // namespace dispatch
 
@@ -60,6 +61,15 @@ void set_grad_enabled(bool enabled) {
 
 namespace detail {
 
+void swap_flow_state(FlowState& state) noexcept {
+    std::swap(thread_state, state);
+}
+
+FlowState copy_modes() noexcept {
+    return {.autograd = thread_state.autograd,
+            .is_persistent_forced = thread_state.is_persistent_forced};
+}
+
 StateGuard::StateGuard() noexcept
     : outer_(thread_state.innermost),
       previous_(thread_state.autograd),
@@ -87,11 +97,11 @@ StateGuard::~StateGuard() {
 
 }  // namespace detail
 
-InferenceMode::InferenceMode(bool enabled) noexcept {
+InferenceMode::InferenceMode(bool enabled) {
     if constexpr (kIsChecked) {
         const AutogradState& state = thread_state.autograd;
         if (!enabled && !state.inference && !state.grad) {
-            static constinit Warning warning(
+            static constinit WarningOnce warning(
                 "InferenceMode(false) turned grad mode on inside no_grad, where inference mode was "
                 "off already; PersistentAllocGuard leaves it off");
             warning.give();

@@ -5,14 +5,8 @@
 
 namespace pumice::dispatch {
 
-/// The thread's autograd state, with the innermost guard and the storage switch of G64.
-struct ThreadState {
-    AutogradState autograd;
-    bool is_persistent_forced = false;
-    detail::StateGuard* innermost = nullptr;
-};
-
-[[gnu::tls_model("initial-exec")]] extern thread_local constinit ThreadState thread_state;
+/// The state of the flow that this thread runs.
+[[gnu::tls_model("initial-exec")]] extern thread_local constinit detail::FlowState thread_state;
 
 /// Engine-internal switch without the terminal check (G15, G43); restores on destruction.
 class UncheckedState {

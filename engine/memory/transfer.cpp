@@ -102,11 +102,25 @@ bool Readback::is_ready() const {
     return staged_.buffer == nullptr || vk::device().queue().completed() >= value_;
 }
 
+void Readback::when_ready(std::function<void()> then) const {
+    if (staged_.buffer == nullptr) {
+        then();
+        return;
+    }
+    vk::device().queue().when_reached(value_, std::move(then));
+}
+
+void Readback::wait() const {
+    if (staged_.buffer != nullptr) {
+        vk::device().queue().wait(value_);
+    }
+}
+
 std::span<const std::byte> Readback::bytes() {
     if (staged_.buffer == nullptr) {
         return {};
     }
-    vk::device().queue().wait(value_);
+    wait();
     return {staged_.buffer->mapped + staged_.offset_bytes, staged_.size_bytes};
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -29,6 +30,10 @@ public:
     Readback& operator=(const Readback&) = delete;
 
     [[nodiscard]] bool is_ready() const;
+    /// Calls `then` once `bytes` would not wait; see vk::Queue::when_reached.
+    void when_ready(std::function<void()> then) const;
+    /// Blocks until `bytes` would not wait. @throws DeviceError if the device is lost
+    void wait() const;
     /// Waits for the device and returns the bytes; valid until this object dies.
     /// @throws DeviceError if the device is lost
     std::span<const std::byte> bytes();

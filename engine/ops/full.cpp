@@ -127,8 +127,8 @@ namespace pumice {
 
 Tensor empty(const Dims& sizes, const TensorOptions& options) {
     ops::check_new_sizes("empty", sizes);
-    Tensor made = dispatch::make_tensor(sizes, options.dtype);
-    if (options.requires_grad) {
+    Tensor made = dispatch::make_tensor(sizes, options.dtype());
+    if (options.requires_grad()) {
         made.set_requires_grad(true);
     }
     return made;
@@ -136,9 +136,9 @@ Tensor empty(const Dims& sizes, const TensorOptions& options) {
 
 Tensor full(const Dims& sizes, const Scalar& value, const TensorOptions& options) {
     const ops::FullAttrs attrs{.sizes = sizes,
-                               .bits = ops::scalar_bits("full", value, options.dtype),
-                               .dtype = options.dtype};
-    return ops::make(ops::kFull, attrs, options.requires_grad);
+                               .bits = ops::scalar_bits("full", value, options.dtype()),
+                               .dtype = options.dtype()};
+    return ops::make(ops::kFull, attrs, options.requires_grad());
 }
 
 Tensor full(const Dims& sizes, const Scalar& value) {

@@ -40,7 +40,11 @@ public:
         memory::trace_host_read(impl.storage->allocation().id);
     }
 
-    [[nodiscard]] bool is_ready() const override { return readback_.is_ready(); }
+    [[nodiscard]] bool is_ready() override { return readback_.is_ready(); }
+
+    void wait() override { readback_.wait(); }
+
+    void when_ready(std::function<void()> then) override { readback_.when_ready(std::move(then)); }
 
     HostTensor get() override {
         const TensorImpl& impl = impl_of(source_);
@@ -64,7 +68,11 @@ public:
     explicit EmptyReadback(const TensorImpl& impl)
         : host_{.sizes = impl.sizes, .dtype = impl.dtype, .bytes = {}} {}
 
-    [[nodiscard]] bool is_ready() const override { return true; }
+    [[nodiscard]] bool is_ready() override { return true; }
+
+    void wait() override {}
+
+    void when_ready(std::function<void()> then) override { then(); }
 
     HostTensor get() override { return std::move(host_); }
 
@@ -104,11 +112,11 @@ HostTensor Tensor::to_host() const {
 Future<HostTensor> Tensor::to_host_async() const {
     const TensorImpl& impl = checked_impl(*this, "to_host_async");
     if (impl.numel == 0) {
-        return Future<HostTensor>(std::make_unique<EmptyReadback>(impl));
+        return Future<HostTensor>(std::make_shared<EmptyReadback>(impl));
     }
     const dispatch::UncheckedState state(without_grad());
     // A copy of its own, because later operators may write this tensor before the bytes are taken.
-    return Future<HostTensor>(std::make_unique<TensorReadback>(pumice::clone(*this)));
+    return Future<HostTensor>(std::make_shared<TensorReadback>(pumice::clone(*this)));
 }
 
 double Tensor::item() const {
@@ -132,14 +140,14 @@ Tensor from_bytes(std::span<const std::byte> bytes,
             fmt::format("shape {} needs {} bytes; got {}", to_string(sizes), wanted, bytes.size()));
     }
     // Booleans are converted too: only 0 and 1 may reach the device.
-    const bool is_same = source == host_dtype(options.dtype) && source != HostDType::kBoolean;
+    const bool is_same = source == host_dtype(options.dtype()) && source != HostDType::kBoolean;
     const std::vector<std::byte> own =
-        is_same ? std::vector<std::byte>() : converted(bytes, source, options.dtype, count);
-    Tensor made = dispatch::make_tensor(sizes, options.dtype);
+        is_same ? std::vector<std::byte>() : converted(bytes, source, options.dtype(), count);
+    Tensor made = dispatch::make_tensor(sizes, options.dtype());
     if (count != 0) {
         upload_to(made, is_same ? bytes : std::span<const std::byte>(own));
     }
-    if (options.requires_grad) {
+    if (options.requires_grad()) {
         made.set_requires_grad(true);
     }
     return made;

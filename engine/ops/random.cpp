@@ -80,11 +80,11 @@ void select_random(const OpCall& call,
 }
 
 Tensor make_random(const OpDef& def, const Dims& sizes, const TensorOptions& options) {
-    check_random(def.name, sizes, options.dtype);
+    check_random(def.name, sizes, options.dtype());
     const RandomAttrs attrs{.sizes = sizes,
-                            .dtype = options.dtype,
+                            .dtype = options.dtype(),
                             .state = take_random_blocks(random_blocks(numel(sizes)))};
-    return make(def, attrs, options.requires_grad);
+    return make(def, attrs, options.requires_grad());
 }
 
 }  // namespace

@@ -20,12 +20,12 @@ Tensor Tensor::to(DType dtype) const {
 }
 
 Tensor Tensor::to(const TensorOptions& options) const {
-    if (options.requires_grad) {
+    if (options.requires_grad()) {
         throw ArgumentError("to",
                             "the options must leave requires_grad unset; got requires_grad true "
                             "(call set_requires_grad() on the result)");
     }
-    return to(options.dtype);
+    return to(options.dtype());
 }
 
 Tensor& Tensor::copy_(const Tensor& source) {
@@ -54,6 +54,39 @@ Tensor Tensor::mul(const Tensor& other) const {
 
 Tensor Tensor::div(const Tensor& other) const {
     return pumice::div(*this, other);
+}
+
+Tensor Tensor::add(const Scalar& other) const {
+    return pumice::add(*this, other);
+}
+
+Tensor Tensor::sub(const Scalar& other) const {
+    return pumice::sub(*this, other);
+}
+
+Tensor Tensor::mul(const Scalar& other) const {
+    return pumice::mul(*this, other);
+}
+
+Tensor Tensor::div(const Scalar& other) const {
+    return pumice::div(*this, other);
+}
+
+Tensor& Tensor::sub_(const Scalar& other) {
+    return pumice::sub_(*this, other);
+}
+
+Tensor Tensor::masked_fill(const Tensor& mask, const Scalar& value) const {
+    return pumice::masked_fill(*this, mask, value);
+}
+
+Tensor Tensor::view_as(const Tensor& other) const {
+    return pumice::view_as(*this, other);
+}
+
+std::vector<Tensor> Tensor::split_with_sizes(const std::vector<std::int64_t>& lengths,
+                                             std::int64_t dim) const {
+    return pumice::split_with_sizes(*this, lengths, dim);
 }
 
 Tensor Tensor::neg() const {

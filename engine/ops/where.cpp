@@ -93,4 +93,13 @@ Tensor where(Tensor condition, Tensor a, Tensor b) {
     return dispatch::call(ops::kWhere, inputs);
 }
 
+Tensor masked_fill(Tensor x, Tensor mask, const Scalar& value) {
+    const DType dtype = checked_impl(x, "masked_fill").dtype;
+    if (checked_impl(mask, "masked_fill").dtype != kBool) {
+        throw DTypeError("masked_fill",
+                         fmt::format("the mask must be bool; got mask {}", describe(mask)));
+    }
+    return where(std::move(mask), scalar_tensor(value, dtype), std::move(x));
+}
+
 }  // namespace pumice

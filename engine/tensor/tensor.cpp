@@ -4,6 +4,7 @@
 #include "pumice/tensor.h"
 
 #include "pumice/error.h"
+#include "pumice/grad_mode.h"
 
 #include "tensor/tensor_impl.h"
 
@@ -74,12 +75,49 @@ bool Tensor::requires_grad() const {
     return checked_impl(*this, "requires_grad").tracks_grad();
 }
 
-std::uint32_t Tensor::_version() const {
-    const TensorImpl& impl = checked_impl(*this, "_version");
-    if (!impl.version) {
+std::uint32_t VariableVersion::current_version() const {
+    if (!counter_) {
         throw GradModeError("_version", "Inference tensors do not track version counter.");
     }
-    return impl.version->value();
+    return static_cast<const VersionCounter&>(*counter_).value();
+}
+
+VariableVersion TensorImplFace::version_counter() const {
+    return VariableVersion(static_cast<const TensorImpl&>(*impl_).version);
+}
+
+void TensorImplFace::bump_version() {
+    const TensorImpl& impl = static_cast<const TensorImpl&>(*impl_);
+    if (impl.version) {
+        impl.version->bump();
+    } else if (!is_inference_mode_enabled()) {
+        throw GradModeError(
+            "bump_version",
+            "Inplace update to inference tensor outside InferenceMode is not allowed.");
+    }
+}
+
+void TensorImplFace::set_version_counter(const VariableVersion& version) {
+    TensorImpl& impl = static_cast<TensorImpl&>(*impl_);
+    if (impl.is_inference) {
+        throw GradModeError("set_version_counter",
+                            "Cannot set version_counter for inference tensor");
+    }
+    if (!version.enabled()) {
+        throw ArgumentError("set_version_counter", "a normal tensor needs a counter; got none");
+    }
+    impl.version =
+        IntrusivePtr<VersionCounter>(static_cast<VersionCounter*>(version.counter_.get()));
+}
+
+TensorImplFace Tensor::unsafeGetTensorImpl() const {
+    checked_impl(*this, "unsafeGetTensorImpl");
+    return TensorImplFace(impl_);
+}
+
+std::uint32_t Tensor::_version() const {
+    checked_impl(*this, "_version");
+    return unsafeGetTensorImpl()->version_counter().current_version();
 }
 
 }  // namespace pumice

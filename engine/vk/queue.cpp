@@ -7,6 +7,7 @@
 #include "vk/check.h"
 #include "vk/device.h"
 #include "vk/recorder.h"
+#include "vk/watcher.h"
 
 #include <mutex>
 #include <string>
@@ -36,6 +37,7 @@ struct Queue::State {
     const Capabilities caps;
     std::mutex mutex;  ///< guards recorder
     Recorder recorder;
+    Watcher watcher{recorder.timeline()};
 };
 
 void Queue::State::check_range(const Binding& range) const {
@@ -149,6 +151,10 @@ void Queue::wait(std::uint64_t value) {
     recorder.learn_waited(value);
 }
 
+void Queue::when_reached(std::uint64_t value, std::function<void()> then) {
+    state_->watcher.when_reached(value, std::move(then));
+}
+
 std::uint64_t Queue::completed() {
     const std::lock_guard lock(state_->mutex);
     Recorder& recorder = state_->recorder;
@@ -182,6 +188,7 @@ Hazard Queue::last_hazard() const noexcept {
 }
 
 void Queue::shut_down(bool may_wait) noexcept {
+    state_->watcher.stop();
     const std::lock_guard lock(state_->mutex);
     Recorder& recorder = state_->recorder;
     const bool must_wait =

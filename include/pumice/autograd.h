@@ -3,6 +3,11 @@
 
 #include "pumice/tensor.h"
 
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace pumice {
@@ -10,20 +15,52 @@ namespace pumice {
 /// The walk back over recorded operators.
 namespace autograd {
 
+class Node;
+
+/// Where a gradient goes: slot `input_nr` of a node, or nowhere.
+struct Edge {
+    std::shared_ptr<Node> function;  ///< null for nowhere
+    std::uint32_t input_nr = 0;      ///< which of the node's forward outputs
+
+    /// Whether it leads to a node.
+    [[nodiscard]] bool is_valid() const noexcept { return function != nullptr; }
+};
+
+/// A recorded operator, or a leaf's accumulator, as Tensor::grad_fn gives it. Made by the engine.
+class Node {
+public:
+    Node() = default;
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+    Node(Node&&) = delete;
+    Node& operator=(Node&&) = delete;
+
+    /// "MulBackward"; "AccumulateGrad" for leaves.
+    [[nodiscard]] virtual std::string name() const = 0;
+    /// One edge an operand.
+    [[nodiscard]] virtual std::vector<Edge> next_edges() const = 0;
+
+protected:
+    ~Node() = default;
+};
+
 /// Adds the gradients of the sum over i of tensors[i] times grad_tensors[i] to `grad` of the
 /// leaves. Source: torch.autograd.backward. grad_tensors: one for each tensor, of its shape,
 /// converted to its dtype; an undefined one, or an empty list, stands for ones and needs
-/// one-element tensors. retain_graph keeps what operators saved, for a second walk. create_graph
-/// records the walk, so that gradients can be differentiated, and implies retain_graph.
+/// one-element tensors. retain_graph keeps what operators saved, for a second walk; it defaults to
+/// create_graph. create_graph records the walk, so that gradients can be differentiated, and warns
+/// of the cycle it makes. With `inputs`, only they receive a gradient, non-leaves too.
 /// @throws GradModeError for a tensor without history (E12), in inference mode (E16), if a saved
 ///         tensor was modified (E9) or freed by an earlier walk; ShapeError for a gradient of
-///         another shape; ArgumentError for another count, or an undefined tensor. All are thrown
+///         another shape; ArgumentError for another count, an undefined tensor, or an empty list
+///         of inputs. All are thrown
 ///         before the walk. OutOfMemoryError in the midst of it: no `grad` is written then, but
 ///         without retain_graph the saved tensors that were passed are freed
 void backward(const std::vector<Tensor>& tensors,
               const std::vector<Tensor>& grad_tensors = {},
-              bool retain_graph = false,
-              bool create_graph = false);
+              std::optional<bool> retain_graph = {},
+              bool create_graph = false,
+              const std::optional<std::vector<Tensor>>& inputs = {});
 
 /// Returns the gradients of `outputs` with respect to `inputs`, one for each input in its shape and
 /// dtype; no leaf's `grad` is touched. The rest as backward. With allow_unused, an input that is
@@ -35,9 +72,13 @@ void backward(const std::vector<Tensor>& tensors,
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs,
                          const std::vector<Tensor>& inputs,
                          const std::vector<Tensor>& grad_outputs = {},
-                         bool retain_graph = false,
+                         std::optional<bool> retain_graph = {},
                          bool create_graph = false,
                          bool allow_unused = false);
+
+/// A tensor with a tangent for forward-mode differentiation, which Pumice does not have.
+/// @throws GradModeError (E20) in inference mode, UnsupportedError in the others
+[[noreturn]] Tensor make_dual(const Tensor& primal, const Tensor& tangent);
 
 }  // namespace autograd
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -22,6 +23,14 @@ public:
     // NOLINTNEXTLINE(google-explicit-constructor): `{2, 3}` is meant to convert
     constexpr Dims(std::initializer_list<std::int64_t> values)
         : Dims(std::span(values.begin(), values.size())) {}
+
+    /// One value.
+    template <std::integral T>
+
+    requires(!std::same_as<T, bool>)
+        // NOLINTNEXTLINE(google-explicit-constructor): `zeros(3)` is meant to convert
+        constexpr Dims(T value)
+        : values_{static_cast<std::int64_t>(value)}, count_(1) {}
 
     /// The values in order. @throws ShapeError for more than eight
     // NOLINTNEXTLINE(google-explicit-constructor): spans and vectors are meant to convert

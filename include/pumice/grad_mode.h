@@ -46,8 +46,44 @@ struct GradMode {
     static void set_enabled(bool enabled) { set_grad_enabled(enabled); }
 };
 
+/// Whether R is the result of an asynchronous callable whose whole body has the modes in which it
+/// was called: Future, Task, and coroutine types for which a user says so (true if their promise
+/// derives from ModePromise, see task.h).
+template <class R>
+inline constexpr bool is_async_result_v = false;
+
 /// What the public templates are made of; not for direct use.
 namespace detail {
+
+class StateGuard;
+
+/// All that the grad-mode layer keeps for one logical flow: a thread, or a coroutine.
+struct FlowState {
+    AutogradState autograd;
+    bool is_persistent_forced = false;  ///< the storage switch of G64
+    StateGuard* innermost = nullptr;
+};
+
+/// Exchanges the running flow's state with this one.
+void swap_flow_state(FlowState& state) noexcept;
+/// The modes of the running flow, without its guards.
+FlowState copy_modes() noexcept;
+
+/// Runs with another flow's modes for its lifetime.
+class FlowScope {
+public:
+    explicit FlowScope(const FlowState& state) noexcept : state_(state) { swap_flow_state(state_); }
+
+    FlowScope(const FlowScope&) = delete;
+    FlowScope& operator=(const FlowScope&) = delete;
+    FlowScope(FlowScope&&) = delete;
+    FlowScope& operator=(FlowScope&&) = delete;
+
+    ~FlowScope() { swap_flow_state(state_); }
+
+private:
+    FlowState state_;
+};
 
 /// Keeps the state found at construction and writes it back verbatim. A guard that is destroyed
 /// out of order reports to the grad-mode error handler and leaves the state alone.
@@ -91,7 +127,7 @@ public:
 class InferenceMode : private detail::StateGuard {
 public:
     /// true: inference on, recording off. false: inference off, recording on.
-    [[nodiscard]] explicit InferenceMode(bool enabled = true) noexcept;
+    [[nodiscard]] explicit InferenceMode(bool enabled = true);
 
     /// As is_inference_mode_enabled.
     static bool is_enabled() noexcept { return is_inference_mode_enabled(); }
@@ -109,9 +145,33 @@ using GradModeErrorHandler = void (*)(const char* message) noexcept;
 /// Installs a handler for all threads and returns the one before; null stands for the default.
 GradModeErrorHandler set_grad_mode_error_handler(GradModeErrorHandler handler) noexcept;
 
-/// Runs `fn` once without recording and forwards its result.
+namespace detail {
+
+template <class R>
+concept Awaitable = requires(R& result) {
+    result.await_ready();
+}
+
+|| requires(R&& result) {
+    std::forward<R>(result).operator co_await();
+};
+
+/// Refuses to compile where a mode would end before the body of what is returned has run (G63).
+template <class R>
+constexpr void check_covers_body() {
+    static_assert(!Awaitable<std::remove_cvref_t<R>> || is_async_result_v<std::remove_cvref_t<R>>,
+                  "the mode would end before the awaitable's body has run: return a pumice::Task, "
+                  "or specialise pumice::is_async_result_v");
+}
+
+}  // namespace detail
+
+/// Runs `fn` once without recording and forwards its result. Of a callable that returns a Task or a
+/// Future, the mode covers the whole asynchronous body; the caller has its own mode back at once.
+/// So it is with all forms below.
 template <class F>
 decltype(auto) no_grad(F&& fn) {
+    detail::check_covers_body<std::invoke_result_t<F>>();
     const NoGradGuard guard;
     return std::invoke(std::forward<F>(fn));
 }
@@ -119,6 +179,7 @@ decltype(auto) no_grad(F&& fn) {
 /// Runs `fn` once with recording on. @throws GradModeError (E1) in inference mode; `fn` is not run
 template <class F>
 decltype(auto) enable_grad(F&& fn) {
+    detail::check_covers_body<std::invoke_result_t<F>>();
     const AutoGradMode guard(true);
     return std::invoke(std::forward<F>(fn));
 }
@@ -126,6 +187,7 @@ decltype(auto) enable_grad(F&& fn) {
 /// Runs `fn` once with recording on or off. @throws GradModeError (E1) as enable_grad
 template <class F>
 decltype(auto) grad_mode(bool enabled, F&& fn) {
+    detail::check_covers_body<std::invoke_result_t<F>>();
     const AutoGradMode guard(enabled);
     return std::invoke(std::forward<F>(fn));
 }
@@ -133,6 +195,7 @@ decltype(auto) grad_mode(bool enabled, F&& fn) {
 /// Runs `fn` once in inference mode (or, with false, outside of it) and forwards its result.
 template <class F>
 decltype(auto) inference_mode(bool enabled, F&& fn) {
+    detail::check_covers_body<std::invoke_result_t<F>>();
     const InferenceMode guard(enabled);
     return std::invoke(std::forward<F>(fn));
 }
@@ -148,6 +211,7 @@ requires(!std::is_same_v<std::remove_cvref_t<F>, bool>) decltype(auto) inference
 template <class F>
 auto with_no_grad(F fn) {
     return [fn = std::move(fn)](auto&&... args) mutable -> decltype(auto) {
+        detail::check_covers_body<std::invoke_result_t<F&, decltype(args)...>>();
         const NoGradGuard guard;
         return std::invoke(fn, std::forward<decltype(args)>(args)...);
     };
@@ -157,7 +221,19 @@ auto with_no_grad(F fn) {
 template <class F>
 auto with_grad(F fn) {
     return [fn = std::move(fn)](auto&&... args) mutable -> decltype(auto) {
+        detail::check_covers_body<std::invoke_result_t<F&, decltype(args)...>>();
         const AutoGradMode guard(true);
+        return std::invoke(fn, std::forward<decltype(args)>(args)...);
+    };
+}
+
+/// Wraps a callable so that each call has the modes of the thread that wraps it, whatever thread
+/// calls (G57).
+template <class F>
+auto bind_mode(F fn) {
+    return [fn = std::move(fn),
+            state = detail::copy_modes()](auto&&... args) mutable -> decltype(auto) {
+        const detail::FlowScope scope(state);
         return std::invoke(fn, std::forward<decltype(args)>(args)...);
     };
 }
@@ -166,6 +242,7 @@ auto with_grad(F fn) {
 template <class F>
 auto with_inference_mode(F fn, bool enabled = true) {
     return [fn = std::move(fn), enabled](auto&&... args) mutable -> decltype(auto) {
+        detail::check_covers_body<std::invoke_result_t<F&, decltype(args)...>>();
         const InferenceMode guard(enabled);
         return std::invoke(fn, std::forward<decltype(args)>(args)...);
     };

@@ -14,6 +14,8 @@
 #include "pumice/grad_mode.h"
 #include "pumice/memory.h"
 #include "pumice/ops.h"
+#include "pumice/parallel.h"
 #include "pumice/random.h"
+#include "pumice/task.h"
 #include "pumice/tensor.h"
 #include "pumice/warning.h"

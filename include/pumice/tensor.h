@@ -9,26 +9,106 @@
 #include "pumice/scalar.h"
 
 #include <cstdint>
+#include <functional>
 #include <iosfwd>
+#include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace pumice {
 
-/// How a tensor is made: dtype and whether the tape tracks it.
-struct TensorOptions {
-    DType dtype = kFloat32;      ///< of the elements
-    bool requires_grad = false;  ///< for floating dtypes only
+namespace autograd {
+class Node;
+}  // namespace autograd
 
+/// Where a tensor lives. There is one place: the process's device (PUMICE_DEVICE).
+enum class DeviceType : std::uint8_t { kDefault };
+
+/// How a tensor is made: dtype and whether the tape tracks it. A setter returns changed options.
+class TensorOptions {
+public:
     /// float32, not tracked.
     constexpr TensorOptions() = default;
 
     /// A dtype alone stands for options that are not tracked.
     // NOLINTNEXTLINE(google-explicit-constructor): a dtype is meant to convert
-    constexpr TensorOptions(DType dtype_in, bool requires_grad_in = false)
-        : dtype(dtype_in), requires_grad(requires_grad_in) {}
+    constexpr TensorOptions(DType dtype, bool requires_grad = false)
+        : dtype_(dtype), requires_grad_(requires_grad) {}
+
+    /// The only device; float32, not tracked.
+    // NOLINTNEXTLINE(google-explicit-constructor): a device is meant to convert
+    constexpr TensorOptions(DeviceType /*device*/) {}
+
+    /// Of the elements.
+    [[nodiscard]] constexpr DType dtype() const noexcept { return dtype_; }
+
+    /// For floating dtypes only.
+    [[nodiscard]] constexpr bool requires_grad() const noexcept { return requires_grad_; }
+
+    /// With another dtype.
+    [[nodiscard]] constexpr TensorOptions dtype(DType dtype) const noexcept {
+        return {dtype, requires_grad_};
+    }
+
+    /// Tracked or not.
+    [[nodiscard]] constexpr TensorOptions requires_grad(bool requires_grad) const noexcept {
+        return {dtype_, requires_grad};
+    }
+
+    /// On the only device.
+    [[nodiscard]] constexpr TensorOptions device(DeviceType /*device*/) const noexcept {
+        return *this;
+    }
+
+private:
+    DType dtype_ = kFloat32;
+    bool requires_grad_ = false;
+};
+
+/// A version counter, shared by a tensor and its views. Source: c10::VariableVersion.
+class VariableVersion {
+public:
+    /// None, as inference tensors have it.
+    VariableVersion() noexcept = default;
+
+    /// For the engine.
+    explicit VariableVersion(IntrusivePtr<RefCounted> counter) noexcept
+        : counter_(std::move(counter)) {}
+
+    /// Whether there is a counter.
+    [[nodiscard]] bool enabled() const noexcept { return static_cast<bool>(counter_); }
+
+    /// In-place writes so far. @throws GradModeError (E4) without a counter
+    [[nodiscard]] std::uint32_t current_version() const;
+
+private:
+    friend class TensorImplFace;
+    IntrusivePtr<RefCounted> counter_;
+};
+
+/// LibTorch's TensorImpl, as far as Pumice shows it. Used as a pointer.
+class TensorImplFace {
+public:
+    /// For Tensor.
+    explicit TensorImplFace(IntrusivePtr<RefCounted> impl) noexcept : impl_(std::move(impl)) {}
+
+    /// Itself.
+    TensorImplFace* operator->() noexcept { return this; }
+
+    /// The tensor's counter.
+    [[nodiscard]] VariableVersion version_counter() const;
+    /// Counts a write that no operator made; nothing on an inference tensor in inference mode.
+    /// @throws GradModeError (E2) on an inference tensor outside of it
+    void bump_version();
+    /// Has the tensor count with another's counter. @throws GradModeError (E7) on an inference
+    /// tensor, ArgumentError for no counter on a normal one
+    void set_version_counter(const VariableVersion& version);
+
+private:
+    IntrusivePtr<RefCounted> impl_;
 };
 
 /// A handle to a strided n-dimensional array on the device. Copies share the array; views share its
@@ -96,6 +176,10 @@ public:
     /// @throws DTypeError for true and a dtype that is not floating; GradModeError for true on an
     ///         inference tensor outside of inference mode (E5), for false on a non-leaf
     Tensor& set_requires_grad(bool requires_grad);
+
+    /// As set_requires_grad.
+    Tensor& requires_grad_(bool requires_grad = true) { return set_requires_grad(requires_grad); }
+
     /// In-place writes so far. @throws GradModeError (E4) on an inference tensor
     [[nodiscard]] std::uint32_t _version() const;
     /// The gradient that `backward` accumulated in a leaf (or after retain_grad), or undefined.
@@ -103,21 +187,44 @@ public:
     /// Replaces the gradient; an undefined one clears it.
     /// @throws ShapeError, DTypeError unless it has this tensor's shape and dtype
     void set_grad(Tensor grad);
-    /// Name of the node that made this tensor ("MulBackward"), or empty.
-    [[nodiscard]] std::string grad_fn_name() const;
-    /// Whether a recorded operator made this tensor.
-    [[nodiscard]] bool has_grad_fn() const;
-    /// Lets `backward` set `grad` on this non-leaf too; does nothing on a leaf.
-    /// @throws GradModeError unless it requires grad
+    /// The recorded operator that made this tensor (see autograd.h), or null. Of a view whose base
+    /// was written, computed anew.
+    /// @throws GradModeError for such a view made in no_grad or inference mode (E6, E8)
+    [[nodiscard]] std::shared_ptr<autograd::Node> grad_fn() const;
+    /// Lets `backward` add to `grad` of this non-leaf too; does nothing on a leaf.
+    /// @throws GradModeError unless it requires grad (E13)
     void retain_grad();
+    /// Whether retain_grad was called on this non-leaf.
+    [[nodiscard]] bool retains_grad() const;
+
+    /// Has `hook` called with the gradient of this tensor's present value in every walk that
+    /// reaches it, before anything else gets it. A hook may return a gradient to go on with, of the
+    /// same shape; void or an undefined one keeps it. Returns its position.
+    /// @throws GradModeError unless it requires grad (E13)
+    template <class F>
+    unsigned register_hook(F&& hook) {
+        if constexpr (std::is_void_v<std::invoke_result_t<F&, const Tensor&>>) {
+            return add_hook([call = std::forward<F>(hook)](const Tensor& gradient) mutable {
+                call(gradient);
+                return Tensor();
+            });
+        } else {
+            return add_hook(std::forward<F>(hook));
+        }
+    }
+
+    /// Takes the hook at a position away; the others keep theirs.
+    /// @throws ArgumentError where there is none
+    void remove_hook(unsigned position);
     /// Adds d(this)/d(leaf), weighted by `gradient`, to `grad` of the leaves. `gradient` has this
     /// tensor's shape, and defaults to 1 for one element. For the rest see autograd::backward.
     /// @throws GradModeError without history (E12), in inference mode (E16), or if a saved tensor
     ///         was modified (E9) or freed; ShapeError for another shape, or no gradient and several
     ///         elements
     void backward(const Tensor& gradient = {},
-                  bool retain_graph = false,
-                  bool create_graph = false) const;
+                  std::optional<bool> retain_graph = {},
+                  bool create_graph = false,
+                  const std::optional<std::vector<Tensor>>& inputs = {}) const;
     /// Same storage and version counter, no history; of this tensor's kind in every mode.
     [[nodiscard]] Tensor detach() const;
     /// Drops this tensor's history and stops tracking it; nothing on an inference tensor.
@@ -193,15 +300,49 @@ public:
     [[nodiscard]] Tensor sigmoid() const;
     [[nodiscard]] Tensor relu() const;
     [[nodiscard]] Tensor pow(const Scalar& exponent) const;
+    [[nodiscard]] Tensor masked_fill(const Tensor& mask, const Scalar& value) const;
+    [[nodiscard]] Tensor add(const Scalar& other) const;
+    [[nodiscard]] Tensor sub(const Scalar& other) const;
+    [[nodiscard]] Tensor mul(const Scalar& other) const;
+    [[nodiscard]] Tensor div(const Scalar& other) const;
     [[nodiscard]] Tensor clamp(std::optional<Scalar> min, std::optional<Scalar> max) const;
     Tensor& add_(const Tensor& other, const Scalar& alpha = 1);
     Tensor& add_(const Scalar& other);
     Tensor& sub_(const Tensor& other, const Scalar& alpha = 1);
+    Tensor& sub_(const Scalar& other);
     Tensor& mul_(const Tensor& other);
     Tensor& mul_(const Scalar& other);
     Tensor& div_(const Tensor& other);
     Tensor& div_(const Scalar& other);
+
     /// @}
+
+    /// add_, sub_, mul_ and div_ as operators.
+    /// @{
+    template <class T>
+    Tensor& operator+=(const T& other) {
+        return add_(other);
+    }
+
+    template <class T>
+    Tensor& operator-=(const T& other) {
+        return sub_(other);
+    }
+
+    template <class T>
+    Tensor& operator*=(const T& other) {
+        return mul_(other);
+    }
+
+    template <class T>
+    Tensor& operator/=(const T& other) {
+        return div_(other);
+    }
+
+    /// @}
+
+    /// select along the first dimension, for reading and, through the view, for writing.
+    Tensor operator[](std::int64_t index) const { return select(0, index); }
 
     /// The function of this name in ops/reduce.h, ops/nn.h or ops/linalg.h, with this tensor as its
     /// first operand. No dims means all.
@@ -234,10 +375,16 @@ public:
                                std::int64_t step = 1) const;
     [[nodiscard]] Tensor narrow(std::int64_t dim, std::int64_t start, std::int64_t length) const;
     [[nodiscard]] Tensor unfold(std::int64_t dim, std::int64_t length, std::int64_t step) const;
+    [[nodiscard]] Tensor view_as(const Tensor& other) const;
+    [[nodiscard]] std::vector<Tensor> split_with_sizes(const std::vector<std::int64_t>& lengths,
+                                                       std::int64_t dim = 0) const;
     [[nodiscard]] std::vector<Tensor> split(std::int64_t split_length, std::int64_t dim = 0) const;
     [[nodiscard]] std::vector<Tensor> chunk(std::int64_t chunks, std::int64_t dim = 0) const;
 
     /// @}
+
+    /// LibTorch's way to the version counter.
+    [[nodiscard]] TensorImplFace unsafeGetTensorImpl() const;
 
     /// The engine's object behind the handle; opaque to users.
     [[nodiscard]] RefCounted* impl() const noexcept { return impl_.get(); }
@@ -246,6 +393,8 @@ public:
     void reset() noexcept { impl_.reset(); }
 
 private:
+    unsigned add_hook(std::function<Tensor(const Tensor&)> hook);
+
     IntrusivePtr<RefCounted> impl_;
 };
 

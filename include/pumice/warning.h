@@ -1,17 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+#include <utility>
+
 namespace pumice {
 
-/// Called with what is legal and yet likely a mistake (grad-mode rules G9 and G27). Only builds
-/// with PUMICE_CHECKED warn.
-using WarningHandler = void (*)(const char* message) noexcept;
+/// Something legal that is likely a mistake.
+class Warning {
+public:
+    /// For the engine.
+    explicit Warning(std::string message) : message_(std::move(message)) {}
 
-/// Installs a handler for all threads and returns the one before. The first prints a line on
-/// stderr; null stands for it.
-WarningHandler set_warning_handler(WarningHandler handler) noexcept;
+    /// What it says.
+    [[nodiscard]] const std::string& msg() const noexcept { return message_; }
 
-/// Whether each warning is given every time; at first it is given once a process.
-void set_warn_always(bool always) noexcept;
+private:
+    std::string message_;
+};
+
+/// Takes warnings, from any thread. Source: c10::WarningHandler.
+class WarningHandler {
+public:
+    WarningHandler() = default;
+    WarningHandler(const WarningHandler&) = delete;
+    WarningHandler& operator=(const WarningHandler&) = delete;
+    WarningHandler(WarningHandler&&) = delete;
+    WarningHandler& operator=(WarningHandler&&) = delete;
+    virtual ~WarningHandler() = default;
+
+    /// At first: a line on stderr.
+    virtual void process(const Warning& warning);
+};
+
+/// Who is told, and how often.
+namespace WarningUtils {
+
+/// Installs a handler for all threads, which must live until the next; null stands for the first.
+void set_warning_handler(WarningHandler* handler) noexcept;
+/// The handler of all threads.
+WarningHandler* get_warning_handler() noexcept;
+/// Whether warnings that are given once a process are given every time; false at first.
+void set_warnAlways(bool always) noexcept;
+/// As it was set.
+bool get_warnAlways() noexcept;
+
+/// Has every warning given for its lifetime.
+class WarnAlways {
+public:
+    /// Sets it, and restores what was when it ends.
+    explicit WarnAlways(bool always = true) noexcept : before_(get_warnAlways()) {
+        set_warnAlways(always);
+    }
+
+    WarnAlways(const WarnAlways&) = delete;
+    WarnAlways& operator=(const WarnAlways&) = delete;
+    WarnAlways(WarnAlways&&) = delete;
+    WarnAlways& operator=(WarnAlways&&) = delete;
+
+    ~WarnAlways() { set_warnAlways(before_); }
+
+private:
+    bool before_;
+};
+
+}  // namespace WarningUtils
 
 }  // namespace pumice

@@ -175,6 +175,10 @@ Tensor logical_xor(Tensor a, Tensor b);
 /// @throws ShapeError; DTypeError unless the condition is bool or uint8
 Tensor where(Tensor condition, Tensor a, Tensor b);
 
+/// x with `value` where the mask, a bool tensor that broadcasts with it, is true. In x's dtype.
+/// @throws DTypeError for a mask that is not bool or a value that x's dtype cannot hold
+Tensor masked_fill(Tensor x, Tensor mask, const Scalar& value);
+
 /// x in another dtype, or x itself if it has it. Floating to floating rounds to nearest, ties to
 /// even; floating to integer truncates toward zero, NaN to 0 and values past int32 to its nearest
 /// end; integers wrap; bool is "not 0". The gradient is converted back. Saves nothing.
@@ -253,7 +257,7 @@ Tensor& sigmoid_out(Tensor& out, Tensor x);
 
 /// @}
 
-/// add, sub, rsub, neg, mul and div as operators.
+/// add, sub, rsub, neg, mul, div and the comparisons as operators.
 /// @{
 inline Tensor operator+(Tensor a, Tensor b) {
     return add(std::move(a), std::move(b));
@@ -301,6 +305,54 @@ inline Tensor operator/(Tensor a, Tensor b) {
 
 inline Tensor operator/(Tensor a, const Scalar& b) {
     return div(std::move(a), b);
+}
+
+inline Tensor operator==(Tensor a, Tensor b) {
+    return eq(std::move(a), std::move(b));
+}
+
+inline Tensor operator==(Tensor a, const Scalar& b) {
+    return eq(std::move(a), b);
+}
+
+inline Tensor operator!=(Tensor a, Tensor b) {
+    return ne(std::move(a), std::move(b));
+}
+
+inline Tensor operator!=(Tensor a, const Scalar& b) {
+    return ne(std::move(a), b);
+}
+
+inline Tensor operator<(Tensor a, Tensor b) {
+    return lt(std::move(a), std::move(b));
+}
+
+inline Tensor operator<(Tensor a, const Scalar& b) {
+    return lt(std::move(a), b);
+}
+
+inline Tensor operator<=(Tensor a, Tensor b) {
+    return le(std::move(a), std::move(b));
+}
+
+inline Tensor operator<=(Tensor a, const Scalar& b) {
+    return le(std::move(a), b);
+}
+
+inline Tensor operator>(Tensor a, Tensor b) {
+    return gt(std::move(a), std::move(b));
+}
+
+inline Tensor operator>(Tensor a, const Scalar& b) {
+    return gt(std::move(a), b);
+}
+
+inline Tensor operator>=(Tensor a, Tensor b) {
+    return ge(std::move(a), std::move(b));
+}
+
+inline Tensor operator>=(Tensor a, const Scalar& b) {
+    return ge(std::move(a), b);
 }
 
 /// @}

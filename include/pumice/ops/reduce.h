@@ -78,4 +78,15 @@ Tensor any(Tensor x, const Dims& dims = {}, bool keepdim = false);
 /// Whether every element is true (not 0; NaN is true). bool; true for nothing; no gradient.
 Tensor all(Tensor x, const Dims& dims = {}, bool keepdim = false);
 
+/// Whether both have the same shape and equal elements. Waits for the device.
+/// @throws DTypeError unless they have the same dtype
+bool equal(const Tensor& a, const Tensor& b);
+/// Whether |a - b| <= atol + rtol * |b| for all elements; NaN equals NaN if asked. Waits for the
+/// device. @throws ShapeError unless the shapes broadcast, DTypeError for other dtypes
+bool allclose(const Tensor& a,
+              const Tensor& b,
+              double rtol = 1e-5,
+              double atol = 1e-8,
+              bool equal_nan = false);
+
 }  // namespace pumice

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <string>
 
 namespace pumice {
 
@@ -12,13 +13,16 @@ inline constexpr bool kIsChecked = true;
 inline constexpr bool kIsChecked = false;
 #endif
 
-/// One warning, a static of the place that gives it.
-class Warning {
+/// Hands a warning to the handler.
+void warn(const std::string& message);
+
+/// One warning that is given once a process: a static of the place that gives it.
+class WarningOnce {
 public:
     /// `message` must outlive the process's last use.
-    constexpr explicit Warning(const char* message) noexcept : message_(message) {}
+    constexpr explicit WarningOnce(const char* message) noexcept : message_(message) {}
 
-    void give() noexcept;
+    void give();
 
 private:
     const char* message_;

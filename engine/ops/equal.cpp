@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// equal, allclose: comparisons whose answer is the host's.
+#include "pumice/error.h"
+#include "pumice/grad_mode.h"
+#include "pumice/ops.h"
+
+#include "tensor/tensor_impl.h"
+
+#include <fmt/format.h>
+
+namespace pumice {
+
+namespace {
+
+void check_same_dtype(const char* op, const Tensor& a, const Tensor& b) {
+    if (checked_impl(a, op).dtype != checked_impl(b, op).dtype) {
+        throw DTypeError(op,
+                         fmt::format("wants one dtype; got {} and {}", describe(a), describe(b)));
+    }
+}
+
+}  // namespace
+
+bool equal(const Tensor& a, const Tensor& b) {
+    check_same_dtype("equal", a, b);
+    const NoGradGuard guard;
+    return a.sizes() == b.sizes() && all(eq(a, b)).item() != 0.0;
+}
+
+bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
+    check_same_dtype("allclose", a, b);
+    const NoGradGuard guard;
+    // Equal infinities have no difference.
+    Tensor close = logical_or(eq(a, b), le(abs(a - b), add(mul(abs(b), rtol), atol)));
+    if (equal_nan) {
+        close = logical_or(close, logical_and(isnan(a), isnan(b)));
+    }
+    return all(close).item() != 0.0;
+}
+
+}  // namespace pumice

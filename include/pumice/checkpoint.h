@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "pumice/tensor.h"
+
+#include <functional>
+#include <vector>
+
+namespace pumice::autograd {
+
+/// A part of a model whose inner results are not kept: backward runs `fn` again. Gradients reach
+/// the inputs, and the `grad` of leaves that fn holds (so backward() does, grad() only for the
+/// inputs). The random generator is set back for the second run unless preserve_rng_state is false.
+/// fn must do the same both times. Recorded iff grad mode is on and an input requires grad. Source:
+/// torch.utils.checkpoint (reentrant).
+/// @throws what fn throws
+std::vector<Tensor> checkpoint(std::function<std::vector<Tensor>(const std::vector<Tensor>&)> fn,
+                               const std::vector<Tensor>& inputs,
+                               bool preserve_rng_state = true);
+
+}  // namespace pumice::autograd

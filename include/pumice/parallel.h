@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "pumice/future.h"
+#include "pumice/grad_mode.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace pumice {
+
+/// Threads of the pool that runs `launch`, `parallel_for`, `Future::then` and coroutines that were
+/// suspended; at first as many as the host has.
+int get_num_threads() noexcept;
+/// Sets their number before the pool's first use. @throws ArgumentError below 1 and after it
+void set_num_threads(int count);
+
+/// Has the pool call `fn` in this thread's modes, which the worker loses again after it (G58).
+/// The future has its result or its exception.
+template <class F>
+auto launch(F fn) {
+    auto call = bind_mode(std::move(fn));
+    using Result = std::invoke_result_t<decltype(call)&>;
+    const auto result = std::make_shared<detail::HostResult<Result>>();
+    const auto run = std::make_shared<decltype(call)>(std::move(call));
+    detail::post([result, run] { result->run(*run); });
+    return Future<Result>(result);
+}
+
+/// Calls `fn(from, to)` for pieces of [begin, end) of at least `grain_size` (but for the last), on
+/// this thread and those of the pool, in this thread's modes, and returns when all are done.
+/// Source: at::parallel_for. @throws ArgumentError for a grain below 1; the first exception of `fn`
+void parallel_for(std::int64_t begin,
+                  std::int64_t end,
+                  std::int64_t grain_size,
+                  const std::function<void(std::int64_t, std::int64_t)>& fn);
+
+}  // namespace pumice
