@@ -25,6 +25,12 @@ if(BUILD_TESTING AND test_sources AND EXISTS ${PROJECT_SOURCE_DIR}/tests/main.cp
     add_executable(gate_stress tests/gate/stress.cpp)
     target_link_libraries(gate_stress PRIVATE pumice pumice_options Threads::Threads)
 
+    # Counts what operators allocate in steady state. It defines malloc, as sanitizers do.
+    if(NOT PUMICE_SANITIZE)
+        add_executable(gate_allocations tests/gate/allocations.cpp)
+        target_link_libraries(gate_allocations PRIVATE pumice pumice_options pumice_private)
+    endif()
+
     foreach(driver lavapipe swiftshader)
         add_test(NAME pumice_tests.${driver}
                  COMMAND ${PROJECT_SOURCE_DIR}/tools/with-driver ${driver} --validate

@@ -25,7 +25,7 @@ DECIDE = "engine/dispatch/decide.cpp"
 STATE = "engine/dispatch/state.cpp"
 TENSOR = "engine/autograd/tensor_autograd.cpp"
 BACKWARD = "engine/autograd/backward.cpp"
-OP_NODE = "engine/autograd/op_node.cpp"
+SAVED = "engine/autograd/saved_tensor.cpp"
 
 # name: (file, text, replacement). The text must stand in the file exactly once.
 MUTANTS = {
@@ -65,7 +65,7 @@ MUTANTS = {
     # Throws.
     "E1": (STATE, "if (enabled && state.inference) {", "if (false) {"),
     "E2": (DECIDE, "if (!state.inference) {", "if (false) {"),
-    "E3": (OP_NODE, "if (impl_of(tensor).is_inference) {", "if (false) {"),
+    "E3": (SAVED, "if (impl.is_inference) {", "if (false) {"),
     "E4": ("engine/tensor/tensor.cpp", "if (!counter_) {", "if (!counter_) { return 0; }\n    if (false) {"),
     "E5": (TENSOR, "if (impl.is_inference && !is_inference_mode_enabled()) {\n        throw GradModeError(\"set_requires_grad\"",
            "if (false) {\n        throw GradModeError(\"set_requires_grad\""),
@@ -73,7 +73,7 @@ MUTANTS = {
     "E6_E8_indirect": ("engine/autograd/meta.cpp", "if (impl.view->creation != CreationMeta::kDefault) {",
                        "if (false) {"),
     "E7": ("engine/tensor/tensor.cpp", "if (impl.is_inference) {", "if (false) {"),
-    "E9": (OP_NODE, "if (impl.version && impl.version->value() != version) {", "if (false) {"),
+    "E9": (SAVED, "if (impl.version && impl.version->value() != version_) {", "if (false) {"),
     "E10": (DECIDE, "if (!traits.target_requires_grad || !is_leaf) {", "if (true) {"),
     "E10_order": (DECIDE, "    if (traits.target_is_view) {\n        throw", "    if (false) {\n        throw"),
     "E11": (DECIDE, "traits.form == Form::kOut && state.grad && traits.has_any_r", "false"),

@@ -131,7 +131,8 @@ void FunctionNode::save(const variable_list& outputs) {
         } else {
             // An output holds this node; saved as an alias it makes no cycle.
             saved.output = output - outputs.begin();
-            saved.tensor = SavedTensor::of(name_, dispatch::alias(tensor, true));
+            saved.tensor = SavedTensor::of_output(tensor);
+            saved.tensor.pack();
         }
     }
     context_->node_ = this;
@@ -161,7 +162,7 @@ void FunctionNode::check_not_released() const {
 void FunctionNode::check_saved(const std::vector<bool>& /*wanted*/) const {
     check_not_released();
     for (const Saved& saved : saved_) {
-        static_cast<void>(saved.tensor.unpack(name_));
+        saved.tensor.check(name_);
     }
 }
 

@@ -16,41 +16,6 @@
 
 namespace pumice::autograd {
 
-namespace {
-
-SavedTensor save(const Tensor& tensor) noexcept {
-    const TensorImpl& impl = impl_of(tensor);
-    return {.tensor = tensor, .version = impl.version ? impl.version->value() : 0};
-}
-
-}  // namespace
-
-SavedTensor SavedTensor::of(std::string_view op, const Tensor& tensor) {
-    if (impl_of(tensor).is_inference) {
-        throw GradModeError(op,
-                            "Inference tensors cannot be saved for backward. To work around you "
-                            "can make a clone to get a normal tensor and use it in autograd.");
-    }
-    return save(tensor);
-}
-
-const Tensor& SavedTensor::unpack(std::string_view op) const {
-    if (!tensor.defined()) {
-        return tensor;  // an optional operand that was not given
-    }
-    const TensorImpl& impl = impl_of(tensor);
-    if (impl.version && impl.version->value() != version) {
-        throw GradModeError(
-            op,
-            fmt::format("one of the variables needed for gradient computation has been modified by "
-                        "an inplace operation: {} is at version {}, expected version {}",
-                        describe(tensor),
-                        impl.version->value(),
-                        version));
-    }
-    return tensor;
-}
-
 /// The formula's view of one node while it is applied.
 class OpBackwardCall final : public dispatch::BackwardCall {
 public:
@@ -65,7 +30,7 @@ public:
     }
 
     [[nodiscard]] Tensor output(std::size_t index) const override {
-        const Tensor& saved = node_.saved_outputs_[index].unpack(node_.def_.name);
+        Tensor saved = node_.saved_outputs_[index].unpack(node_.def_.name);
         if (!is_grad_enabled()) {
             return saved;
         }
@@ -184,11 +149,11 @@ void OpNode::check_saved(const std::vector<bool>& wanted) const {
     check_not_released();
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
         if (is_read_for(i, [&wanted](std::size_t edge) { return wanted[edge]; })) {
-            static_cast<void>(inputs_[i].saved.unpack(def_.name));
+            inputs_[i].saved.check(def_.name);
         }
     }
     for (const SavedTensor& saved : saved_outputs_) {
-        static_cast<void>(saved.unpack(def_.name));
+        saved.check(def_.name);
     }
 }
 
@@ -196,8 +161,14 @@ void OpNode::save_outputs(std::span<const Tensor> outputs) noexcept {
     output_count_ = outputs.size();
     for (std::size_t i = 0; i < outputs.size(); ++i) {
         if ((def_.saved.outputs >> i & 1U) != 0) {
-            saved_outputs_[i] = save(dispatch::alias(outputs[i], true));
+            saved_outputs_[i] = SavedTensor::of_output(outputs[i]);
         }
+    }
+}
+
+void OpNode::pack_outputs() {
+    for (SavedTensor& saved : saved_outputs_) {
+        saved.pack();
     }
 }
 
@@ -213,10 +184,10 @@ void OpNode::release_saved() noexcept {
     const bool saves = def_.saved.inputs != 0 || def_.saved.outputs != 0;
     is_released_ = is_released_ || saves;
     for (InputRecord& record : inputs_) {
-        record.saved.tensor.reset();
+        record.saved.reset();
     }
     for (SavedTensor& saved : saved_outputs_) {
-        saved.tensor.reset();
+        saved.reset();
     }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "autograd/node.h"
+#include "autograd/saved_tensor.h"
 #include "base/pooled.h"
 #include "dispatch/op_def.h"
 
@@ -10,18 +11,6 @@
 #include <memory>
 
 namespace pumice::autograd {
-
-/// A tensor kept for a backward formula, with the version it had (G41).
-struct SavedTensor {
-    Tensor tensor;
-    std::uint32_t version = 0;
-
-    /// Keeps a tensor as it is now. @throws GradModeError (E3) for an inference tensor
-    static SavedTensor of(std::string_view op, const Tensor& tensor);
-
-    /// @throws GradModeError (E9) if it was written since
-    [[nodiscard]] const Tensor& unpack(std::string_view op) const;
-};
 
 /// For a node whose saved tensors were freed. @throws GradModeError
 [[noreturn]] void throw_second_walk(std::string_view op);
@@ -44,6 +33,8 @@ public:
 
     /// Saves the outputs that the formula reads and remembers their count.
     void save_outputs(std::span<const Tensor> outputs) noexcept;
+    /// Hands the saved outputs to the pack hook. Throws what that throws.
+    void pack_outputs();
 
 private:
     friend class OpBackwardCall;

@@ -33,18 +33,20 @@ void Tape::prepare(const dispatch::OpCall& call,
 void Tape::commit(const dispatch::OpCall& /*call*/,
                   const dispatch::CallTraits& traits,
                   const dispatch::Decision& /*decision*/,
-                  std::span<const Tensor> outputs) noexcept {
+                  std::span<const Tensor> outputs) {
     const IntrusivePtr<OpNode> node = take_pending();
     node->save_outputs(outputs);
     if (traits.form == dispatch::Form::kInPlace && traits.target_is_view) {
         rebase_through_view(outputs[0], node, 0);
-        return;
-    }
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-        if (outputs[i].is_floating_point()) {
-            attach_history(outputs[i], node, i);
+    } else {
+        for (std::size_t i = 0; i < outputs.size(); ++i) {
+            if (outputs[i].is_floating_point()) {
+                attach_history(outputs[i], node, i);
+            }
         }
     }
+    // Last, because a hook may throw: the call is then whole, but for its caller.
+    node->pack_outputs();
 }
 
 void Tape::abandon() noexcept {

@@ -12,10 +12,11 @@ public:
     void prepare(const dispatch::OpCall& call,
                  const dispatch::CallTraits& traits,
                  const dispatch::Decision& decision) override;
+    /// Throws what a saved-tensor hook throws.
     void commit(const dispatch::OpCall& call,
                 const dispatch::CallTraits& traits,
                 const dispatch::Decision& decision,
-                std::span<const Tensor> outputs) noexcept override;
+                std::span<const Tensor> outputs) override;
     void abandon() noexcept override;
 };
 

@@ -46,7 +46,7 @@ public:
     void commit(const OpCall& call,
                 const CallTraits& traits,
                 const Decision& decision,
-                std::span<const Tensor> outputs) noexcept {
+                std::span<const Tensor> outputs) {
         if (observer_ != nullptr) {
             std::exchange(observer_, nullptr)->commit(call, traits, decision, outputs);
         }

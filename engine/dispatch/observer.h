@@ -12,6 +12,7 @@ namespace pumice::dispatch {
 ///
 /// For one call, `prepare` runs before anything is allocated or recorded and may throw; then either
 /// `commit` runs once, after the call's commands were appended, or `abandon`, when the call threw.
+/// What `commit` throws is a user's hook's: the call is done by then.
 class Observer {
 public:
     Observer() = default;
@@ -27,7 +28,7 @@ public:
     virtual void commit(const OpCall& call,
                         const CallTraits& traits,
                         const Decision& decision,
-                        std::span<const Tensor> outputs) noexcept = 0;
+                        std::span<const Tensor> outputs) = 0;
     virtual void abandon() noexcept = 0;
 };
 

@@ -85,6 +85,10 @@ void Allocator::State::add_block(Arena& arena, std::uint64_t size_bytes) {
 }
 
 Range* Allocator::State::grow_and_allocate(Arena& arena, std::uint64_t size_bytes) {
+    // G67: what one policy left idle is there for the other.
+    if (arena.adopt_idle_block(&arena == &transient ? persistent : transient, size_bytes)) {
+        return arena.allocate(size_bytes);
+    }
     try {
         add_block(arena, size_bytes);
     } catch (const OutOfMemoryError&) {

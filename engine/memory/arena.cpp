@@ -33,25 +33,52 @@ Arena::~Arena() {
 }
 
 vk::Binding Arena::grow(std::uint64_t size_bytes) {
-    // Everything that may throw comes before the buffer exists, or the buffer would leak.
     auto block = std::make_unique<vk::Buffer>();
-    blocks_.reserve(blocks_.size() + 1);
-    *block = create_block(size_bytes);
-    std::uint32_t number = 0;
+    vk::Buffer* buffer = block.get();
+    *buffer = create_block(size_bytes);
     try {
-        number = ranges_.add_block(block->size_bytes);
+        add_block(block);
+    } catch (...) {
+        destroy_buffer(device_, *buffer);
+        throw;
+    }
+    return {buffer, 0, buffer->size_bytes & ~(options_.granule_bytes - 1)};
+}
+
+bool Arena::adopt_idle_block(Arena& other, std::uint64_t size_bytes) {
+    other.ranges_.coalesce();
+    std::uint32_t best = 0;
+    std::uint64_t best_bytes = UINT64_MAX;
+    for (std::uint32_t number = 0; number < other.blocks_.size(); ++number) {
+        const std::uint64_t bytes =
+            other.ranges_.is_block_idle(number) ? other.blocks_[number]->size_bytes : 0;
+        if (bytes >= size_bytes && bytes < best_bytes) {
+            best = number;
+            best_bytes = bytes;
+        }
+    }
+    if (best_bytes == UINT64_MAX) {
+        return false;
+    }
+    std::unique_ptr<vk::Buffer> block = other.remove_block(best);
+    try {
+        add_block(block);
     } catch (...) {
         destroy_buffer(device_, *block);
         throw;
     }
+    return true;
+}
+
+// Takes the buffer over, or throws and leaves it.
+void Arena::add_block(std::unique_ptr<vk::Buffer>& block) {
+    blocks_.reserve(blocks_.size() + 1);
+    const std::uint32_t number = ranges_.add_block(block->size_bytes);
     reserved_bytes_ += block->size_bytes;
-    const vk::Binding whole{block.get(), 0, block->size_bytes & ~(options_.granule_bytes - 1)};
     if (number == blocks_.size()) {
-        blocks_.push_back(std::move(block));
-    } else {
-        blocks_[number] = std::move(block);
+        blocks_.emplace_back();
     }
-    return whole;
+    blocks_[number] = std::move(block);
 }
 
 vk::Buffer Arena::create_block(std::uint64_t size_bytes) {
@@ -74,12 +101,16 @@ void Arena::trim() noexcept {
     ranges_.coalesce();
     for (std::uint32_t number = 0; number < blocks_.size(); ++number) {
         if (ranges_.is_block_idle(number)) {
-            ranges_.remove_block(number);
-            reserved_bytes_ -= blocks_[number]->size_bytes;
-            destroy_buffer(device_, *blocks_[number]);
-            blocks_[number].reset();
+            const std::unique_ptr<vk::Buffer> block = remove_block(number);
+            destroy_buffer(device_, *block);
         }
     }
+}
+
+std::unique_ptr<vk::Buffer> Arena::remove_block(std::uint32_t number) noexcept {
+    ranges_.remove_block(number);
+    reserved_bytes_ -= blocks_[number]->size_bytes;
+    return std::move(blocks_[number]);
 }
 
 }  // namespace pumice::memory

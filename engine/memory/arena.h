@@ -37,6 +37,9 @@ public:
     /// long as all before it together, so that their number grows with the logarithm.
     /// @throws OutOfMemoryError
     vk::Binding grow(std::uint64_t size_bytes);
+    /// Moves the shortest idle block of `other` in which `size_bytes` fit to this arena; false
+    /// where there is none. Both have the same kind and granule.
+    bool adopt_idle_block(Arena& other, std::uint64_t size_bytes);
     /// Gives back the blocks that hold no range.
     void trim() noexcept;
 
@@ -54,6 +57,8 @@ public:
 
 private:
     vk::Buffer create_block(std::uint64_t size_bytes);
+    void add_block(std::unique_ptr<vk::Buffer>& block);
+    std::unique_ptr<vk::Buffer> remove_block(std::uint32_t number) noexcept;
 
     vk::Device& device_;
     ArenaOptions options_;

@@ -44,7 +44,12 @@ public:
 
     void wait() override { readback_.wait(); }
 
-    void when_ready(std::function<void()> then) override { readback_.when_ready(std::move(then)); }
+    void when_ready(std::function<void()> then) override {
+        readback_.when_ready([then = std::move(then)] {
+            const pumice::detail::FlowScope scope(pumice::detail::kServiceModes);  // G59
+            then();
+        });
+    }
 
     HostTensor get() override {
         const TensorImpl& impl = impl_of(source_);

@@ -73,8 +73,8 @@ public:
     std::uint64_t flush();
     /// Blocks until the timeline has reached the value. @throws DeviceError if the device is lost
     void wait(std::uint64_t value);
-    /// Calls `then` once the timeline has reached a value that was submitted, or the device is lost;
-    /// see Watcher.
+    /// Calls `then` once the timeline has reached a value that was submitted, or the device is
+    /// lost; see Watcher.
     void when_reached(std::uint64_t value, std::function<void()> then);
     /// Timeline value known to have been reached; asks the driver. @throws DeviceError if lost
     std::uint64_t completed();

@@ -52,6 +52,12 @@ struct GradMode {
 template <class R>
 inline constexpr bool is_async_result_v = false;
 
+namespace autograd {
+
+class SavedTensorHooksGuard;
+
+}  // namespace autograd
+
 /// What the public templates are made of; not for direct use.
 namespace detail {
 
@@ -62,12 +68,17 @@ struct FlowState {
     AutogradState autograd;
     bool is_persistent_forced = false;  ///< the storage switch of G64
     StateGuard* innermost = nullptr;
+    autograd::SavedTensorHooksGuard* saved_hooks = nullptr;  ///< the innermost
 };
 
 /// Exchanges the running flow's state with this one.
 void swap_flow_state(FlowState& state) noexcept;
 /// The modes of the running flow, without its guards.
 FlowState copy_modes() noexcept;
+
+/// The modes of threads that do nobody's submitted work (G59).
+inline constexpr FlowState kServiceModes{
+    .autograd = {.grad = false, .inference = false, .fw_grad = true}};
 
 /// Runs with another flow's modes for its lifetime.
 class FlowScope {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -37,5 +38,16 @@ void parallel_for(std::int64_t begin,
                   std::int64_t end,
                   std::int64_t grain_size,
                   const std::function<void(std::int64_t, std::int64_t)>& fn);
+
+/// A thread of its own for work that nobody submits, such as prefetching or logging: gradients and
+/// inference mode are off on it, whatever this thread's modes are, so that what it makes is normal
+/// and persistent (G59).
+template <class F>
+std::thread start_service_thread(F fn) {
+    return std::thread([fn = std::move(fn)]() mutable {
+        const detail::FlowScope scope(detail::kServiceModes);
+        std::invoke(fn);
+    });
+}
 
 }  // namespace pumice

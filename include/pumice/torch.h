@@ -11,6 +11,7 @@
 #include "pumice/function.h"
 #include "pumice/gradcheck.h"
 #include "pumice/pumice.h"
+#include "pumice/saved_tensor_hooks.h"
 
 #include <optional>
 #include <string>

@@ -234,6 +234,22 @@ TEST_CASE("a deep chain neither recurses in the walk nor in its destruction") {
     CHECK(x.grad().item() == 1.0);
 }
 
+TEST_CASE("a chain of 100,000 operators walks back on one stack") {
+    // The device's part is left out: this is about the host's stack.
+    synchronize();
+    const Tensor x = leaf({1}, 1.0);
+    vk::install_null_execution(vk::device());
+    {
+        Tensor y = x;
+        for (int i = 0; i < 100'000; ++i) {
+            y = mul(y, x);
+        }
+        y.backward();
+    }
+    CHECK(x.grad().defined());
+    vk::restore(vk::device());
+}
+
 TEST_CASE("set_grad checks shape and dtype") {
     Tensor x = leaf({2});
     test::check_throws<ShapeError>([&] { x.set_grad(ones({3})); }, "[3]");

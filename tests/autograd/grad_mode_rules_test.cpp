@@ -34,6 +34,29 @@ Tensor inference_tensor(bool requires_grad = false) {
 
 }  // namespace
 
+TEST_CASE("G4 the mode at the call decides, not the one when the device gets to it") {
+    const Tensor r = leaf({64});
+    Tensor made;
+    Tensor inferred;
+    {
+        const NoGradGuard guard;
+        made = mul(r, r);
+    }
+    {
+        const InferenceMode guard;
+        inferred = mul(r, r);
+    }
+    // Nothing has been submitted yet; both guards are gone.
+    const Tensor recorded = mul(r, r);
+    synchronize();
+    CHECK(!made.requires_grad());
+    CHECK(!made.is_inference());
+    CHECK(inferred.is_inference());
+    CHECK(recorded.requires_grad());
+    CHECK(made.to_vector<float>() == recorded.to_vector<float>());
+    CHECK(inferred.to_vector<float>() == recorded.to_vector<float>());
+}
+
 TEST_CASE("G20 G21 kind is set at allocation and never changes") {
     const Tensor n = ones({2});
     const Tensor i = inference_mode([&] {
@@ -247,6 +270,21 @@ TEST_CASE("G39 detach and data") {
     CHECK(!grown.requires_grad());
     Tensor view = grown.view({4});
     test::check_throws<GradModeError>([&] { view.detach_(); }, "Can't detach views in-place");
+}
+
+TEST_CASE("G67 what an inference scope leaves free serves normal tensors") {
+    constexpr std::int64_t kCount = 6'000'000;  // more than any block that the suite keeps
+    empty_cache();
+    const Tensor survivor = inference_mode([] {
+        Tensor small = add(ones({4}), 1);  // in a block of its own, which is kept
+        const Tensor large = ones({kCount});
+        return small;
+    });
+    const MemoryStats before = memory_stats();
+    const Tensor normal = ones({kCount});
+    CHECK(memory_stats().reserved_bytes == before.reserved_bytes);
+    CHECK(memory_stats().driver_allocation_count == before.driver_allocation_count);
+    CHECK(survivor.to_vector<float>() == std::vector<float>(4, 2.0F));
 }
 
 TEST_CASE("G68 inference operators make no counter, view record, meta or node") {

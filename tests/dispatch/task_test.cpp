@@ -11,6 +11,7 @@
 
 #include <coroutine>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -145,6 +146,21 @@ TEST_CASE("G58 parallel_for covers its range in the caller's modes") {
                          std::runtime_error);
     parallel_for(5, 5, 1, [](std::int64_t /*from*/, std::int64_t /*to*/) { fail("called"); });
     check_throws<ArgumentError>([] { parallel_for(0, 1, 0, {}); }, "[parallel_for]");
+}
+
+TEST_CASE("G59 service threads have gradients and inference off, whoever starts them") {
+    const InferenceMode guard;
+    const MemoryStats before = memory_stats();
+    std::optional<AutogradState> state;
+    Tensor made;
+    start_service_thread([&] {
+        state = autograd_state();
+        made = add(ones({4}), 1);
+    }).join();
+    CHECK(*state == AutogradState{.grad = false, .inference = false, .fw_grad = true});
+    CHECK(!made.is_inference());
+    CHECK(memory_stats().transient_live_bytes == before.transient_live_bytes);
+    CHECK(is_inference_mode_enabled());
 }
 
 TEST_CASE("G60 a task keeps its mode across suspension, and its caller has its own back at once") {

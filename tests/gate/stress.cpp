@@ -27,8 +27,8 @@ using pumice::Tensor;
 
 constexpr int kThreads = 8;
 constexpr int kCoroutines = 200;
-constexpr AutogradState kGrad{};
-constexpr AutogradState kInference{.grad = false, .inference = true, .fw_grad = false};
+constexpr AutogradState kGradState{};
+constexpr AutogradState kInferenceState{.grad = false, .inference = true, .fw_grad = false};
 
 std::atomic<std::int64_t> operators{0};
 std::atomic<std::int64_t> mode_changes{0};
@@ -71,8 +71,8 @@ std::optional<AutogradState> model_of(AutogradState state, Form form) {
             }
             state.grad = true;
             return state;
-        case Form::kInference: return kInference;
-        default: return kGrad;
+        case Form::kInference: return kInferenceState;
+        default: return kGradState;
     }
 }
 
@@ -81,10 +81,11 @@ class Flow {
 public:
     explicit Flow(unsigned seed)
         : random_(seed),
-          leaf_(pumice::enable_grad([] {
-              return pumice::ones({4}, {pumice::kFloat32, true});
-          })),
-          plain_(pumice::ones({4})) {}
+          leaf_(pumice::inference_mode(false,
+                                       [] {
+                                           return pumice::ones({4}, {pumice::kFloat32, true});
+                                       })),
+          plain_(pumice::inference_mode(false, [] { return pumice::ones({4}); })) {}
 
     Form choose_form() {
         return static_cast<Form>(random_() % static_cast<unsigned>(Form::kCount));
@@ -152,7 +153,7 @@ private:
 void run_thread(unsigned seed, int rounds) {
     Flow flow(seed);
     for (int i = 0; i < rounds; ++i) {
-        flow.nest(kGrad, 4);
+        flow.nest(kGradState, 4);
     }
 }
 
@@ -170,7 +171,8 @@ pumice::Task<> run_coroutine(unsigned seed, AutogradState state, int rounds) {
         co_await pumice::launch([] {});
         flow.nest(inner, 2);
         if (flow.chance(4)) {
-            co_await pumice::ones({4}).to_host_async();
+            const Tensor four = pumice::ones({4});
+            co_await four.to_host_async();
             flow.check(inner);
         }
     }

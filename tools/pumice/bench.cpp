@@ -3,6 +3,8 @@
 #include "pumice/pumice.h"
 
 #include "commands.h"
+#include "dispatch/decide.h"
+#include "dispatch/state.h"
 #include "vk/device.h"
 #include "vk/seam.h"
 
@@ -54,6 +56,33 @@ void view_calls(const Tensor& a, std::int64_t calls) {
     for (std::int64_t i = 0; i < calls; ++i) {
         const Tensor c = a.view({2, 2});
     }
+}
+
+// ns of decide() with the thread's state read, over calls of every form and mode that do not throw.
+double measure_decide(std::int64_t calls) {
+    std::array<dispatch::CallTraits, 16> traits{};
+    for (std::size_t i = 0; i < traits.size(); ++i) {
+        traits[i].form = i % 4 == 3 ? dispatch::Form::kInPlace : static_cast<dispatch::Form>(i % 2);
+        traits[i].has_normal_operand = i % 3 != 0;
+        traits[i].has_differentiable_r = traits[i].form != dispatch::Form::kInPlace && i % 5 < 2;
+        traits[i].target_requires_grad = traits[i].has_differentiable_r;
+    }
+    std::int64_t sum = 0;
+    const double taken = time_calls(calls, [&](std::int64_t count) {
+        for (std::int64_t i = 0; i < count; ++i) {
+            const dispatch::Decision decision =
+                dispatch::decide("bench",
+                                 traits[static_cast<std::size_t>(i) % traits.size()],
+                                 dispatch::thread_state.autograd,
+                                 dispatch::thread_state.is_persistent_forced);
+            sum += static_cast<std::int64_t>(decision.record) +
+                   static_cast<std::int64_t>(decision.creation) +
+                   static_cast<std::int64_t>(decision.storage) +
+                   static_cast<std::int64_t>(decision.output_is_inference);
+        }
+    });
+    // Or the loop would not be run: the sum of small non-negative numbers is not negative.
+    return sum < 0 ? 0.0 : taken;
 }
 
 // The same keys as tools/overhead_libtorch.cpp prints.
@@ -113,9 +142,11 @@ void run_overhead(const Options& options) {
     const Json ours = measure(options.calls);
     const MemoryStats after = memory_stats();
     vk::restore(device);
+    const double decide_ns = measure_decide(options.calls);
     const Json theirs = libtorch_figures(options.calls);
     if (options.as_json) {
         Json json = ours;
+        json["decide"] = decide_ns;
         json["calls_a_column"] = options.calls;
         json["dispatches"] = after.dispatch_count - before.dispatch_count;
         json["submits"] = after.submit_count - before.submit_count;
@@ -134,6 +165,7 @@ void run_overhead(const Options& options) {
                        ? ""
                        : fmt::format("   LibTorch {:>8.1f}", theirs[name].get<double>()));
     }
+    fmt::print("decide() alone {:.1f}\n", decide_ns);
     fmt::print("dispatches {}, submits {}, barriers {}, driver allocations {}\n",
                after.dispatch_count - before.dispatch_count,
                after.submit_count - before.submit_count,

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "pumice/tensor.h"
+
+#include <any>
+#include <functional>
+#include <memory>
+
+namespace pumice::autograd {
+
+/// What is done to a tensor when it is saved for backward, and when backward needs it again.
+struct SavedTensorHooks {
+    /// Gets the tensor, without history; what it returns is kept in its place.
+    std::function<std::any(const Tensor&)> pack;
+    /// Gets what `pack` returned; gives a tensor of the same shape and dtype.
+    std::function<Tensor(const std::any&)> unpack;
+};
+
+/// While it lives, each tensor that this flow (thread or coroutine) saves for backward goes through
+/// the hooks: to the host, to half precision, to a file. The innermost guard alone counts. Hooks
+/// run in no_grad, and never in inference mode, which saves nothing (G46). What `pack` throws comes
+/// out of the operator, what `unpack` throws out of the walk; a tensor that was packed is not
+/// checked for later writes. Source: torch.autograd.graph.saved_tensors_hooks.
+class SavedTensorHooksGuard {
+public:
+    /// @throws ArgumentError for an empty function
+    [[nodiscard]] explicit SavedTensorHooksGuard(SavedTensorHooks hooks);
+    SavedTensorHooksGuard(const SavedTensorHooksGuard&) = delete;
+    SavedTensorHooksGuard& operator=(const SavedTensorHooksGuard&) = delete;
+    SavedTensorHooksGuard(SavedTensorHooksGuard&&) = delete;
+    SavedTensorHooksGuard& operator=(SavedTensorHooksGuard&&) = delete;
+    ~SavedTensorHooksGuard();
+
+private:
+    friend struct SavedTensor;
+
+    std::shared_ptr<const SavedTensorHooks> hooks_;
+    SavedTensorHooksGuard* outer_;
+};
+
+}  // namespace pumice::autograd
