@@ -31,7 +31,7 @@ void run_examples() {
     const auto predictions = inference_modes::evaluate(model, {input, input * 2, input * 3});
     std::printf("batch inference: %zu predictions outlive the scope, sum %.3f\n",
                 predictions.size(),
-                pumice::cat(predictions).sum().item());
+                pumice::cat(predictions).sum().item<double>());
 
     const auto comparison = inference_modes::compare_modes(model, input);
     std::printf("no_grad's result can train later: %d; inference's: %d (%s)\n",

@@ -82,7 +82,7 @@ void check_nan(const GraphNode& node, std::span<const Tensor> input_gradients) {
     const NoGradGuard guard;
     for (std::size_t i = 0; i < input_gradients.size(); ++i) {
         const Tensor& gradient = input_gradients[i];
-        if (gradient.defined() && any(isnan(gradient)).item() != 0.0) {
+        if (gradient.defined() && any(isnan(gradient)).item().toBool()) {
             warn_of_forward(node);
             throw GradModeError(
                 node.name(),

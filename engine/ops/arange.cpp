@@ -122,8 +122,7 @@ Tensor arange(const Scalar& start,
               const TensorOptions& options) {
     // Integer dtypes take the integer parts, as in PyTorch.
     const auto number = [&](const Scalar& value) {
-        return is_floating_point(options.dtype()) ? value.to_double()
-                                                  : std::trunc(value.to_double());
+        return is_floating_point(options.dtype()) ? value.toDouble() : std::trunc(value.toDouble());
     };
     const ops::ArangeAttrs attrs{
         .start = number(start), .end = number(end), .step = number(step), .dtype = options.dtype()};

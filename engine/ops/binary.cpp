@@ -187,7 +187,7 @@ void check_alpha(std::string_view op, DType common, const Scalar& alpha) {
         throw ArgumentError(op,
                             fmt::format("alpha must not be a floating point number for integral "
                                         "inputs; got {}",
-                                        alpha.to_double()));
+                                        alpha.toDouble()));
     }
 }
 
@@ -199,7 +199,7 @@ BinaryAttrs pair_attrs(
     set_dtypes(attrs, result_type(a, b), kind);
     check_alpha(def.name, attrs.common, alpha);
     attrs.bits[1] = scalar_word(def.name, alpha, attrs.common);
-    attrs.alpha = alpha.to_double();
+    attrs.alpha = alpha.toDouble();
     return attrs;
 }
 
@@ -208,7 +208,7 @@ BinaryAttrs scalar_attrs(const OpDef& def, const Tensor& a, const Scalar& b, Kin
     BinaryAttrs attrs;
     set_dtypes(attrs, result_type(a, b), kind);
     attrs.bits = {scalar_word(def.name, b, attrs.common), scalar_word(def.name, 1, attrs.common)};
-    attrs.scalar = b.to_double();
+    attrs.scalar = b.toDouble();
     return attrs;
 }
 
@@ -257,11 +257,11 @@ void refuse_bools(const char* op, const Tensor& a, const Tensor* b) {
 
 void check_integer_power(const Tensor& a, const Scalar& b) {
     if (!is_floating_point(checked_impl(a, "pow").dtype) && !b.is_floating_point() &&
-        b.to_int() < 0) {
+        b.toLong() < 0) {
         throw ArgumentError("pow",
                             fmt::format("integers to negative integer powers are not allowed; got "
                                         "exponent {}",
-                                        b.to_int()));
+                                        b.toLong()));
     }
 }
 

@@ -24,7 +24,7 @@ void check_same_dtype(const char* op, const Tensor& a, const Tensor& b) {
 bool equal(const Tensor& a, const Tensor& b) {
     check_same_dtype("equal", a, b);
     const NoGradGuard guard;
-    return a.sizes() == b.sizes() && all(eq(a, b)).item() != 0.0;
+    return a.sizes() == b.sizes() && all(eq(a, b)).item().toBool();
 }
 
 bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
@@ -35,7 +35,7 @@ bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool e
     if (equal_nan) {
         close = logical_or(close, logical_and(isnan(a), isnan(b)));
     }
-    return all(close).item() != 0.0;
+    return all(close).item().toBool();
 }
 
 }  // namespace pumice

@@ -124,12 +124,17 @@ Future<HostTensor> Tensor::to_host_async() const {
     return Future<HostTensor>(std::make_shared<TensorReadback>(pumice::clone(*this)));
 }
 
-double Tensor::item() const {
-    if (checked_impl(*this, "item").numel != 1) {
+Scalar Tensor::item() const {
+    const TensorImpl& impl = checked_impl(*this, "item");
+    if (impl.numel != 1) {
         throw ShapeError("item",
                          fmt::format("the tensor must have one element; got {}", describe(*this)));
     }
-    return to_vector<double>()[0];
+    const double value = to_vector<double>()[0];
+    if (is_floating_point()) {
+        return value;
+    }
+    return impl.dtype == kBool ? Scalar(value != 0.0) : Scalar(static_cast<std::int64_t>(value));
 }
 
 Tensor from_bytes(std::span<const std::byte> bytes,

@@ -40,9 +40,9 @@ DType result_type(const Tensor& a, const Scalar& b) {
 
 std::uint32_t scalar_word(std::string_view op, const Scalar& value, DType common) {
     if (is_floating_point(common)) {
-        return std::bit_cast<std::uint32_t>(static_cast<float>(value.to_double()));
+        return std::bit_cast<std::uint32_t>(static_cast<float>(value.toDouble()));
     }
-    const std::int64_t integer = value.to_int();
+    const std::int64_t integer = value.toLong();
     if (!std::in_range<std::int32_t>(integer)) {
         throw ArgumentError(op,
                             fmt::format("integers are computed in int32, so a scalar must be in "

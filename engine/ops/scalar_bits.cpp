@@ -8,13 +8,14 @@
 
 #include <cstddef>
 #include <cstring>
+#include <limits>
 
 namespace pumice::ops {
 
 std::uint32_t scalar_bits(std::string_view op, const Scalar& value, DType dtype) {
     const bool is_real = value.is_floating_point();
-    const double real = value.to_double();
-    const std::int64_t integer = is_real ? 0 : value.to_int();
+    const double real = value.toDouble();
+    const std::int64_t integer = is_real ? 0 : value.toLong();
     std::uint32_t bits = 0;
     try {
         convert_host(is_real ? reinterpret_cast<const std::byte*>(&real)
@@ -44,6 +45,14 @@ std::uint32_t missing_bits(DType dtype) noexcept {
 }  // namespace pumice::ops
 
 namespace pumice {
+
+int Scalar::toInt() const {
+    const std::int64_t value = toLong();
+    if (value < std::numeric_limits<int>::min() || value > std::numeric_limits<int>::max()) {
+        throw DTypeError("Scalar", fmt::format("int32 cannot hold the value {}", value));
+    }
+    return static_cast<int>(value);
+}
 
 std::int64_t Scalar::truncate(double value) {
     constexpr double kAbove = 0x1p63;

@@ -309,7 +309,7 @@ Scalar integer_bound(std::string_view name,
     const bool is_byte = dtype == kInt8 || dtype == kUInt8;
     const std::int64_t least = !is_byte ? Int32::min() : (dtype == kInt8 ? -128 : 0);
     const std::int64_t most = !is_byte ? Int32::max() : (dtype == kInt8 ? 127 : 255);
-    const std::int64_t value = bound->to_int();
+    const std::int64_t value = bound->toLong();
     if (value >= least && value <= most) {
         return *bound;
     }
@@ -339,8 +339,8 @@ Attrs clamp_attrs(DType dtype, std::optional<Scalar> min, std::optional<Scalar> 
     const Scalar low = is_real ? min.value_or(lowest) : integer_bound("min", min, lowest, dtype);
     const Scalar high = is_real ? max.value_or(highest) : integer_bound("max", max, highest, dtype);
     return {.bits = {scalar_word("clamp", low, dtype), scalar_word("clamp", high, dtype)},
-            .first = low.to_double(),
-            .second = high.to_double()};
+            .first = low.toDouble(),
+            .second = high.toDouble()};
 }
 
 DType clamp_dtype(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max) {

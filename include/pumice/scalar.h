@@ -38,15 +38,28 @@ public:
     [[nodiscard]] bool is_floating_point() const noexcept { return class_ == Class::kReal; }
 
     /// The value as float64; integers past 2^53 are rounded.
-    [[nodiscard]] double to_double() const noexcept {
+    [[nodiscard]] double toDouble() const noexcept {
         return is_floating_point() ? real_ : static_cast<double>(integer_);
     }
 
+    /// The value rounded to float32.
+    [[nodiscard]] float toFloat() const noexcept { return static_cast<float>(toDouble()); }
+
     /// The value as int64; a floating one is truncated toward zero.
     /// @throws DTypeError for NaN and for a floating value past int64
-    [[nodiscard]] std::int64_t to_int() const {
+    [[nodiscard]] std::int64_t toLong() const {
         return is_floating_point() ? truncate(real_) : integer_;
     }
+
+    /// The value as int32, else as toLong. @throws DTypeError for a value past int32 too
+    [[nodiscard]] int toInt() const;
+
+    /// Whether the value is not zero.
+    [[nodiscard]] bool toBool() const noexcept { return toDouble() != 0.0; }
+
+    /// A number of the host's again, as toDouble.
+    // NOLINTNEXTLINE(google-explicit-constructor): numbers are meant to convert
+    operator double() const noexcept { return toDouble(); }
 
     /// Dtype this scalar has when no tensor takes part: kBool, kInt32 or kFloat32.
     [[nodiscard]] DType dtype() const noexcept {

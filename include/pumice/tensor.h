@@ -225,6 +225,15 @@ public:
                   std::optional<bool> retain_graph = {},
                   bool create_graph = false,
                   const std::optional<std::vector<Tensor>>& inputs = {}) const;
+
+    /// The same for one input, so that LibTorch's `{x}` is one.
+    void backward(const Tensor& gradient,
+                  std::optional<bool> retain_graph,
+                  bool create_graph,
+                  const Tensor& input) const {
+        backward(gradient, retain_graph, create_graph, std::vector<Tensor>{input});
+    }
+
     /// Same storage and version counter, no history; of this tensor's kind in every mode.
     [[nodiscard]] Tensor detach() const;
     /// Drops this tensor's history and stops tracking it; nothing on an inference tensor.
@@ -232,6 +241,10 @@ public:
     Tensor& detach_();
     /// Same storage, a version counter of its own, no history: writes to it are not noticed.
     [[nodiscard]] Tensor data() const;
+
+    /// The same as data().
+    [[nodiscard]] Tensor tensor_data() const { return data(); }
+
     /// Takes over the other's storage, shape, strides and dtype; version counter, history and
     /// gradient stay. Source: grad-mode rule G52.
     /// @throws GradModeError when the kinds differ (E14), and for inference tensors outside of
@@ -256,13 +269,14 @@ public:
     /// Starts the copy and returns at once; the values are those at the time of the call.
     /// @throws OutOfMemoryError for the copy that it takes on the device
     [[nodiscard]] Future<HostTensor> to_host_async() const;
-    /// The one value. Waits for the device. @throws ShapeError unless numel() is 1, DeviceError
-    [[nodiscard]] double item() const;
+    /// The one value, of the dtype's class. Waits for the device.
+    /// @throws ShapeError unless numel() is 1, DeviceError
+    [[nodiscard]] Scalar item() const;
 
     /// The one value, cast to T. @throws ShapeError, DeviceError as above
     template <class T>
     T item() const {
-        return static_cast<T>(item());
+        return static_cast<T>(item().toDouble());
     }
 
     /// The function of this name in ops/elementwise.h, with this tensor as its first operand.

@@ -53,7 +53,7 @@ using namespace pumice;
 
 /// Whether the one value is not zero.
 inline bool is_nonzero(const Tensor& x) {
-    return x.item() != 0.0;
+    return x.item().toBool();
 }
 
 }  // namespace native

@@ -69,6 +69,9 @@ TEST_CASE("host: an asynchronous copy has the values of its time") {
 TEST_CASE("host: item") {
     CHECK(scalar_tensor(2.5).item() == 2.5);
     CHECK(tensor<std::int32_t>({7}).item<int>() == 7);
+    CHECK(tensor<std::int32_t>({7}).item().is_integral());
+    CHECK(tensor<float>({7}).item().is_floating_point());
+    CHECK(tensor<bool>({true}).item().is_bool());
     CHECK(tensor<float>({1, 2}).select(0, 1).item<float>() == 2.0F);
     check_throws<ShapeError>(
         [] {

@@ -11,17 +11,23 @@ using namespace pumice;
 using test::check_throws;
 
 TEST_CASE("Scalar: to_int truncates what int64 holds and refuses the rest") {
-    CHECK(Scalar(-2.9).to_int() == -2);
-    CHECK(Scalar(true).to_int() == 1);
-    CHECK(Scalar(-0x1p63).to_int() == std::numeric_limits<std::int64_t>::min());
-    CHECK(Scalar(std::numeric_limits<std::int64_t>::max()).to_int() ==
+    CHECK(Scalar(-2.9).toLong() == -2);
+    CHECK(Scalar(-2.9).toInt() == -2);
+    CHECK(Scalar(0.1).toFloat() == 0.1F);
+    CHECK(Scalar(0.5).toBool());
+    CHECK(!Scalar(0).toBool());
+    check_throws<DTypeError>([] { static_cast<void>(Scalar(std::int64_t{1} << 31).toInt()); },
+                             "2147483648");
+    CHECK(Scalar(true).toLong() == 1);
+    CHECK(Scalar(-0x1p63).toLong() == std::numeric_limits<std::int64_t>::min());
+    CHECK(Scalar(std::numeric_limits<std::int64_t>::max()).toLong() ==
           std::numeric_limits<std::int64_t>::max());
     using Double = std::numeric_limits<double>;
     for (const double value : {0x1p63, -0x1.0000000000001p63, 1e300, Double::infinity()}) {
-        check_throws<DTypeError>([&] { static_cast<void>(Scalar(value).to_int()); },
+        check_throws<DTypeError>([&] { static_cast<void>(Scalar(value).toLong()); },
                                  "[Scalar] int64 cannot hold the value");
     }
-    check_throws<DTypeError>([] { static_cast<void>(Scalar(Double::quiet_NaN()).to_int()); },
+    check_throws<DTypeError>([] { static_cast<void>(Scalar(Double::quiet_NaN()).toLong()); },
                              "[Scalar] int64 cannot hold the value nan");
 }
 
