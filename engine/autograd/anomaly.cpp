@@ -59,7 +59,7 @@ void warn_of_forward(const GraphNode& node) {
     if (!is_anomaly_detected()) {
         return;
     }
-    const char* const kUnknown = "not known: it ran before anomalies were detected";
+    constexpr const char* kUnknown = "not known: it ran before anomalies were detected";
     const Origin* origin = node.origin();
     warn(fmt::format("Error detected in {}. Traceback of forward call that caused the error: {}",
                      node.name(),

@@ -75,10 +75,9 @@ void CopySlices::apply(std::span<Tensor> gradients,
 
 void rebase_through_view(const Tensor& view,
                          const IntrusivePtr<GraphNode>& fn,
-                         std::size_t own_edge) noexcept {
+                         std::size_t own_edge) {
     const TensorImpl& impl = impl_of(view);
     const Tensor base(IntrusivePtr<RefCounted>(impl.view->base.get()));
-    // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): commit has nobody to tell
     const IntrusivePtr<GraphNode> slices(
         new CopySlices(fn, own_edge, impl_of(base), impl, gradient_edge(base)));
     attach_history(base, slices, 0);

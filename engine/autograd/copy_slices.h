@@ -48,6 +48,6 @@ private:
 /// from it, at the next look (G35). `own_edge` of fn leads to the view's old value.
 void rebase_through_view(const Tensor& view,
                          const IntrusivePtr<GraphNode>& fn,
-                         std::size_t own_edge) noexcept;
+                         std::size_t own_edge);
 
 }  // namespace pumice::autograd

@@ -46,8 +46,9 @@ Tensor& Tensor::set_requires_grad(bool requires_grad) {
 Tensor Tensor::grad() const {
     const TensorImpl& impl = checked_impl(*this, "grad");
     const autograd::AutogradMeta* meta = find_meta(impl);
-    const Tensor grad = meta != nullptr ? meta->grad() : Tensor();
-    if (!grad.defined() && impl.tracks_grad() && !impl.is_leaf() && !meta->retains_grad()) {
+    Tensor grad = meta != nullptr ? meta->grad() : Tensor();
+    const bool is_retained = meta != nullptr && meta->retains_grad();
+    if (!grad.defined() && impl.tracks_grad() && !impl.is_leaf() && !is_retained) {
         static constinit WarningOnce warning(
             "The .grad of a tensor that is not a leaf was read: backward() does not fill it unless "
             "retain_grad() was called");

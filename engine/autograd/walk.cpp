@@ -275,17 +275,23 @@ namespace {
 // Walks that this thread is in: a formula or a hook may start another.
 thread_local int walk_depth = 0;
 
+struct DeeperWalk {
+    DeeperWalk() noexcept { ++walk_depth; }
+
+    DeeperWalk(const DeeperWalk&) = delete;
+    DeeperWalk& operator=(const DeeperWalk&) = delete;
+    DeeperWalk(DeeperWalk&&) = delete;
+    DeeperWalk& operator=(DeeperWalk&&) = delete;
+
+    ~DeeperWalk() { --walk_depth; }
+};
+
 std::vector<Tensor> walk_here(const WalkRequest& request) {
     // G43: nodes are evaluated outside of inference mode, whatever the caller's mode.
     const dispatch::UncheckedState state(
         {.grad = request.create_graph, .inference = false, .fw_grad = false});
 
-    struct Depth {
-        Depth() noexcept { ++walk_depth; }
-
-        ~Depth() { --walk_depth; }
-    } const depth;
-
+    const DeeperWalk deeper;
     return Walk(request).run();
 }
 

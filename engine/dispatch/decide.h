@@ -67,12 +67,11 @@ inline Decision decide(std::string_view op,
                        const AutogradState& state,
                        bool is_persistent_forced) {
     Decision decision;
-    decision.record =
-        state.grad && traits.has_normal_operand && traits.has_differentiable_r;  // G26
+    // G26. Views of inference tensors have no normal operand, and with `out` E11 came before.
+    decision.record = state.grad && traits.has_normal_operand && traits.has_differentiable_r;
     switch (traits.form) {
         case Form::kView:
             decision.output_is_inference = traits.target_is_inference;  // G22
-            decision.record = decision.record && !traits.target_is_inference;
             decision.makes_view_record = !traits.target_is_inference;
             decision.creation = view_creation(traits, state);
             break;
@@ -81,7 +80,6 @@ inline Decision decide(std::string_view op,
             check_write(op, traits, state);
             decision.output_is_inference = traits.target_is_inference;
             decision.bumps_version = !traits.target_is_inference;  // G34
-            decision.record = decision.record && traits.form == Form::kInPlace;
             break;
         case Form::kFunctional:
             decision.output_is_inference = state.inference;  // G21

@@ -32,7 +32,7 @@ struct AsStridedAttrs {
     std::int64_t offset = 0;
     // x's own place in the storage, which its gradient needs; 0 strides for extents of 1.
     std::int64_t input_offset = 0;
-    std::array<std::uint32_t, kMaxDims> input_strides;
+    std::array<std::uint32_t, kMaxDims> input_strides{};
 };
 
 struct UnfoldAttrs {

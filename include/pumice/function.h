@@ -43,6 +43,7 @@ public:
     AutogradContext& operator=(const AutogradContext&) = delete;
     AutogradContext(AutogradContext&&) = delete;
     AutogradContext& operator=(AutogradContext&&) = delete;
+    ~AutogradContext() = default;
 
     /// Anything but tensors of the call, which go to save_for_backward.
     std::unordered_map<std::string, IValue> saved_data;

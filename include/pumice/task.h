@@ -79,7 +79,7 @@ public:
         noexcept(awaiter().await_suspend(coroutine))) {
         // Once the awaiter has the handle another thread may resume, and even end, the coroutine:
         // nothing of it may be touched after a call that suspends.
-        Reentry reentry{&flow_};
+        Reentry reentry(&flow_);
         flow_.leave();
         using Result = decltype(awaiter().await_suspend(coroutine));
         if constexpr (std::is_void_v<Result>) {
@@ -102,13 +102,20 @@ public:
 private:
     // The body goes on at once: the awaiter did not suspend, or threw.
     struct Reentry {
-        Flow* flow;
+        explicit Reentry(Flow* the_flow) noexcept : flow(the_flow) {}
+
+        Reentry(const Reentry&) = delete;
+        Reentry& operator=(const Reentry&) = delete;
+        Reentry(Reentry&&) = delete;
+        Reentry& operator=(Reentry&&) = delete;
 
         ~Reentry() {
             if (flow != nullptr) {
                 flow->enter();
             }
         }
+
+        Flow* flow;
     };
 
     std::remove_reference_t<Awaiter>& awaiter() noexcept { return awaiter_; }
@@ -312,7 +319,7 @@ private:
 
         [[nodiscard]] bool await_ready() const noexcept { return task.is_ready(); }
 
-        bool await_suspend(std::coroutine_handle<> waiter) const noexcept {
+        [[nodiscard]] bool await_suspend(std::coroutine_handle<> waiter) const noexcept {
             return task.body_.promise().when_done(waiter);
         }
 

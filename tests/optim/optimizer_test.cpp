@@ -267,8 +267,9 @@ TEST_CASE("optimizer state: a refused load changes nothing") {
 TEST_CASE("a step that finds no memory for its state changes nothing and can be repeated") {
     Tensor small = parameter();
     small.set_grad(ones({5}));
-    Tensor large = zeros({8 << 20}, {kFloat32, true});
-    large.set_grad(ones({8 << 20}));
+    constexpr std::int64_t kPastSharedBlocks = 17 << 20;  // no hole of a 64 MiB block has room
+    Tensor large = zeros({kPastSharedBlocks}, {kFloat32, true});
+    large.set_grad(ones({kPastSharedBlocks}));
     Adam optimizer({small, large}, {.lr = 0.1});
     empty_cache();
     inject_fault(vk::device(), vk::Entry::kAllocateMemory, vk::Fault::kOutOfDeviceMemory);
