@@ -392,6 +392,54 @@ def norms(cases):
     cases.add("rms_norm_two_dims", lambda x, w: rms_norm(x, (3, 5), w, 0.1), x, matrix)
     cases.add("rms_norm_zeros", lambda x: rms_norm(x, (3,), eps=0.25),
               vector(0, 0, 0, 1e-3, 0, 0).reshape(2, 3))
+    channel_norms(cases)
+
+
+def tracked(norm, running_mean, running_var):
+    """norm(mean, var) with copies of the running statistics, then the copies."""
+    mean, var = running_mean.clone(), running_var.clone()
+    return norm(mean, var), mean, var
+
+
+def channel_norms(cases):
+    weight, bias = cases.uniform(3), cases.uniform(3)
+    statistics = cases.uniform(3), cases.uniform(3, low=0.5)
+    for rank, shape in {"2d": (5, 3), "3d": (4, 3, 5), "4d": (2, 3, 4, 2)}.items():
+        x = cases.uniform(*shape, low=-4.0, high=4.0)
+        cases.add(f"batch_norm/{rank}",
+                  lambda x, w, b: F.batch_norm(x, None, None, w, b, True), x, weight, bias)
+        cases.add(f"batch_norm_plain/{rank}",
+                  lambda x: F.batch_norm(x, None, None, None, None, True, 0.1, 0.5), x)
+        cases.add(f"batch_norm_tracked/{rank}",
+                  lambda x, w, b, m, v: tracked(
+                      lambda m, v: F.batch_norm(x, m, v, w, b, True, 0.3), m, v),
+                  x, weight, bias, *statistics, fixed=(3, 4))
+        cases.add(f"batch_norm_eval/{rank}",
+                  lambda x, w, b, m, v: F.batch_norm(x, m, v, w, b, False, 0.3, 0.01),
+                  x, weight, bias, *statistics, fixed=(3, 4))
+        cases.add(f"batch_norm_eval_plain/{rank}",
+                  lambda x, m, v: F.batch_norm(x, m, v), x, *statistics, fixed=(1, 2))
+    cases.add("batch_norm_plain/far_from_0",
+              lambda x: F.batch_norm(x, None, None, None, None, True, 0.1, 0.5),
+              cases.uniform(9, 2, 3, low=100.0, high=101.0))
+    for rank, shape in {"2d": (2, 4), "3d": (2, 4, 5), "4d": (2, 4, 3, 2)}.items():
+        x, weight, bias = cases.uniform(*shape), cases.uniform(4), cases.uniform(4)
+        cases.add(f"group_norm/{rank}", lambda x, w, b: F.group_norm(x, 2, w, b), x, weight, bias)
+        cases.add(f"group_norm_plain/{rank}", lambda x: F.group_norm(x, 1, eps=0.5), x)
+    cases.add("group_norm_weight", lambda x, w: F.group_norm(x, 2, w),
+              cases.uniform(2, 4, 5), cases.uniform(4))
+    weight, bias = cases.uniform(3), cases.uniform(3)
+    for rank, shape in {"3d": (4, 3, 5), "4d": (2, 3, 4, 2)}.items():
+        x = cases.uniform(*shape, low=-4.0, high=4.0)
+        cases.add(f"instance_norm/{rank}",
+                  lambda x, w, b: F.instance_norm(x, None, None, w, b), x, weight, bias)
+        cases.add(f"instance_norm_tracked/{rank}",
+                  lambda x, w, b, m, v: tracked(
+                      lambda m, v: F.instance_norm(x, m, v, w, b, True, 0.3), m, v),
+                  x, weight, bias, *statistics, fixed=(3, 4))
+        cases.add(f"instance_norm_eval/{rank}",
+                  lambda x, m, v: F.instance_norm(x, m, v, None, None, False, 0.3, 0.01),
+                  x, *statistics, fixed=(1, 2))
 
 
 def views(cases):

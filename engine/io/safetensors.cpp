@@ -98,10 +98,11 @@ Tensor SafetensorsFile::load(const std::string& name) const {
         mapping_->bytes().substr(mapping_->header.data_begin_bytes + entry->begin_bytes,
                                  entry->end_bytes - entry->begin_bytes);
     try {
-        return from_bytes(std::as_bytes(std::span(data.data(), data.size())),
-                          entry->dtype,
-                          entry->sizes,
-                          device_dtype(entry->dtype));
+        Tensor tensor = from_bytes(std::as_bytes(std::span(data.data(), data.size())),
+                                   entry->dtype,
+                                   entry->sizes,
+                                   device_dtype(entry->dtype));
+        return entry->requires_grad ? tensor.set_requires_grad(true) : tensor;
     } catch (const DTypeError& error) {
         throw DTypeError(mapping_->path, fmt::format("tensor '{}': {}", name, error.what()));
     }
@@ -128,6 +129,9 @@ void save_safetensors(const std::string& path,
     for (const auto& [key, text] : metadata) {
         check_text(path, "the metadata key", key);
         check_text(path, "the metadata text", text);
+        if (key == kRequiresGradKey) {
+            throw ArgumentError(path, fmt::format("the metadata key '{}' is reserved", key));
+        }
     }
     for (const auto& [name, value] : tensors) {
         check_text(path, "the name", name);
@@ -142,7 +146,8 @@ void save_safetensors(const std::string& path,
                            .dtype = host_dtype(host.dtype),
                            .sizes = host.sizes,
                            .begin_bytes = begin,
-                           .end_bytes = data.size()});
+                           .end_bytes = data.size(),
+                           .requires_grad = value.requires_grad()});
     }
     write_file(path, write_header(entries, metadata) + data);
 }

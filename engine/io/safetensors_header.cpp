@@ -192,6 +192,52 @@ void check_places(const std::string& path,
     }
 }
 
+bool is_floating(HostDType dtype) {
+    return dtype == HostDType::kF32 || dtype == HostDType::kF16 || dtype == HostDType::kBF16 ||
+           dtype == HostDType::kF64;
+}
+
+// Moves the names under kRequiresGradKey from the metadata into the entries.
+void take_tracked(const std::string& path, SafetensorsHeader& header) {
+    const auto found = header.metadata.find(kRequiresGradKey);
+    if (found == header.metadata.end()) {
+        return;
+    }
+    const Json names = Json::parse(found->second, nullptr, false);
+    bool fits = names.is_array();
+    for (std::size_t i = 0; fits && i < names.size(); ++i) {
+        const auto entry = std::find_if(
+            header.entries.begin(), header.entries.end(), [&](const SafetensorsEntry& each) {
+                return names[i] == each.name && is_floating(each.dtype);
+            });
+        fits = entry != header.entries.end();
+        if (fits) {
+            entry->requires_grad = true;
+        }
+    }
+    if (!fits) {
+        throw FileError(path,
+                        fmt::format("metadata '{}' is not a list of its floating tensors, but {}",
+                                    kRequiresGradKey,
+                                    found->second));
+    }
+    header.metadata.erase(found);
+}
+
+std::map<std::string, std::string> with_tracked(const std::vector<SafetensorsEntry>& entries,
+                                                std::map<std::string, std::string> metadata) {
+    Json names = Json::array();
+    for (const SafetensorsEntry& entry : entries) {
+        if (entry.requires_grad) {
+            names.push_back(entry.name);
+        }
+    }
+    if (!names.empty()) {
+        metadata[kRequiresGradKey] = names.dump();
+    }
+    return metadata;
+}
+
 }  // namespace
 
 SafetensorsHeader parse_header(const std::string& path, std::string_view file) {
@@ -217,6 +263,7 @@ SafetensorsHeader parse_header(const std::string& path, std::string_view file) {
         }
     }
     check_places(path, header.entries, file.size() - header.data_begin_bytes);
+    take_tracked(path, header);
     return header;
 }
 
@@ -233,8 +280,8 @@ void check_text(const std::string& path, std::string_view what, const std::strin
 std::string write_header(const std::vector<SafetensorsEntry>& entries,
                          const std::map<std::string, std::string>& metadata) {
     Json json = Json::object();
-    if (!metadata.empty()) {
-        json[kMetadataKey] = metadata;
+    if (const auto all = with_tracked(entries, metadata); !all.empty()) {
+        json[kMetadataKey] = all;
     }
     for (const SafetensorsEntry& entry : entries) {
         const auto code = std::find_if(kDTypes.begin(), kDTypes.end(), [&entry](const auto& row) {

@@ -17,6 +17,9 @@ struct SafetensorsHeader {
     std::uint64_t data_begin_bytes = 0;  ///< from the start of the file
 };
 
+/// The metadata's key for the names of tensors that require grad.
+inline constexpr const char* kRequiresGradKey = "pumice.requires_grad";
+
 /// Parses and checks the header against the file's length. Pure; `path` is for error texts.
 /// @throws FileError
 SafetensorsHeader parse_header(const std::string& path, std::string_view file);

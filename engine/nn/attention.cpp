@@ -95,6 +95,14 @@ MultiheadAttentionImpl::MultiheadAttentionImpl(const MultiheadAttentionOptions& 
     }
 }
 
+void MultiheadAttentionImpl::rebind() {
+    q_proj = registered_module<Linear>("q_proj");
+    k_proj = registered_module<Linear>("k_proj");
+    v_proj = registered_module<Linear>("v_proj");
+    out_proj = registered_module<Linear>("out_proj");
+    rotary = registered_module<RotaryEmbedding>("rotary");
+}
+
 Tensor MultiheadAttentionImpl::split_heads(const Tensor& x) const {
     return x.view({x.size(0), x.size(1), num_heads_, head_dim_}).transpose(1, 2);
 }

@@ -10,9 +10,18 @@ Tensor SequentialImpl::forward(Tensor x) const {
         throw ArgumentError("Sequential", "has no modules to run, wanted at least one");
     }
     for (const auto& step : steps_) {
-        x = step(std::move(x));
+        x = step.module != nullptr ? step.run(step.module.get(), std::move(x))
+                                   : step.function(std::move(x));
     }
     return x;
+}
+
+void SequentialImpl::rebind() {
+    for (Step& step : steps_) {
+        if (step.module != nullptr) {
+            step.module = registered_child(step.name);
+        }
+    }
 }
 
 }  // namespace pumice::nn

@@ -40,6 +40,11 @@ Tensor LinearImpl::forward(Tensor x) const {
     return linear(std::move(x), weight, bias);
 }
 
+void LinearImpl::rebind() {
+    weight = registered("weight");
+    bias = registered("bias");
+}
+
 EmbeddingImpl::EmbeddingImpl(std::int64_t num_embeddings,
                              std::int64_t embedding_dim,
                              std::int64_t padding_idx)
@@ -66,6 +71,10 @@ Tensor EmbeddingImpl::forward(Tensor indices) const {
     return embedding(weight, std::move(indices), padding_idx_);
 }
 
+void EmbeddingImpl::rebind() {
+    weight = registered("weight");
+}
+
 LayerNormImpl::LayerNormImpl(Dims normalized_shape,
                              double eps,
                              bool elementwise_affine,
@@ -83,6 +92,11 @@ Tensor LayerNormImpl::forward(Tensor x) const {
     return layer_norm(std::move(x), normalized_shape_, weight, bias, eps_);
 }
 
+void LayerNormImpl::rebind() {
+    weight = registered("weight");
+    bias = registered("bias");
+}
+
 RMSNormImpl::RMSNormImpl(Dims normalized_shape, double eps, bool elementwise_affine)
     : normalized_shape_(normalized_shape), eps_(eps) {
     if (elementwise_affine) {
@@ -92,6 +106,10 @@ RMSNormImpl::RMSNormImpl(Dims normalized_shape, double eps, bool elementwise_aff
 
 Tensor RMSNormImpl::forward(Tensor x) const {
     return rms_norm(std::move(x), normalized_shape_, weight, eps_);
+}
+
+void RMSNormImpl::rebind() {
+    weight = registered("weight");
 }
 
 DropoutImpl::DropoutImpl(double p) : p_(p) {

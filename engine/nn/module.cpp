@@ -47,6 +47,19 @@ struct Conversion {
     Tensor result;
 };
 
+// G55: in inference mode everything may be written.
+void check_writable(const StateDict& own, const StateDict& given) {
+    for (const auto& [name, value] : own) {
+        if (value.is_inference() && !is_inference_mode_enabled() && find(given, name) != nullptr) {
+            throw GradModeError("load_state_dict",
+                                fmt::format("Inplace update to inference tensor outside "
+                                            "InferenceMode is not allowed. '{}' is one: call "
+                                            "materialize_normal_() first.",
+                                            name));
+        }
+    }
+}
+
 // A tensor that is registered twice is converted once.
 void convert(const Tensor& target, DType dtype, std::vector<Conversion>& conversions) {
     const bool is_done =
@@ -58,7 +71,9 @@ void convert(const Tensor& target, DType dtype, std::vector<Conversion>& convers
     }
     // The result must have the kind of what it replaces, in every mode.
     if (target.is_inference()) {
-        inference_mode([&] { conversions.push_back({target, pumice::to(target, dtype)}); });
+        inference_mode([&] {
+            conversions.push_back({target, pumice::to(target, dtype).persist()});
+        });
     } else {
         const PersistentAllocGuard guard;
         conversions.push_back({target, pumice::to(target, dtype)});
@@ -118,6 +133,7 @@ LoadReport Module::load_state_dict(const StateDict& state, bool strict) {
                                         fmt::join(report.unexpected, ", ")));
     }
     check_shapes(own, state);
+    check_writable(own, state);
     no_grad([&] {
         for (auto [name, value] : own) {
             if (const Tensor* source = find(state, name)) {
@@ -174,14 +190,47 @@ Tensor Module::register_parameter(std::string name, Tensor value, bool requires_
     if (value.defined() && requires_grad) {
         value.set_requires_grad(true);
     }
+    if (value.defined()) {
+        value.persist();
+    }
     parameters_.push_back({std::move(name), value, true});
     return value;
 }
 
 Tensor Module::register_buffer(std::string name, Tensor value, bool is_persistent) {
     check_name(name);
+    if (value.defined()) {
+        value.persist();
+    }
     buffers_.push_back({std::move(name), value, is_persistent});
     return value;
+}
+
+void Module::rebind() {
+    throw UnsupportedError(
+        "rebind",
+        "a module whose tensors are replaced must override rebind(), which fills "
+        "its members from registered()");
+}
+
+Tensor Module::registered(const std::string& name) const {
+    for (const std::vector<Entry>* entries : {&parameters_, &buffers_}) {
+        for (const Entry& entry : *entries) {
+            if (entry.name == name) {
+                return entry.value;
+            }
+        }
+    }
+    return {};
+}
+
+std::shared_ptr<Module> Module::registered_child(const std::string& name) const {
+    for (const auto& [child_name, module] : children_) {
+        if (child_name == name) {
+            return module;
+        }
+    }
+    return nullptr;
 }
 
 void Module::add_child(std::string name, std::shared_ptr<Module> child) {

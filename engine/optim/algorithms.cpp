@@ -74,7 +74,8 @@ std::vector<std::string> Adam::state_names() const {
 void Adam::apply_moments(Tensor& parameter,
                          const Tensor& grad,
                          std::vector<Tensor>& state,
-                         std::int64_t step) {
+                         std::int64_t step,
+                         double decay) {
     const auto t = static_cast<double>(step);
     const double correction1 = 1.0 - std::pow(options_.beta1, t);
     const double correction2 = 1.0 - std::pow(options_.beta2, t);
@@ -87,7 +88,11 @@ void Adam::apply_moments(Tensor& parameter,
     Tensor denominator = sqrt(mean_square);
     mul_(denominator, 1.0 / std::sqrt(correction2));
     add_(denominator, options_.eps);
-    add_(parameter, div(mean, std::move(denominator)), -lr() / correction1);
+    Tensor direction = div(mean, std::move(denominator));
+    if (decay > 0.0) {
+        add_(direction, parameter, decay * correction1);
+    }
+    add_(parameter, std::move(direction), -lr() / correction1);
 }
 
 void Adam::update(Tensor& parameter,
@@ -104,10 +109,7 @@ void AdamW::update(Tensor& parameter,
                    const Tensor& grad,
                    std::vector<Tensor>& state,
                    std::int64_t step) {
-    if (options().weight_decay > 0.0) {
-        mul_(parameter, 1.0 - lr() * options().weight_decay);
-    }
-    apply_moments(parameter, grad, state, step);
+    apply_moments(parameter, grad, state, step, options().weight_decay);
 }
 
 }  // namespace pumice::optim

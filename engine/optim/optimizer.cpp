@@ -135,6 +135,15 @@ void Optimizer::step() {
     });
 }
 
+Tensor Optimizer::step(const std::function<Tensor()>& closure) {
+    if (!closure) {
+        throw ArgumentError("Optimizer", "step got an empty closure, wanted one that gives a loss");
+    }
+    Tensor loss = enable_grad(closure);
+    step();
+    return loss;
+}
+
 void Optimizer::zero_grad(bool set_to_none) {
     for (Tensor& parameter : parameters_) {
         if (set_to_none) {

@@ -22,6 +22,7 @@ struct SafetensorsEntry {
     Dims sizes;                         ///< at most eight extents, 2^31 - 1 elements
     std::uint64_t begin_bytes = 0;      ///< from the start of the data section
     std::uint64_t end_bytes = 0;        ///< one past its last byte, counted likewise
+    bool requires_grad = false;         ///< whether it was tracked when Pumice saved it (G55)
 };
 
 /// A memory-mapped safetensors file: the header is checked whole when it is opened, values are read
@@ -47,7 +48,8 @@ public:
     /// The header's `__metadata__`.
     [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept;
 
-    /// Copies one tensor to the device. float64 becomes float32, int64 int32.
+    /// Copies one tensor to the device, tracked as it was when Pumice saved it; its kind is that of
+    /// the thread's mode (G55). float64 becomes float32, int64 int32.
     /// @throws ArgumentError for an unknown name; DTypeError naming the element that int32 cannot
     ///         hold; OutOfMemoryError
     [[nodiscard]] Tensor load(const std::string& name) const;
@@ -63,9 +65,12 @@ private:
 nn::StateDict load_safetensors(const std::string& path);
 
 /// Writes the tensors in order, row-major, with metadata as the header's `__metadata__`; the file
-/// appears whole or not at all. Waits for the device, and holds all bytes in host memory.
+/// appears whole or not at all. Tensors of either kind, in any mode; the names of those that
+/// require grad go to the metadata as "pumice.requires_grad", a list in JSON that metadata() leaves
+/// out. Waits for the device, and holds all bytes in host memory.
 /// @throws FileError if it cannot be written; ArgumentError for a name that is empty, used twice,
-///         "__metadata__" or not UTF-8, for metadata that is not UTF-8, or an undefined tensor
+///         "__metadata__" or not UTF-8, for metadata that is not UTF-8 or has that key, or an
+///         undefined tensor
 void save_safetensors(const std::string& path,
                       const nn::StateDict& tensors,
                       const std::map<std::string, std::string>& metadata = {});

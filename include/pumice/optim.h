@@ -4,6 +4,7 @@
 #include "pumice/tensor.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,9 +13,9 @@
 /// Optimizers and learning-rate schedules, written with the public operators.
 namespace pumice::optim {
 
-/// Base of the optimizers. Steps run under no_grad and bump each parameter's version; state has
-/// each parameter's shape and dtype and lives in persistent memory whatever the mode of the first
-/// step (G64, G78).
+/// Base of the optimizers. Steps run under no_grad and bump each parameter's version by 1; state
+/// has each parameter's shape and dtype and lives in persistent memory whatever the mode of the
+/// first step (G64, G78).
 class Optimizer {
 public:
     /// @throws ArgumentError without parameters, for an undefined one or one that is no leaf
@@ -31,6 +32,10 @@ public:
     /// @throws OutOfMemoryError; one that comes later leaves the parameters before the failing one
     ///         updated, and counted
     void step();
+    /// Calls `closure`, which computes the loss and its gradients, with recording on, then updates
+    /// as above; returns the loss. @throws GradModeError (E1) in inference mode, where `closure` is
+    /// not called; ArgumentError for an empty one; what it throws; OutOfMemoryError as above
+    Tensor step(const std::function<Tensor()>& closure);
     /// Drops the parameters' gradients or, with false, writes zeros into them.
     void zero_grad(bool set_to_none = true);
 
@@ -127,11 +132,12 @@ protected:
                 const Tensor& grad,
                 std::vector<Tensor>& state,
                 std::int64_t step) override;
-    /// The update without regularisation.
+    /// The update without regularisation, less lr * decay * parameter; one write (G78).
     void apply_moments(Tensor& parameter,
                        const Tensor& grad,
                        std::vector<Tensor>& state,
-                       std::int64_t step);
+                       std::int64_t step,
+                       double decay = 0.0);
 
     /// As given.
     [[nodiscard]] const AdamOptions& options() const noexcept { return options_; }

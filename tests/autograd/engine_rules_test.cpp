@@ -178,9 +178,31 @@ TEST_CASE("G52 set_data keeps kinds apart") {
     });
     check_close(i, {2, 2, 2});
     check_throws<GradModeError>([&] { i.set_data(i.detach()); }, kE2);
-    const auto version = n._version();
-    inference_mode([&] { n.set_data(ones({1}).defined() ? n.data() : n); });
-    CHECK(n._version() == version);
+    no_grad([&] { check_throws<GradModeError>([&] { i.set_data(i.detach()); }, kE2); });
+    check_close(i, {2, 2, 2});
+    check_close(n, {0, 0});
+}
+
+TEST_CASE("G52 set_data of a normal tensor keeps version, gradient and tracking in any mode") {
+    Tensor n = leaf({2});
+    no_grad([&] { n.mul_(3); });
+    n.set_grad(full({2}, 5.0));
+    const auto replace = [&](double value) {
+        const PersistentAllocGuard guard;
+        n.set_data(full({3}, value, kFloat16));
+    };
+    replace(1);
+    no_grad([&] { replace(2); });
+    inference_mode([&] { replace(7); });
+    CHECK(n._version() == 1);
+    CHECK(n.requires_grad());
+    CHECK(n.is_leaf());
+    CHECK(!n.is_inference());
+    CHECK(n.dtype() == kFloat16);
+    check_close(n, {7, 7, 7});
+    check_close(n.grad(), {5, 5});
+    // Made in inference mode without the guard, it is of the other kind.
+    inference_mode([&] { CHECK_THROWS_AS(n.set_data(ones({3})), GradModeError); });
 }
 
 TEST_CASE("G66 G71 what inference made stays as it was past its scope, and dies on any thread") {

@@ -9,6 +9,7 @@
 
 #include <cstring>
 #include <limits>
+#include <map>
 #include <string>
 
 namespace pumice::io {
@@ -55,6 +56,47 @@ TEST_CASE("safetensors: every device dtype survives a round trip, with metadata"
         test::check_same_bits(file.load(name), value);
     }
     CHECK(scratch.file_count() == 1);
+}
+
+TEST_CASE("G55 saving keeps requires_grad, loading takes the mode's kind") {
+    const test::Scratch scratch;
+    const std::string path = scratch.path("mixed.safetensors");
+    const Tensor inferred = inference_mode([] { return full({2}, 3, {kFloat32, true}); });
+    const nn::StateDict tensors = {{"normal", full({2}, 2, {kFloat32, true})},
+                                   {"inference", inferred},
+                                   {"half \"quoted\"", ones({2}, {kFloat16, true})},
+                                   {"plain", ones({2})}};
+    const auto save = [&] { save_safetensors(path, tensors, {{"made", "here"}}); };
+    save();
+    const std::string bytes = read_file(path);
+    no_grad(save);
+    CHECK(read_file(path) == bytes);
+    inference_mode(save);
+    CHECK(read_file(path) == bytes);
+    CHECK(SafetensorsFile(path).metadata() == std::map<std::string, std::string>{{"made", "here"}});
+    const auto check = [&](bool is_inference) {
+        for (const auto& [name, value] : load_safetensors(path)) {
+            INFO(name);
+            CHECK(value.is_inference() == is_inference);
+            CHECK(value.requires_grad() == (name != "plain"));
+            CHECK(value.is_leaf());
+        }
+    };
+    check(false);
+    no_grad([&] { check(false); });
+    inference_mode([&] { check(true); });
+    test::check_throws<ArgumentError>(
+        [&] {
+            save_safetensors(path, tensors, {{"pumice.requires_grad", "[]"}});
+        },
+        "is reserved");
+    const std::string entry = R"("x":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}})";
+    for (const char* names : {"oops", "{}", R"([\"y\"])", R"([\"x\"])", "[3]"}) {
+        check_refused(file_of(std::string(R"({"__metadata__":{"pumice.requires_grad":")") + names +
+                                  R"("},)" + entry,
+                              std::string(4, '\0')),
+                      "is not a list of its floating tensors");
+    }
 }
 
 TEST_CASE("safetensors: int64 is range-checked to int32, float64 rounded to float32") {

@@ -50,13 +50,27 @@ TEST_CASE("layers: dropout acts in training only and G80 draws alike in all mode
     manual_seed(3);
     const Tensor eager = drop(x);
     manual_seed(3);
+    const Tensor unrecorded = no_grad([&] { return drop(x); });
+    test::check_same_bits(unrecorded, eager);
+    manual_seed(3);
     const Tensor inferred = inference_mode([&] { return drop(x); });
     test::check_same_bits(inferred, eager);
+    // The generator moved on alike too.
+    const Tensor next = inference_mode([] { return rand({3}); });
+    manual_seed(3);
+    drop(ones({1000}, {kFloat32, true}));
+    test::check_same_bits(rand({3}), next);
     const double kept = sum(eager).item() / 2.0;
     CHECK(kept > 400.0);
     CHECK(kept < 600.0);
     drop->eval();
     test::check_same_bits(drop(x), x);
+    inference_mode([&] { test::check_same_bits(drop(x), x); });
+    manual_seed(3);
+    no_grad([&] { drop(x); });
+    const Tensor untouched = rand({3});
+    manual_seed(3);
+    test::check_same_bits(rand({3}), untouched);
     test::check_throws<ArgumentError>([] { Dropout(1.0); }, "p must be in [0, 1)");
 }
 

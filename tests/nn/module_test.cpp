@@ -4,6 +4,7 @@
 #include "pumice/pumice.h"
 
 #include "support/harness.h"
+#include "tensor/tensor_impl.h"
 #include "vk/device.h"
 #include "vk/seam.h"
 
@@ -24,7 +25,11 @@ public:
 
     Tensor forward(Tensor x) const { return mul(second(relu(first(std::move(x)))), scale); }
 
-    void take(std::string name) { register_parameter(std::move(name), ones({1})); }
+    void take(std::string name, const Tensor& value = ones({1})) {
+        register_parameter(std::move(name), value);
+    }
+
+    void keep(std::string name, const Tensor& value) { register_buffer(std::move(name), value); }
 
     Linear first = nullptr;
     Linear second = nullptr;
@@ -87,6 +92,93 @@ TEST_CASE("G5 G53 train, eval and to keep modes and kinds") {
     CHECK(pair->first->weight.requires_grad());
     CHECK(pair->scale.dtype() == kFloat16);
     test::check_throws<DTypeError>([&] { pair->to(kInt32); }, "int32");
+}
+
+TEST_CASE("G53 to keeps the kind of normal and inference parameters in every mode") {
+    const auto check = [](auto&& in_mode) {
+        const Pair normal;
+        const Pair inferred = inference_mode([] { return Pair(); });
+        in_mode([&] {
+            normal->to(kBFloat16);
+            inferred->to(kBFloat16);
+        });
+        for (const auto& [name, value] : normal->state_dict()) {
+            INFO(name);
+            CHECK(value.dtype() == kBFloat16);
+            CHECK(!value.is_inference());
+            CHECK(!impl_of(value).storage->is_transient());
+        }
+        for (const auto& [name, value] : inferred->state_dict()) {
+            INFO(name);
+            CHECK(value.dtype() == kBFloat16);
+            CHECK(value.is_inference());
+            CHECK(!impl_of(value).storage->is_transient());
+        }
+        CHECK(inferred->first->weight.requires_grad());
+    };
+    check([](auto&& run) { run(); });
+    check([](auto&& run) { no_grad(run); });
+    check([](auto&& run) { inference_mode(run); });
+}
+
+TEST_CASE("G55 load_state_dict writes normal tensors in any mode, inference tensors in one") {
+    const Pair from;
+    const Pair normal;
+    const Pair inferred = inference_mode([] { return Pair(); });
+    const Tensor weight = normal->first->weight;
+    const Tensor before = inferred->first->weight.to(kFloat32);
+    normal->load_state_dict(from->state_dict());
+    no_grad([&] { normal->load_state_dict(from->state_dict()); });
+    inference_mode([&] { normal->load_state_dict(from->state_dict()); });
+    CHECK(weight._version() == 3);
+    CHECK(weight.is_same(normal->first->weight));
+    CHECK(!weight.is_inference());
+    CHECK(weight.requires_grad());
+    CHECK(weight.is_leaf());
+    const auto refuses = [&] {
+        test::check_throws<GradModeError>(
+            [&] { inferred->load_state_dict(from->state_dict()); },
+            "Inplace update to inference tensor outside InferenceMode is not allowed. "
+            "'first.weight' is one");
+    };
+    refuses();
+    no_grad(refuses);
+    test::check_same_bits(inferred->first->weight, before);
+    inference_mode([&] { inferred->load_state_dict(from->state_dict()); });
+    test::check_same_bits(inferred->second->weight, from->second->weight);
+    // Values of either kind go into either kind.
+    normal->load_state_dict(inferred->state_dict());
+    CHECK(!normal->second->weight.is_inference());
+}
+
+TEST_CASE("G55 a refusal for one inference tensor copies nothing into the others") {
+    const Sequential mixed(Linear(2, 2), inference_mode([] { return Linear(2, 2); }));
+    const Sequential from(Linear(2, 2), Linear(2, 2));
+    CHECK_THROWS_AS(mixed->load_state_dict(from->state_dict()), GradModeError);
+    CHECK(mixed->parameters()[0]._version() == 0);
+}
+
+TEST_CASE("G65 registering an inference tensor moves it to persistent memory") {
+    const InferenceMode guard;
+    const Tensor whole = test::random_tensor({4, 3});
+    const Tensor part = whole.narrow(0, 1, 2);
+    const Tensor plain = test::random_tensor({3});
+    REQUIRE(impl_of(whole).storage->is_transient());
+    REQUIRE(impl_of(plain).storage->is_transient());
+    const std::vector<float> values = part.to_vector<float>();
+    const Pair pair;
+    for (const auto& [name, value] : pair->state_dict()) {
+        INFO(name);
+        CHECK(value.is_inference());
+        CHECK(!impl_of(value).storage->is_transient());
+    }
+    pair->keep("part", part);
+    pair->take("plain", plain);
+    CHECK(!impl_of(whole).storage->is_transient());
+    CHECK(!impl_of(plain).storage->is_transient());
+    CHECK(part.is_inference());
+    CHECK(part.to_vector<float>() == values);
+    test::check_throws<ArgumentError>([&] { pair->keep("part", ones({1})); }, "'part' is taken");
 }
 
 TEST_CASE("module: to converts gradients that are there, in place") {

@@ -362,6 +362,35 @@ constexpr Case kNorms[] = {
     {"softmax_first", [](In in) { return softmax(in[0], 0); }},
     {"log_softmax_last", [](In in) { return log_softmax(in[0], -1); }},
     {"log_softmax_first", [](In in) { return log_softmax(in[0], 0); }},
+    {"batch_norm", [](In in) { return batch_norm(in[0], in[1], in[2], {}, {}, true); }, 1e-5},
+    {"batch_norm_plain",
+     [](In in) { return batch_norm(in[0], {}, {}, {}, {}, true, 0.1, 0.5); },
+     1e-5},
+    {"batch_norm_tracked",
+     [](In in) {
+         const Tensor mean = in[3].clone();
+         const Tensor var = in[4].clone();
+         const Tensor y = batch_norm(in[0], in[1], in[2], mean, var, true, 0.3);
+         return std::vector<Tensor>{y, mean, var};
+     },
+     1e-5},
+    {"batch_norm_eval",
+     [](In in) { return batch_norm(in[0], in[1], in[2], in[3], in[4], false, 0.3, 0.01); }},
+    {"batch_norm_eval_plain", [](In in) { return batch_norm(in[0], {}, {}, in[1], in[2], false); }},
+    {"group_norm", [](In in) { return group_norm(in[0], 2, in[1], in[2]); }, 1e-5},
+    {"group_norm_plain", [](In in) { return group_norm(in[0], 1, {}, {}, 0.5); }, 1e-5},
+    {"group_norm_weight", [](In in) { return group_norm(in[0], 2, in[1]); }, 1e-5},
+    {"instance_norm", [](In in) { return instance_norm(in[0], in[1], in[2], {}, {}, true); }, 1e-5},
+    {"instance_norm_tracked",
+     [](In in) {
+         const Tensor mean = in[3].clone();
+         const Tensor var = in[4].clone();
+         const Tensor y = instance_norm(in[0], in[1], in[2], mean, var, true, 0.3);
+         return std::vector<Tensor>{y, mean, var};
+     },
+     1e-5},
+    {"instance_norm_eval",
+     [](In in) { return instance_norm(in[0], {}, {}, in[1], in[2], false, 0.3, 0.01); }},
     {"layer_norm", [](In in) { return layer_norm(in[0], {5}); }},
     {"layer_norm_affine", [](In in) { return layer_norm(in[0], {5}, in[1], in[2]); }},
     {"layer_norm_weight", [](In in) { return layer_norm(in[0], {5}, in[1]); }},

@@ -4,12 +4,15 @@
 #include "pumice/pumice.h"
 
 #include "support/harness.h"
+#include "tensor/tensor_impl.h"
 #include "vk/device.h"
 #include "vk/seam.h"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <functional>
+#include <memory>
 
 namespace pumice::optim {
 
@@ -141,11 +144,75 @@ TEST_CASE("G56 G78 state is normal and persistent; inference parameters are refu
     for (const auto& [name, value] : optimizer.state_dict()) {
         INFO(name);
         CHECK(!value.is_inference());
+        CHECK(!impl_of(value).storage->is_transient());
     }
     optimizer.step();
     const Tensor i = inference_mode([] { return ones({2}, {kFloat32, true}); });
     test::check_throws<GradModeError>([&] { SGD({i}, {.lr = 0.1}); },
                                       "Cannot optimize an inference tensor");
+}
+
+TEST_CASE("G78 a step writes each parameter once, and its closure runs with recording on") {
+    const auto versions_after_a_step = [](auto&& make) {
+        Tensor p = parameter();
+        const auto optimizer = make(std::vector<Tensor>{p});
+        p.set_grad(ones({5}));
+        optimizer->step();
+        inference_mode([&] { optimizer->step(); });
+        CHECK(p.is_leaf());
+        CHECK(p.requires_grad());
+        return p._version();
+    };
+    const auto sgd = [](std::vector<Tensor> p) {
+        return std::make_unique<SGD>(
+            std::move(p), SGDOptions{.momentum = 0.9, .weight_decay = 0.1, .nesterov = true});
+    };
+    const auto adamw = [](std::vector<Tensor> p) {
+        return std::make_unique<AdamW>(std::move(p), AdamOptions{.weight_decay = 0.1});
+    };
+    CHECK(versions_after_a_step(sgd) == 2);
+    CHECK(versions_after_a_step(adamw) == 2);
+
+    const Tensor p = parameter();
+    SGD optimizer({p}, {.lr = 0.5});
+    int calls = 0;
+    const auto closure = [&] {
+        ++calls;
+        optimizer.zero_grad();
+        Tensor loss = sum(mul(p, 2));
+        loss.backward();
+        return loss;
+    };
+    CHECK(optimizer.step(closure).item() == 5.0);
+    CHECK(no_grad([&] { return optimizer.step(closure); }).item() == -5.0);
+    test::check_close(p, {-1, -4, -1.5, 1, -2});
+    inference_mode([&] {
+        test::check_throws<GradModeError>([&] { optimizer.step(closure); },
+                                          "Cannot nest enable_grad inside inference_mode");
+    });
+    CHECK(calls == 2);
+    CHECK(p._version() == 2);
+    test::check_throws<ArgumentError>([&] { optimizer.step(std::function<Tensor()>()); },
+                                      "empty closure");
+}
+
+TEST_CASE("G54 G78 state loaded in inference mode is a normal copy") {
+    const Tensor p = parameter();
+    Adam first({p}, {.lr = 0.1});
+    take_steps(first, p);
+    const Tensor q = p.detach().clone().set_requires_grad(true);
+    Adam second({q}, {.lr = 0.1});
+    inference_mode([&] { second.load_state_dict(first.state_dict()); });
+    for (const auto& [name, value] : second.state_dict()) {
+        if (name != "step") {
+            INFO(name);
+            CHECK(!value.is_inference());
+            CHECK(!impl_of(value).storage->is_transient());
+        }
+    }
+    take_steps(first, p);
+    take_steps(second, q);
+    test::check_same_bits(q, p);
 }
 
 TEST_CASE("optimizer state survives a save and a load") {

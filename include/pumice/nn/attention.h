@@ -26,7 +26,7 @@ struct MultiheadAttentionOptions {
 /// Rotary position tables, cos and sin of position * base^(-2i/dim), grown on demand and kept in
 /// persistent memory (G64); float32, no parameters or buffers.
 /// Source: Su et al., "RoFormer", 2021 (half-split layout).
-class RotaryEmbeddingImpl : public Module {
+class RotaryEmbeddingImpl : public Cloneable<RotaryEmbeddingImpl> {
 public:
     /// @throws ArgumentError unless dim is positive and even, and base above 0
     explicit RotaryEmbeddingImpl(std::int64_t dim, double base = 10000.0);
@@ -34,6 +34,10 @@ public:
     /// turned by its angles. Not to be called from two threads at once.
     /// @throws ShapeError, DTypeError as rotary_embedding
     Tensor forward(Tensor x);
+
+protected:
+    /// There is nothing to fill: copies share the tables, which nobody writes.
+    void rebind() override {}
 
 private:
     void grow(std::int64_t position_count);
@@ -50,7 +54,7 @@ using RotaryEmbedding = ModuleHolder<RotaryEmbeddingImpl>;
 /// Attention over several heads, batch first: query [B, L, E], key and value [B, S, E] ->
 /// [B, L, E]. Source: Vaswani et al., "Attention is all you need", 2017. Departures from
 /// torch.nn.MultiheadAttention: four Linear projections, no dropout, no weights as a second result.
-class MultiheadAttentionImpl : public Module {
+class MultiheadAttentionImpl : public Cloneable<MultiheadAttentionImpl> {
 public:
     /// @throws ArgumentError for counts that are not positive or do not divide, and as
     ///         RotaryEmbedding
@@ -71,6 +75,10 @@ public:
     Linear v_proj = nullptr;           ///< E -> num_heads * head_dim
     Linear out_proj = nullptr;         ///< num_heads * head_dim -> E
     RotaryEmbedding rotary = nullptr;  ///< on query and key; empty without rotary_base
+
+protected:
+    /// See Module::rebind.
+    void rebind() override;
 
 private:
     [[nodiscard]] Tensor split_heads(const Tensor& x) const;

@@ -3,14 +3,15 @@
 
 #include "pumice/nn/module.h"
 
-#include <functional>
+#include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 namespace pumice::nn {
 
 /// Modules applied one after another; children are named "0", "1", ...
-class SequentialImpl : public Module {
+class SequentialImpl : public Cloneable<SequentialImpl> {
 public:
     /// Takes the children in order. @throws ArgumentError for an empty one
     template <class... Holders>
@@ -22,13 +23,16 @@ public:
     /// @throws ArgumentError for an empty one
     template <class Impl>
     void push_back(ModuleHolder<Impl> child) {
-        register_module(std::to_string(steps_.size()), child);
-        steps_.emplace_back([child](Tensor x) { return child->forward(std::move(x)); });
+        const std::string name = std::to_string(steps_.size());
+        register_module(name, child);
+        steps_.push_back({.name = name, .module = child.ptr(), .run = [](Module* module, Tensor x) {
+                              return static_cast<Impl*>(module)->forward(std::move(x));
+                          }});
     }
 
     /// Appends a function without parameters, such as an activation; it takes a number but has no
     /// name in state_dict.
-    void push_back(Tensor (*function)(Tensor)) { steps_.emplace_back(function); }
+    void push_back(Tensor (*function)(Tensor)) { steps_.push_back({.function = function}); }
 
     /// The last child's result. @throws ArgumentError without children; what the children throw
     [[nodiscard]] Tensor forward(Tensor x) const;
@@ -36,8 +40,20 @@ public:
     /// Children and functions.
     [[nodiscard]] std::size_t count() const noexcept { return steps_.size(); }
 
+protected:
+    /// See Module::rebind.
+    void rebind() override;
+
 private:
-    std::vector<std::function<Tensor(Tensor)>> steps_;
+    // A child and how to call it, or a function.
+    struct Step {
+        std::string name = {};
+        std::shared_ptr<Module> module = nullptr;
+        Tensor (*run)(Module* module, Tensor x) = nullptr;
+        Tensor (*function)(Tensor) = nullptr;
+    };
+
+    std::vector<Step> steps_;
 };
 
 /// Owner of a SequentialImpl.
@@ -45,11 +61,11 @@ using Sequential = ModuleHolder<SequentialImpl>;
 
 /// A list of modules of one type; children are named "0", "1", ...
 template <class Holder>
-class ModuleListImpl : public Module {
+class ModuleListImpl : public Cloneable<ModuleListImpl<Holder>> {
 public:
     /// Appends a child. @throws ArgumentError for an empty one
     void push_back(Holder child) {
-        items_.push_back(register_module(std::to_string(items_.size()), std::move(child)));
+        items_.push_back(this->register_module(std::to_string(items_.size()), std::move(child)));
     }
 
     /// Children.
@@ -63,6 +79,14 @@ public:
 
     /// Past the last child.
     auto end() const noexcept { return items_.end(); }
+
+protected:
+    /// See Module::rebind.
+    void rebind() override {
+        for (std::size_t i = 0; i < items_.size(); ++i) {
+            items_[i] = this->template registered_module<Holder>(std::to_string(i));
+        }
+    }
 
 private:
     std::vector<Holder> items_;

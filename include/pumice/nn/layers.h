@@ -7,7 +7,7 @@ namespace pumice::nn {
 
 /// y = x W^T + b. x: [..., in], y: [..., out], of the dtype that the parameters have (float32 at
 /// first). weight and bias start uniform in +-1/sqrt(in), as in PyTorch.
-class LinearImpl : public Module {
+class LinearImpl : public Cloneable<LinearImpl> {
 public:
     /// @throws ArgumentError unless both feature counts are positive
     LinearImpl(std::int64_t in_features, std::int64_t out_features, bool has_bias = true);
@@ -16,13 +16,17 @@ public:
 
     Tensor weight;  ///< [out_features, in_features]
     Tensor bias;    ///< [out_features], undefined without has_bias
+
+protected:
+    /// See Module::rebind.
+    void rebind() override;
 };
 
 /// Owner of a LinearImpl.
 using Linear = ModuleHolder<LinearImpl>;
 
 /// Rows of a table. indices: [...] int32, result: [..., embedding_dim]. weight starts normal(0, 1).
-class EmbeddingImpl : public Module {
+class EmbeddingImpl : public Cloneable<EmbeddingImpl> {
 public:
     /// The row `padding_idx` starts zero and gets no gradient; -1 stands for none.
     /// @throws ArgumentError unless both counts are positive and padding_idx is in
@@ -35,6 +39,10 @@ public:
 
     Tensor weight;  ///< [num_embeddings, embedding_dim]
 
+protected:
+    /// See Module::rebind.
+    void rebind() override;
+
 private:
     std::int64_t padding_idx_;
 };
@@ -44,7 +52,7 @@ using Embedding = ModuleHolder<EmbeddingImpl>;
 
 /// (x - mean) / sqrt(var + eps) * weight + bias over the last dimensions (population variance).
 /// Source: Ba et al., "Layer normalization", 2016.
-class LayerNormImpl : public Module {
+class LayerNormImpl : public Cloneable<LayerNormImpl> {
 public:
     /// Without elementwise_affine there is neither weight nor bias, whatever has_bias says.
     /// @throws ShapeError for a negative extent
@@ -58,6 +66,10 @@ public:
     Tensor weight;  ///< normalized_shape, ones at first, or undefined
     Tensor bias;    ///< normalized_shape, zeros at first, or undefined
 
+protected:
+    /// See Module::rebind.
+    void rebind() override;
+
 private:
     Dims normalized_shape_;
     double eps_;
@@ -68,7 +80,7 @@ using LayerNorm = ModuleHolder<LayerNormImpl>;
 
 /// x / sqrt(mean(x^2) + eps) * weight over the last dimensions.
 /// Source: Zhang and Sennrich, "Root mean square layer normalization", 2019.
-class RMSNormImpl : public Module {
+class RMSNormImpl : public Cloneable<RMSNormImpl> {
 public:
     /// @throws ShapeError for a negative extent
     explicit RMSNormImpl(Dims normalized_shape, double eps = 1e-6, bool elementwise_affine = true);
@@ -76,6 +88,10 @@ public:
     [[nodiscard]] Tensor forward(Tensor x) const;
 
     Tensor weight;  ///< normalized_shape, ones at first, or undefined
+
+protected:
+    /// See Module::rebind.
+    void rebind() override;
 
 private:
     Dims normalized_shape_;
@@ -87,12 +103,16 @@ using RMSNorm = ModuleHolder<RMSNormImpl>;
 
 /// Zeroes elements with probability p and scales the rest by 1/(1-p) while training; passes x on
 /// otherwise.
-class DropoutImpl : public Module {
+class DropoutImpl : public Cloneable<DropoutImpl> {
 public:
     /// @throws ArgumentError unless 0 <= p < 1 (PyTorch allows 1)
     explicit DropoutImpl(double p = 0.5);
     /// Any shape -> same. @throws DTypeError unless x is floating
     [[nodiscard]] Tensor forward(Tensor x) const;
+
+protected:
+    /// There is nothing to fill.
+    void rebind() override {}
 
 private:
     double p_;

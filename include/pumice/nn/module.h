@@ -27,7 +27,6 @@ struct LoadReport {
 class Module {
 public:
     Module() = default;
-    Module(const Module&) = delete;
     Module& operator=(const Module&) = delete;
     Module(Module&&) = delete;
     Module& operator=(Module&&) = delete;
@@ -52,9 +51,10 @@ public:
 
     /// Parameters and persistent buffers; the tensors share memory with the module.
     [[nodiscard]] StateDict state_dict() const;
-    /// Copies values (converted to each parameter's dtype) under no_grad.
+    /// Copies values (converted to each parameter's dtype) under no_grad, in every mode (G55).
     /// @throws ArgumentError naming missing or unexpected keys when `strict`, or for an undefined
-    ///         value; ShapeError for a value of another shape; nothing is copied then
+    ///         value; ShapeError for a value of another shape; GradModeError (E2) for an inference
+    ///         tensor outside of inference mode; nothing is copied then
     LoadReport load_state_dict(const StateDict& state, bool strict = true);
 
     /// Sets training (dropout acts) or evaluation here and in all children. The grad mode stays.
@@ -72,13 +72,52 @@ public:
     /// Drops the parameters' gradients or, with false, writes zeros into them.
     void zero_grad(bool set_to_none = true);
 
+    /// A deep copy: the same kind of module on copies of all parameters, buffers and children, made
+    /// as clone() makes them in the thread's mode, leaves tracked as before and with copies of
+    /// their gradients; what was shared within the module is shared within the copy (G54). Made
+    /// outside of inference mode, it can be trained.
+    /// @throws UnsupportedError unless it and all children are Cloneable; OutOfMemoryError
+    [[nodiscard]] std::shared_ptr<Module> clone() const;
+
+    /// Puts a normal clone, tracked as it was, in the place of each inference parameter and buffer,
+    /// here and in all children (G56), so that a module built or loaded in inference mode can be
+    /// trained. In any mode; handles that were taken out before keep the inference tensor.
+    /// @throws UnsupportedError for a module that has such tensors and no rebind();
+    ///         OutOfMemoryError; nothing is replaced then
+    void materialize_normal_();
+
 protected:
-    /// Adds a parameter and returns it; an undefined one only takes the name.
+    /// Shares everything; the first step of clone().
+    Module(const Module&) = default;
+
+    /// A copy that shares everything; Cloneable has it. @throws UnsupportedError otherwise
+    [[nodiscard]] virtual std::shared_ptr<Module> shallow_copy() const;
+    /// Fills the members that hold parameters, buffers or children from what is registered now:
+    /// `weight = registered("weight"); fc = registered_module<Linear>("fc");`. Called when those
+    /// were replaced; must do no more, and may be called at any time.
+    /// @throws UnsupportedError unless overridden
+    virtual void rebind();
+
+    /// A parameter or buffer by its own name; undefined where there is none.
+    [[nodiscard]] Tensor registered(const std::string& name) const;
+
+    /// A child by its own name; empty where there is none.
+    [[nodiscard]] std::shared_ptr<Module> registered_child(const std::string& name) const;
+
+    /// The same in its holder, of the type it was registered with.
+    template <class Holder>
+    [[nodiscard]] Holder registered_module(const std::string& name) const {
+        return Holder(
+            std::static_pointer_cast<typename Holder::ContainedType>(registered_child(name)));
+    }
+
+    /// Adds a parameter and returns it; an undefined one only takes the name. An inference tensor
+    /// moves to persistent memory (G65).
     /// @throws ArgumentError for a name that is empty, taken, or has a dot; DTypeError for
-    ///         requires_grad and a dtype that is not floating
+    ///         requires_grad and a dtype that is not floating; OutOfMemoryError
     Tensor register_parameter(std::string name, Tensor value, bool requires_grad = true);
     /// A buffer is state that is not trained; a non-persistent one is left out of state_dict.
-    /// @throws ArgumentError for a name as above
+    /// Memory as above. @throws ArgumentError for a name as above; OutOfMemoryError
     Tensor register_buffer(std::string name, Tensor value, bool is_persistent = true);
 
     /// Adds a child, a ModuleHolder or a shared_ptr, and returns it.
@@ -100,6 +139,10 @@ private:
         bool is_persistent = true;
     };
 
+    struct CopyMemo;
+
+    [[nodiscard]] std::shared_ptr<Module> copy_with(CopyMemo& memo) const;
+    void collect_inference(std::vector<Module*>& owners, CopyMemo& memo);
     void add_child(std::string name, std::shared_ptr<Module> child);
     void check_name(const std::string& name) const;
     void collect(const std::string& prefix,
@@ -113,10 +156,33 @@ private:
     bool is_training_ = true;
 };
 
+/// Base of modules that clone() copies: `class NetImpl : public Cloneable<NetImpl>`, with a copy
+/// constructor (the implicit one does) and rebind(). Departure from torch::nn::Cloneable: rebind()
+/// takes over what is registered, where reset() makes it anew.
+template <class Derived, class Base = Module>
+class Cloneable : public Base {
+public:
+    using Base::Base;
+
+    /// As Module::clone. @throws UnsupportedError, OutOfMemoryError as Module::clone
+    [[nodiscard]] std::shared_ptr<Derived> clone() const {
+        return std::static_pointer_cast<Derived>(Module::clone());
+    }
+
+protected:
+    /// The derived class's copy. @throws what its copy constructor throws
+    [[nodiscard]] std::shared_ptr<Module> shallow_copy() const override {
+        return std::make_shared<Derived>(static_cast<const Derived&>(*this));
+    }
+};
+
 /// Shared owner of a module that reads like the module: `Linear fc(4, 2); fc->weight; fc(x)`.
 template <class Impl>
 class ModuleHolder {
 public:
+    /// The module's type.
+    using ContainedType = Impl;
+
     /// Holds nothing.
     ModuleHolder(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): LibTorch's spelling
 

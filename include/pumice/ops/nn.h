@@ -43,6 +43,53 @@ Tensor layer_norm(Tensor x,
 /// @throws ShapeError, DTypeError, ArgumentError as layer_norm
 Tensor rms_norm(Tensor x, const Dims& normalized_shape, Tensor weight = {}, double eps = 1e-6);
 
+/// (x - mean) / sqrt(var + eps) * weight + bias by channel, with the population variance.
+/// x: [N, C, ...] floating -> same shape and dtype, computed in float32; the others: [C] or
+/// undefined, of x's dtype or float32. When training, mean and var are those of all but the channel
+/// dimension, and running_mean, running_var, where given, move in place by `momentum` towards them
+/// (var with n - 1): running = (1 - momentum) * running + momentum * latest, in every grad mode.
+/// Otherwise the running ones are taken, as one affine map a channel, and nothing is written; they
+/// get no gradient. Backward saves x, weight, mean and deviation; without training, x for weight.
+/// Accuracy: 1e-5 (tests/ops/channel_norm_test.cpp). Departure from at::batch_norm: no
+/// cudnn_enabled. Source: Ioffe, Szegedy, "Batch normalization", 2015.
+/// @throws ShapeError for shapes that do not fit, or 1 value or none per channel when training;
+/// DTypeError for other dtypes; ArgumentError for an undefined x, one running tensor without the
+/// other, or none without training; GradModeError (E2) for running tensors that may not be written.
+/// Nothing was written then.
+Tensor batch_norm(Tensor x,
+                  const Tensor& weight,
+                  const Tensor& bias,
+                  const Tensor& running_mean,
+                  const Tensor& running_var,
+                  bool training,
+                  double momentum = 0.1,
+                  double eps = 1e-5);
+
+/// As layer_norm over each of num_groups groups of neighbouring channels, then an affine map by
+/// channel. x: [N, C, ...] floating -> same shape and dtype, computed in float32; weight, bias: [C]
+/// or undefined, of x's dtype or float32. Source: Wu, He, "Group normalization", 2018.
+/// @throws ArgumentError unless num_groups divides C, or for an undefined x; ShapeError, DTypeError
+/// as batch_norm
+Tensor group_norm(Tensor x,
+                  std::int64_t num_groups,
+                  const Tensor& weight = {},
+                  const Tensor& bias = {},
+                  double eps = 1e-5);
+
+/// As batch_norm, with mean and var of each channel of each instance; the running ones move towards
+/// their mean over the batch. Without use_input_stats the running ones are taken, as in batch_norm.
+/// Source: Ulyanov, Vedaldi, Lempitsky, "Instance normalization", 2016.
+/// @throws ShapeError for 1 value or none per channel of an instance with use_input_stats;
+/// ShapeError, DTypeError, ArgumentError, GradModeError as batch_norm
+Tensor instance_norm(const Tensor& x,
+                     const Tensor& weight,
+                     const Tensor& bias,
+                     const Tensor& running_mean,
+                     const Tensor& running_var,
+                     bool use_input_stats,
+                     double momentum = 0.1,
+                     double eps = 1e-5);
+
 /// When training, zeroes each element with probability p and scales the others by 1 / (1 - p);
 /// else, or with p = 0, x itself. x: any shape, floating. Takes ceil(numel / 4) Philox blocks of
 /// the generator (random.h) in every grad mode. Backward saves nothing: it computes the mask again.
