@@ -72,6 +72,15 @@ void upload(const vk::Binding& target, std::span<const std::byte> bytes) {
     }
 }
 
+std::byte* map_for_host(const vk::Binding& range) {
+    if (is_staging_forced() || range.buffer->mapped == nullptr) {
+        return nullptr;
+    }
+    vk::Queue& queue = vk::device().queue();
+    queue.wait(queue.release_to_host(range));
+    return range.buffer->mapped + range.offset_bytes;
+}
+
 Readback::~Readback() {
     drop();
 }

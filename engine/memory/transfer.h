@@ -19,6 +19,11 @@ struct Range;
 /// @throws DeviceError, OutOfMemoryError
 void upload(const vk::Binding& target, std::span<const std::byte> bytes);
 
+/// The range's bytes for the host to read and write, once the device is done with all it was given;
+/// null where the host does not see the range (with `PUMICE_STAGING=force`, nowhere).
+/// @throws DeviceError
+std::byte* map_for_host(const vk::Binding& range);
+
 /// A readback in flight. The one way in which device bytes reach the host.
 class Readback {
 public:

@@ -19,6 +19,21 @@ void check_positive(const char* module, const char* what, std::int64_t value) {
     }
 }
 
+// -1 for none, as the constructor has it; -1 from the user is the last row.
+std::int64_t padding_row(const EmbeddingOptions& options) {
+    if (!options.padding_idx()) {
+        return -1;
+    }
+    const std::int64_t row = *options.padding_idx();
+    const std::int64_t row_count = options.num_embeddings();
+    if (row < -row_count || row >= row_count) {
+        throw ArgumentError(
+            "Embedding",
+            fmt::format("padding_idx must be in [{}, {}); got {}", -row_count, row_count, row));
+    }
+    return row < 0 ? row + row_count : row;
+}
+
 // Uniform in [-bound, bound).
 Tensor uniform(const Dims& sizes, double bound) {
     return no_grad([&] { return sub(mul(rand(sizes), 2.0 * bound), bound); });
@@ -66,6 +81,9 @@ EmbeddingImpl::EmbeddingImpl(std::int64_t num_embeddings,
     });
     register_parameter("weight", weight);
 }
+
+EmbeddingImpl::EmbeddingImpl(const EmbeddingOptions& options)
+    : EmbeddingImpl(options.num_embeddings(), options.embedding_dim(), padding_row(options)) {}
 
 Tensor EmbeddingImpl::forward(Tensor indices) const {
     return embedding(weight, std::move(indices), padding_idx_);

@@ -120,6 +120,7 @@ Tensor arange(const Scalar& start,
               const Scalar& end,
               const Scalar& step,
               const TensorOptions& options) {
+    ops::check_device_dtype("arange", options.dtype());
     // Integer dtypes take the integer parts, as in PyTorch.
     const auto number = [&](const Scalar& value) {
         return is_floating_point(options.dtype()) ? value.toDouble() : std::trunc(value.toDouble());

@@ -241,6 +241,7 @@ Tensor to(Tensor x, DType dtype) {
     if (checked_impl(x, "to").dtype == dtype) {
         return x;
     }
+    ops::check_device_dtype("to", dtype);
     Tensor inputs[] = {std::move(x)};
     return dispatch::call(ops::kToCopy, inputs, ops::ConvertAttrs{.dtype = dtype});
 }

@@ -15,6 +15,9 @@ void check_new_sizes(std::string_view op, const Dims& sizes);
 /// The same for an operand: kernels count elements in 32 bits. @throws ShapeError
 void check_element_count(std::string_view op, const Tensor& x);
 
+/// @throws UnsupportedError for float64, which no tensor has
+void check_device_dtype(std::string_view op, DType dtype);
+
 /// What the shape of a view must meet, which no kernel may ever see.
 /// @throws ShapeError for more elements than int64 counts
 void check_view_sizes(std::string_view op, const Dims& sizes);

@@ -101,6 +101,12 @@ void check_element_count(std::string_view op, const Tensor& x) {
     }
 }
 
+void check_device_dtype(std::string_view op, DType dtype) {
+    if (dtype == kFloat64) {
+        throw UnsupportedError(op, "there are no float64 tensors; wanted another dtype");
+    }
+}
+
 void check_view_sizes(std::string_view op, const Dims& sizes) {
     std::int64_t count = 1;
     bool overflows = false;
@@ -127,6 +133,7 @@ namespace pumice {
 
 Tensor empty(const Dims& sizes, const TensorOptions& options) {
     ops::check_new_sizes("empty", sizes);
+    ops::check_device_dtype("empty", options.dtype());
     Tensor made = dispatch::make_tensor(sizes, options.dtype());
     if (options.requires_grad()) {
         made.set_requires_grad(true);
@@ -135,6 +142,7 @@ Tensor empty(const Dims& sizes, const TensorOptions& options) {
 }
 
 Tensor full(const Dims& sizes, const Scalar& value, const TensorOptions& options) {
+    ops::check_device_dtype("full", options.dtype());
     const ops::FullAttrs attrs{.sizes = sizes,
                                .bits = ops::scalar_bits("full", value, options.dtype()),
                                .dtype = options.dtype()};

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads by index: gather, index_select, embedding. One kernel serves the three.
+// Reads by index: gather, index_select, embedding, and what Tensor::index makes of tensors. One
+// kernel serves them all.
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
+#include "ops/factory.h"
 #include "ops/indexing.h"
 #include "ops/scalar_bits.h"
 #include "ops/walk.h"
@@ -77,6 +79,24 @@ void infer_index_select(const OpCall& call, Inferred& inferred) {
     }
     Dims sizes = x.sizes;
     sizes[dim] = index.numel;
+    inferred.emplace_back(dispatch::contiguous_meta(sizes, x.dtype));
+}
+
+// The dimensions of the index stand where x's indexed one stood.
+void infer_index(const OpCall& call, Inferred& inferred) {
+    const TensorImpl& x = impl_of(call.inputs[kX]);
+    const std::int64_t dim = call.attrs_as<TakeAttrs>().dim;
+    Dims sizes;
+    for (std::int64_t d = 0; d < x.sizes.count(); ++d) {
+        if (d != dim) {
+            sizes.push_back(x.sizes[d]);
+            continue;
+        }
+        for (const std::int64_t extent : impl_of(call.inputs[kIndex]).sizes) {
+            sizes.push_back(extent);
+        }
+    }
+    check_new_sizes("index", sizes);
     inferred.emplace_back(dispatch::contiguous_meta(sizes, x.dtype));
 }
 
@@ -205,6 +225,28 @@ void select_index_select(const OpCall& call,
     add_steps(call, outputs[0], {dim, strides, call.attrs_as<TakeAttrs>().ignored}, caps, program);
 }
 
+void select_index(const OpCall& call,
+                  std::span<const Tensor> outputs,
+                  const vk::Capabilities& caps,
+                  Program& program) {
+    const std::int64_t dim = call.attrs_as<TakeAttrs>().dim;
+    const TensorImpl& x = impl_of(call.inputs[kX]);
+    const TensorImpl& index = impl_of(call.inputs[kIndex]);
+    std::array<Dims, 2> strides;
+    for (std::int64_t d = 0; d < x.sizes.count(); ++d) {
+        if (d != dim) {
+            strides[0].push_back(x.strides[d]);
+            strides[1].push_back(0);
+            continue;
+        }
+        for (const std::int64_t stride : index.strides) {
+            strides[0].push_back(0);
+            strides[1].push_back(stride);
+        }
+    }
+    add_steps(call, outputs[0], {.dim = dim, .strides = strides}, caps, program);
+}
+
 void select_embedding(const OpCall& call,
                       std::span<const Tensor> outputs,
                       const vk::Capabilities& caps,
@@ -237,6 +279,19 @@ void backward_index_select(BackwardCall& call) {
                          call.input_sizes(kX),
                          IndexForm::kRows,
                          attrs.ignored));
+}
+
+void backward_index(BackwardCall& call) {
+    const std::int64_t dim = call.attrs_as<TakeAttrs>().dim;
+    const Tensor index = call.input(kIndex);
+    Dims rows = call.input_sizes(kX);
+    rows[dim] = index.numel();
+    call.set(0,
+             scatter_sum(reshape(call.grad(), rows),
+                         dim,
+                         reshape(index, {index.numel()}),
+                         call.input_sizes(kX),
+                         IndexForm::kRows));
 }
 
 void backward_embedding(BackwardCall& call) {
@@ -272,6 +327,22 @@ std::int64_t window_of_index_select(const OpCall& call,
         return is_indexed ? dispatch::kWhole : dim;
     }
     return is_indexed ? 0 : dispatch::kWhole;
+}
+
+std::int64_t window_of_index(const OpCall& call,
+                             std::size_t input,
+                             std::int64_t /*output_rank*/,
+                             std::int64_t dim) noexcept {
+    const std::int64_t first = call.attrs_as<TakeAttrs>().dim;
+    const std::int64_t end = first + impl_of(call.inputs[kIndex]).sizes.count();
+    const bool is_indexed = dim >= first && dim < end;
+    if (input == kIndex) {
+        return is_indexed ? dim - first : dispatch::kWhole;
+    }
+    if (is_indexed) {
+        return dispatch::kWhole;
+    }
+    return dim < first ? dim : dim - (end - first) + 1;
 }
 
 std::int64_t window_of_embedding(const OpCall& /*call*/,
@@ -312,6 +383,15 @@ constexpr OpDef kIndexSelect{.name = "index_select",
                              .backward = backward_index_select};
 static_assert(well_formed(kIndexSelect));
 
+constexpr OpDef kIndexTensors{.name = "index",
+                              .inputs = {{{"x", Grad::kFormula}, {"index", Grad::kNever}}},
+                              .infer = infer_index,
+                              .select = select_index,
+                              .window = window_of_index,
+                              .saved = {.inputs = kSavesIndex},
+                              .backward = backward_index};
+static_assert(well_formed(kIndexTensors));
+
 constexpr OpDef kEmbedding{.name = "embedding",
                            .inputs = {{{"weight", Grad::kFormula}, {"indices", Grad::kNever}}},
                            .infer = infer_embedding,
@@ -350,6 +430,11 @@ Tensor take_or_zero(
                      std::move(x),
                      std::move(index),
                      {.dim = dim, .ignored = ignored, .missing_is_zero = true});
+}
+
+Tensor take_in_place_of(Tensor x, std::int64_t dim, Tensor index) {
+    check_index_range("index", index, impl_of(x).sizes[dim]);
+    return call_take(kIndexTensors, std::move(x), std::move(index), {.dim = dim});
 }
 
 }  // namespace pumice::ops

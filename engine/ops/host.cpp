@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between tensors and the host: from_bytes, to_host, to_host_async, item, persist.
+// Between tensors and the host: from_bytes, to_host, to_host_async, item, data_ptr, persist.
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
@@ -137,11 +137,39 @@ Scalar Tensor::item() const {
     return impl.dtype == kBool ? Scalar(value != 0.0) : Scalar(static_cast<std::int64_t>(value));
 }
 
+void* Tensor::host_data(HostDType wanted) const {
+    const TensorImpl& impl = checked_impl(*this, "data_ptr");
+    if (host_dtype(impl.dtype) != wanted) {
+        throw DTypeError("data_ptr",
+                         fmt::format("the type asked for must be that of the elements; got {}",
+                                     describe(*this)));
+    }
+    if (!impl.is_contiguous) {
+        throw ShapeError("data_ptr",
+                         fmt::format("the tensor must be contiguous; got {} with strides {}",
+                                     describe(*this),
+                                     to_string(impl.strides)));
+    }
+    if (impl.numel == 0) {
+        return nullptr;
+    }
+    const dispatch::BoundRange range = dispatch::bind(*this);
+    std::byte* const first = memory::map_for_host(range.binding);
+    if (first == nullptr) {
+        throw UnsupportedError("data_ptr",
+                               "the host does not see this device's memory; to_vector and copy_ "
+                               "move values");
+    }
+    memory::trace_host_read(impl.storage->allocation().id);
+    return first + range.offset_elements * itemsize(impl.dtype);
+}
+
 Tensor from_bytes(std::span<const std::byte> bytes,
                   HostDType source,
                   const Dims& sizes,
                   const TensorOptions& options) {
     ops::check_new_sizes("from_bytes", sizes);
+    ops::check_device_dtype("from_bytes", options.dtype());
     const std::int64_t count = numel(sizes);
     const std::size_t wanted = static_cast<std::size_t>(count) * host_itemsize(source);
     if (bytes.size() != wanted) {

@@ -29,6 +29,10 @@ void check_index_range(std::string_view op, const Tensor& index, std::int64_t ex
 Tensor take_or_zero(
     Tensor x, std::int64_t dim, Tensor index, IndexForm form, std::int64_t ignored = -1);
 
+/// x at the int32 index along dim, which the dimensions of the index take the place of. `dim` is
+/// not negative. @throws ShapeError for too many dimensions or elements
+Tensor take_in_place_of(Tensor x, std::int64_t dim, Tensor index);
+
 /// Zeros of shape `sizes` with the source added at the index along dim, in the order of the
 /// source; indices outside or `ignored` are left out.
 Tensor scatter_sum(Tensor source,

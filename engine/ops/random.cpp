@@ -35,6 +35,7 @@ struct RandomAttrs {
 
 void check_random(std::string_view op, const Dims& sizes, DType dtype) {
     check_new_sizes(op, sizes);
+    check_device_dtype(op, dtype);
     if (!is_floating_point(dtype)) {
         throw DTypeError(op, fmt::format("dtype must be floating; got {}", to_string(dtype)));
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sums by index: scatter_add, index_add, and scatter_sum, which is the gradient of the reads by
-// index. Note [Deterministic scatter]: the entries of one target are linked into a list in rising
-// order by integer minima (shaders/index/bucket_*.comp), and one invocation a target element walks
-// it; no float atomics, the same sum on every run.
+// Writes by index: scatter_add, index_add, index_copy, and scatter_sum, which is the gradient of
+// the reads by index. Note [Deterministic scatter]: the entries of one target are linked into a
+// list in rising order by integer minima (shaders/index/bucket_*.comp), and one invocation a target
+// element walks it; no float atomics, the same sum on every run.
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
@@ -37,6 +37,7 @@ struct ScatterAttrs {
     std::int64_t dim = 0;
     std::int64_t ignored = -1;
     IndexForm form{};
+    bool takes_last = false;  ///< index_copy: instead of the sum
 };
 
 // Where the operands stand among the inputs; the base is optional.
@@ -178,6 +179,9 @@ void add_lists(const OpCall& call,
         .bucket_count = static_cast<std::uint32_t>(buckets)};
     for (const vk::KernelId kernel :
          {vk::KernelId::kIndexBucketMark, vk::KernelId::kIndexBucketLink}) {
+        if (attrs.takes_last && kernel == vk::KernelId::kIndexBucketLink) {
+            continue;  // the ends are enough
+        }
         Step& step = program.steps.emplace_back();
         step.kernel = kernel;
         launch_flat(step, entry_count, caps);
@@ -218,6 +222,7 @@ void add_sum(const OpCall& call,
     step.spec.push_back(static_cast<std::uint32_t>(out.dtype));
     step.spec.push_back(has_base || !is_first ? 1 : 0);
     step.spec.push_back(plan.is_row_wise ? 1 : 0);
+    step.spec.push_back(call.attrs_as<ScatterAttrs>().takes_last ? 1 : 0);
     step.bindings.push_back(of_entries);
     step.bindings.push_back(!is_first  ? of_targets(dispatch::output())
                             : has_base ? of_targets(dispatch::input(kBase))
@@ -284,6 +289,32 @@ void backward_scatter(BackwardCall& call) {
     }
 }
 
+// Which entries of the index nobody overwrites, as many as it has.
+Tensor wins(const Tensor& index, std::int64_t row_count) {
+    const Tensor positions = arange(index.numel());
+    const Tensor last = index_copy(full({row_count}, -1), 0, index, positions);
+    return eq(index_select(last, 0, index), positions);
+}
+
+void backward_index_copy(BackwardCall& call) {
+    const auto& attrs = call.attrs_as<ScatterAttrs>();
+    const Tensor index = call.input(kIndex);
+    const Dims& sizes = call.input_sizes(kSource);
+    if (call.needs(kSource)) {
+        Dims column = Dims::filled(sizes.count(), 1);
+        column[attrs.dim] = sizes[attrs.dim];
+        const Tensor lost = logical_not(wins(index, attrs.sizes[attrs.dim]));
+        call.set(
+            kSource,
+            masked_fill(
+                take_or_zero(call.grad(), attrs.dim, index, attrs.form), view(lost, column), 0));
+    }
+    if (call.needs(kBase)) {
+        call.set(kBase,
+                 index_copy(call.grad(), attrs.dim, index, zeros(sizes, call.input_dtype(kBase))));
+    }
+}
+
 constexpr dispatch::SavedSet kSavesIndexForSource{.inputs = 1U << kIndex,
                                                   .input_is_for = {0, 1U << kSource}};
 
@@ -317,6 +348,16 @@ constexpr OpDef kIndexAdd{
     .saved = kSavesIndexForSource,
     .backward = backward_scatter};
 static_assert(well_formed(kIndexAdd));
+
+constexpr OpDef kIndexCopy{
+    .name = "index_copy",
+    .inputs = {{{"source", Grad::kFormula}, {"index", Grad::kNever}, {"x", Grad::kFormula}}},
+    .infer = infer_scatter,
+    .select = select_scatter,
+    .window = window_of_scatter,
+    .saved = {.inputs = 1U << kIndex},
+    .backward = backward_index_copy};
+static_assert(well_formed(kIndexCopy));
 
 namespace {
 
@@ -403,14 +444,19 @@ Tensor scatter_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
         ops::kScatterAdd, inputs, ops::ScatterAttrs{sizes, wrapped, -1, ops::IndexForm::kElements});
 }
 
-Tensor index_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
-    check_operands("index_add", x, index, source);
+namespace {
+
+// index_add and index_copy: rows of source into x.
+Tensor write_rows(
+    const dispatch::OpDef& def, Tensor x, std::int64_t dim, Tensor index, Tensor source) {
+    const char* const op = def.name.data();
+    check_operands(op, x, index, source);
     const Dims sizes = impl_of(x).sizes;
-    const std::int64_t wrapped = wrap_dim("index_add", dim, sizes.count());
+    const std::int64_t wrapped = wrap_dim(op, dim, sizes.count());
     Dims wanted = sizes;
     wanted[wrapped] = impl_of(index).numel;
     if (impl_of(index).sizes.count() > 1 || impl_of(source).sizes != wanted) {
-        throw ShapeError("index_add",
+        throw ShapeError(op,
                          fmt::format("source must have x's shape with one element along dim {} for "
                                      "each of a one-dimensional index; got index {} and source {} "
                                      "for x {}",
@@ -419,11 +465,26 @@ Tensor index_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
                                      describe(source),
                                      describe(x)));
     }
-    ops::check_index_range("index_add", index, sizes[wrapped]);
-    std::array<Tensor, 3> inputs{
-        contiguous(std::move(source)), contiguous(std::move(index)), contiguous(std::move(x))};
-    return dispatch::call(
-        ops::kIndexAdd, inputs, ops::ScatterAttrs{sizes, wrapped, -1, ops::IndexForm::kRows});
+    ops::check_index_range(op, index, sizes[wrapped]);
+    std::array<Tensor, 3> inputs{contiguous(std::move(source)),
+                                 contiguous(reshape(index, {wanted[wrapped]})),
+                                 contiguous(std::move(x))};
+    return dispatch::call(def,
+                          inputs,
+                          ops::ScatterAttrs{.sizes = sizes,
+                                            .dim = wrapped,
+                                            .form = ops::IndexForm::kRows,
+                                            .takes_last = &def == &ops::kIndexCopy});
+}
+
+}  // namespace
+
+Tensor index_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
+    return write_rows(ops::kIndexAdd, std::move(x), dim, std::move(index), std::move(source));
+}
+
+Tensor index_copy(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
+    return write_rows(ops::kIndexCopy, std::move(x), dim, std::move(index), std::move(source));
 }
 
 }  // namespace pumice

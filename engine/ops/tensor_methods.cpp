@@ -25,7 +25,7 @@ Tensor Tensor::to(const TensorOptions& options) const {
                             "the options must leave requires_grad unset; got requires_grad true "
                             "(call set_requires_grad() on the result)");
     }
-    return to(options.dtype());
+    return options.has_dtype() ? to(options.dtype()) : *this;
 }
 
 Tensor& Tensor::copy_(const Tensor& source) {
@@ -254,6 +254,102 @@ std::vector<Tensor> Tensor::split(std::int64_t split_length, std::int64_t dim) c
 
 std::vector<Tensor> Tensor::chunk(std::int64_t chunks, std::int64_t dim) const {
     return pumice::chunk(*this, chunks, dim);
+}
+
+Tensor Tensor::eq(const Tensor& other) const {
+    return pumice::eq(*this, other);
+}
+
+Tensor Tensor::eq(const Scalar& other) const {
+    return pumice::eq(*this, other);
+}
+
+Tensor Tensor::ne(const Tensor& other) const {
+    return pumice::ne(*this, other);
+}
+
+Tensor Tensor::ne(const Scalar& other) const {
+    return pumice::ne(*this, other);
+}
+
+Tensor Tensor::lt(const Tensor& other) const {
+    return pumice::lt(*this, other);
+}
+
+Tensor Tensor::lt(const Scalar& other) const {
+    return pumice::lt(*this, other);
+}
+
+Tensor Tensor::le(const Tensor& other) const {
+    return pumice::le(*this, other);
+}
+
+Tensor Tensor::le(const Scalar& other) const {
+    return pumice::le(*this, other);
+}
+
+Tensor Tensor::gt(const Tensor& other) const {
+    return pumice::gt(*this, other);
+}
+
+Tensor Tensor::gt(const Scalar& other) const {
+    return pumice::gt(*this, other);
+}
+
+Tensor Tensor::ge(const Tensor& other) const {
+    return pumice::ge(*this, other);
+}
+
+Tensor Tensor::ge(const Scalar& other) const {
+    return pumice::ge(*this, other);
+}
+
+Tensor Tensor::sin() const {
+    return pumice::sin(*this);
+}
+
+Tensor Tensor::cos() const {
+    return pumice::cos(*this);
+}
+
+Tensor Tensor::logical_not() const {
+    return pumice::logical_not(*this);
+}
+
+Tensor Tensor::nonzero() const {
+    return pumice::nonzero(*this);
+}
+
+Tensor Tensor::index_select(std::int64_t dim, const Tensor& index) const {
+    return pumice::index_select(*this, dim, index);
+}
+
+Tensor Tensor::gather(std::int64_t dim, const Tensor& index) const {
+    return pumice::gather(*this, dim, index);
+}
+
+Tensor Tensor::masked_select(const Tensor& mask) const {
+    return pumice::masked_select(*this, mask);
+}
+
+Tensor Tensor::repeat(const Dims& repeats) const {
+    return pumice::repeat(*this, repeats);
+}
+
+Tensor Tensor::argmin(std::optional<std::int64_t> dim, bool keepdim) const {
+    return pumice::argmin(*this, dim, keepdim);
+}
+
+Tensor Tensor::any(const Dims& dims, bool keepdim) const {
+    return pumice::any(*this, dims, keepdim);
+}
+
+Tensor Tensor::all(const Dims& dims, bool keepdim) const {
+    return pumice::all(*this, dims, keepdim);
+}
+
+Tensor Tensor::cumsum(std::int64_t dim) const {
+    return pumice::cumsum(*this, dim);
 }
 
 }  // namespace pumice

@@ -6,8 +6,8 @@
 namespace pumice {
 
 std::string_view to_string(DType dtype) noexcept {
-    constexpr std::array<std::string_view, 7> kNames = {
-        "float32", "float16", "bfloat16", "int32", "int8", "uint8", "bool"};
+    constexpr std::array<std::string_view, 8> kNames = {
+        "float32", "float16", "bfloat16", "int32", "int8", "uint8", "bool", "float64"};
     return kNames[static_cast<std::size_t>(dtype)];
 }
 
@@ -16,7 +16,8 @@ DType promote_types(DType a, DType b) noexcept {
         return a;
     }
     if (is_floating_point(a) && is_floating_point(b)) {
-        return kFloat32;  // one of them is float32, or they are the two halves
+        // One of them is the widest, or they are the two halves.
+        return a == kFloat64 || b == kFloat64 ? kFloat64 : kFloat32;
     }
     if (is_floating_point(a) || is_floating_point(b)) {
         return is_floating_point(a) ? a : b;

@@ -16,6 +16,7 @@ enum class DType : std::uint8_t {
     kInt8 = 4,      ///< -128 to 127
     kUInt8 = 5,     ///< 0 to 255
     kBool = 6,      ///< a byte, 0 or 1
+    kFloat64 = 7,   ///< only a name: no tensor has it, factories and `to` throw UnsupportedError
 };
 
 /// DType's values by their short names.
@@ -27,12 +28,14 @@ inline constexpr DType kInt32 = DType::kInt32;
 inline constexpr DType kInt8 = DType::kInt8;
 inline constexpr DType kUInt8 = DType::kUInt8;
 inline constexpr DType kBool = DType::kBool;
+inline constexpr DType kFloat64 = DType::kFloat64;
 
 /// @}
 
-/// Bytes of one element: 4, 2 or 1.
+/// Bytes of one element: 8, 4, 2 or 1.
 constexpr std::int64_t itemsize(DType dtype) noexcept {
     switch (dtype) {
+        case DType::kFloat64: return 8;
         case DType::kFloat32:
         case DType::kInt32: return 4;
         case DType::kFloat16:
@@ -41,9 +44,10 @@ constexpr std::int64_t itemsize(DType dtype) noexcept {
     }
 }
 
-/// True for float32, float16 and bfloat16.
+/// True for float32, float16, bfloat16 and float64.
 constexpr bool is_floating_point(DType dtype) noexcept {
-    return dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+    return dtype == DType::kFloat32 || dtype == DType::kFloat16 || dtype == DType::kBFloat16 ||
+           dtype == DType::kFloat64;
 }
 
 /// True for the integer dtypes; `include_bool` says whether kBool counts.

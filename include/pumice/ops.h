@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/indexing.h"
 #include "pumice/ops/elementwise.h"
 #include "pumice/ops/factory.h"
 #include "pumice/ops/index.h"

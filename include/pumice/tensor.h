@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <iosfwd>
 #include <memory>
 #include <optional>
@@ -24,6 +25,10 @@ namespace autograd {
 class Node;
 }  // namespace autograd
 
+namespace indexing {
+class TensorIndex;
+}  // namespace indexing
+
 /// Where a tensor lives. There is one place: the process's device (PUMICE_DEVICE).
 enum class DeviceType : std::uint8_t { kDefault };
 
@@ -36,7 +41,7 @@ public:
     /// A dtype alone stands for options that are not tracked.
     // NOLINTNEXTLINE(google-explicit-constructor): a dtype is meant to convert
     constexpr TensorOptions(DType dtype, bool requires_grad = false)
-        : dtype_(dtype), requires_grad_(requires_grad) {}
+        : dtype_(dtype), has_dtype_(true), requires_grad_(requires_grad) {}
 
     /// The only device; float32, not tracked.
     // NOLINTNEXTLINE(google-explicit-constructor): a device is meant to convert
@@ -44,6 +49,10 @@ public:
 
     /// Of the elements.
     [[nodiscard]] constexpr DType dtype() const noexcept { return dtype_; }
+
+    /// Whether the dtype was given: where it was not, tensor() takes its values' and to() keeps
+    /// one.
+    [[nodiscard]] constexpr bool has_dtype() const noexcept { return has_dtype_; }
 
     /// For floating dtypes only.
     [[nodiscard]] constexpr bool requires_grad() const noexcept { return requires_grad_; }
@@ -55,7 +64,9 @@ public:
 
     /// Tracked or not.
     [[nodiscard]] constexpr TensorOptions requires_grad(bool requires_grad) const noexcept {
-        return {dtype_, requires_grad};
+        TensorOptions changed = *this;
+        changed.requires_grad_ = requires_grad;
+        return changed;
     }
 
     /// On the only device.
@@ -65,6 +76,7 @@ public:
 
 private:
     DType dtype_ = kFloat32;
+    bool has_dtype_ = false;
     bool requires_grad_ = false;
 };
 
@@ -154,6 +166,9 @@ public:
     [[nodiscard]] DType dtype() const;
     /// Whether the elements lie in row-major order without gaps (true if there are none).
     [[nodiscard]] bool is_contiguous() const;
+
+    /// Where the elements live: the only device.
+    [[nodiscard]] static DeviceType device() noexcept { return DeviceType::kDefault; }
 
     /// Whether the dtype is float32, float16 or bfloat16: only these have gradients.
     [[nodiscard]] bool is_floating_point() const { return pumice::is_floating_point(dtype()); }
@@ -279,6 +294,18 @@ public:
         return static_cast<T>(item().toDouble());
     }
 
+    /// The elements where the device keeps them, null without any: waits for the device. What is
+    /// written there is seen by every later operator, and neither the version nor autograd notices,
+    /// as in PyTorch. Valid until another operator uses the tensor (ask again then), the storage
+    /// dies or is replaced, or persist() moves it. T as in to_vector, float64 and int64 excepted.
+    /// @throws DTypeError unless T is the dtype's C++ type; ShapeError unless contiguous;
+    ///         UnsupportedError where the device's memory is not mapped (a discrete GPU's, or with
+    ///         PUMICE_STAGING=force); DeviceError
+    template <class T>
+    [[nodiscard]] T* data_ptr() const {
+        return static_cast<T*>(host_data(host_dtype_of<std::remove_const_t<T>>()));
+    }
+
     /// The function of this name in ops/elementwise.h, with this tensor as its first operand.
     /// @{
     [[nodiscard]] Tensor clone() const;
@@ -287,8 +314,8 @@ public:
 
     /// @}
 
-    /// In the options' dtype. @throws ArgumentError if the options ask for requires_grad, which a
-    /// result cannot be given: set_requires_grad() does it.
+    /// In the options' dtype if they have one, else itself. @throws ArgumentError if the options
+    /// ask for requires_grad, which a result cannot be given: set_requires_grad() does it.
     [[nodiscard]] Tensor to(const TensorOptions& options) const;
 
     /// The function of this name in ops/elementwise.h, which writes into this tensor.
@@ -358,6 +385,80 @@ public:
     /// select along the first dimension, for reading and, through the view, for writing.
     Tensor operator[](std::int64_t index) const { return select(0, index); }
 
+    /// The comparison or function of this name in ops/elementwise.h, with this tensor as its first
+    /// operand.
+    /// @{
+    [[nodiscard]] Tensor eq(const Tensor& other) const;
+    [[nodiscard]] Tensor eq(const Scalar& other) const;
+    [[nodiscard]] Tensor ne(const Tensor& other) const;
+    [[nodiscard]] Tensor ne(const Scalar& other) const;
+    [[nodiscard]] Tensor lt(const Tensor& other) const;
+    [[nodiscard]] Tensor lt(const Scalar& other) const;
+    [[nodiscard]] Tensor le(const Tensor& other) const;
+    [[nodiscard]] Tensor le(const Scalar& other) const;
+    [[nodiscard]] Tensor gt(const Tensor& other) const;
+    [[nodiscard]] Tensor gt(const Scalar& other) const;
+    [[nodiscard]] Tensor ge(const Tensor& other) const;
+    [[nodiscard]] Tensor ge(const Scalar& other) const;
+    [[nodiscard]] Tensor sin() const;
+    [[nodiscard]] Tensor cos() const;
+    [[nodiscard]] Tensor logical_not() const;
+    /// @}
+
+    /// Indexing as x[...] of Python does it, with pumice/indexing.h's words: an integer takes one
+    /// element of its dimension away, a Slice keeps some, None adds a dimension of extent 1,
+    /// Ellipsis stands for the dimensions not named, and the last ones may be left out. The result
+    /// is a view.
+    ///
+    /// With int32 or bool tensors (or bools) it is a copy. int32 tensors are broadcast together,
+    /// each takes one dimension; negative indices count from the end, for others see ops/index.h. A
+    /// bool tensor takes as many dimensions as it has, whose extents are its own: the elements
+    /// where it is true, for which the host waits. The dimensions of the broadcast indices stand
+    /// where the first one did, or in front if a Slice, None or Ellipsis stands between two of
+    /// them. A zero-dimensional int32 tensor is read and taken as an integer. Gradients: those of
+    /// the views, and for a copy the sum over the uses of each element; saves the indices.
+    /// @throws ArgumentError for no or too many indices, two Ellipses, an integer outside its
+    ///         dimension, a step below 1 or an undefined tensor; ShapeError for a mask of another
+    ///         shape or indices that do not broadcast; DTypeError for tensors of other dtypes
+    /// Source: PyTorch's at::indexing, NumPy's advanced indexing.
+    /// @{
+    [[nodiscard]] Tensor index(std::initializer_list<indexing::TensorIndex> indices) const;
+    [[nodiscard]] Tensor index(const std::vector<indexing::TensorIndex>& indices) const;
+    /// @}
+
+    /// index with one int32 or bool tensor.
+    Tensor operator[](const Tensor& index) const;
+
+    /// Writes values, broadcast, to the elements that `index` would give, or with `accumulate` adds
+    /// them. Of several values for one element the last in row-major order stays, and has the
+    /// gradient. An in-place write of this tensor; with tensors among the indices it takes time and
+    /// memory for the whole of what the other indices leave of it.
+    /// @throws as index; DTypeError unless the values have this tensor's dtype (a Scalar: fit it);
+    ///         ShapeError unless they broadcast; what copy_ throws
+    /// @{
+    Tensor& index_put_(std::initializer_list<indexing::TensorIndex> indices,
+                       const Tensor& values,
+                       bool accumulate = false);
+    Tensor& index_put_(std::initializer_list<indexing::TensorIndex> indices,
+                       const Scalar& value,
+                       bool accumulate = false);
+    Tensor& index_put_(const std::vector<indexing::TensorIndex>& indices,
+                       const Tensor& values,
+                       bool accumulate = false);
+    Tensor& index_put_(const std::vector<indexing::TensorIndex>& indices,
+                       const Scalar& value,
+                       bool accumulate = false);
+    /// @}
+
+    /// The function of this name in ops/index.h, with this tensor as its first operand.
+    /// @{
+    [[nodiscard]] Tensor index_select(std::int64_t dim, const Tensor& index) const;
+    [[nodiscard]] Tensor gather(std::int64_t dim, const Tensor& index) const;
+    [[nodiscard]] Tensor masked_select(const Tensor& mask) const;
+    [[nodiscard]] Tensor nonzero() const;
+    [[nodiscard]] Tensor repeat(const Dims& repeats) const;
+    /// @}
+
     /// The function of this name in ops/reduce.h, ops/nn.h or ops/linalg.h, with this tensor as its
     /// first operand. No dims means all.
     /// @{
@@ -366,9 +467,22 @@ public:
     [[nodiscard]] Tensor amax(const Dims& dims = {}, bool keepdim = false) const;
     [[nodiscard]] Tensor amin(const Dims& dims = {}, bool keepdim = false) const;
     [[nodiscard]] Tensor argmax(std::optional<std::int64_t> dim = {}, bool keepdim = false) const;
+    [[nodiscard]] Tensor argmin(std::optional<std::int64_t> dim = {}, bool keepdim = false) const;
+    [[nodiscard]] Tensor any(const Dims& dims = {}, bool keepdim = false) const;
+    [[nodiscard]] Tensor all(const Dims& dims = {}, bool keepdim = false) const;
+    [[nodiscard]] Tensor cumsum(std::int64_t dim) const;
     [[nodiscard]] Tensor softmax(std::int64_t dim) const;
     [[nodiscard]] Tensor log_softmax(std::int64_t dim) const;
     [[nodiscard]] Tensor matmul(const Tensor& other) const;
+
+    /// @}
+
+    /// amax and amin over all dimensions.
+    /// @{
+    [[nodiscard]] Tensor max() const { return amax(); }
+
+    [[nodiscard]] Tensor min() const { return amin(); }
+
     /// @}
 
     /// The function of this name in ops/view.h, with this tensor as its operand.
@@ -407,6 +521,7 @@ public:
     void reset() noexcept { impl_.reset(); }
 
 private:
+    [[nodiscard]] void* host_data(HostDType wanted) const;
     unsigned add_hook(std::function<Tensor(const Tensor&)> hook);
 
     IntrusivePtr<RefCounted> impl_;

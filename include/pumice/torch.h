@@ -3,15 +3,26 @@
 
 /// @file
 /// Pumice under LibTorch's names: a program for LibTorch's C++ front end includes this file instead
-/// of torch/torch.h and compiles, as far as it keeps to what Pumice has. The namespaces torch, at
-/// and c10 are made of using-directives, so that all their spellings name one entity.
+/// of torch/torch.h and compiles, as far as it keeps to what Pumice has (docs/libtorch.md). The
+/// namespaces torch, at and c10 are made of using-directives, so that all their spellings name one
+/// entity; torch::nn is pumice::nn.
 
 #include "pumice/anomaly.h"
 #include "pumice/checkpoint.h"
 #include "pumice/function.h"
 #include "pumice/gradcheck.h"
+#include "pumice/io.h"
+#include "pumice/nn/activations.h"
+#include "pumice/nn/attention.h"
+#include "pumice/nn/containers.h"
+#include "pumice/nn/functional.h"
+#include "pumice/nn/layers.h"
+#include "pumice/nn/utils.h"
 #include "pumice/pumice.h"
 #include "pumice/saved_tensor_hooks.h"
+#include "pumice/torch/dispatch.h"
+#include "pumice/torch/optim.h"
+#include "pumice/torch/serialize.h"
 
 #include <optional>
 #include <string>
@@ -38,6 +49,11 @@ using TensorBase = Tensor;
 /// Tensors in order.
 using TensorList = std::vector<Tensor>;
 
+/// Where tensors live, made of one of the names below.
+using Device = DeviceType;
+/// A shape.
+using IntArrayRef = Dims;
+
 inline constexpr DeviceType kCPU = DeviceType::kDefault;   ///< the process's device
 inline constexpr DeviceType kCUDA = DeviceType::kDefault;  ///< the process's device
 inline constexpr DType kFloat = kFloat32;
@@ -45,6 +61,9 @@ inline constexpr DType kHalf = kFloat16;
 inline constexpr DType kInt = kInt32;
 inline constexpr DType kChar = kInt8;
 inline constexpr DType kByte = kUInt8;
+inline constexpr DType kLong = kInt32;      ///< there is no int64: a request for it gives int32
+inline constexpr DType kInt64 = kInt32;     ///< likewise
+inline constexpr DType kDouble = kFloat64;  ///< no tensor has it: UnsupportedError
 
 /// Of at's own.
 namespace native {
@@ -75,13 +94,47 @@ constexpr TensorOptions dtype(DType dtype) {
 
 /// Options that are tracked, or not.
 constexpr TensorOptions requires_grad(bool requires_grad = true) {
-    return {kFloat32, requires_grad};
+    return TensorOptions().requires_grad(requires_grad);
 }
 
 /// Options on the only device.
 constexpr TensorOptions device(DeviceType device) {
     return {device};
 }
+
+inline constexpr Reduction kNone = Reduction::kNone;  ///< a loss for each element
+inline constexpr Reduction kMean = Reduction::kMean;  ///< their mean
+inline constexpr Reduction kSum = Reduction::kSum;    ///< their sum
+
+/// matmul of two matrices. @throws ShapeError, DTypeError as matmul
+inline Tensor mm(const Tensor& a, const Tensor& b) {
+    return matmul(a, b);
+}
+
+/// amax over all dimensions.
+inline Tensor max(const Tensor& x) {
+    return amax(x);
+}
+
+/// amin over all dimensions.
+inline Tensor min(const Tensor& x) {
+    return amin(x);
+}
+
+/// nn::functional::nll_loss with its first options.
+inline Tensor nll_loss(const Tensor& input, const Tensor& target) {
+    return nn::functional::nll_loss(input, target);
+}
+
+/// Of CUDA.
+namespace cuda {
+
+/// False: there is Pumice's device, whichever name is asked for.
+inline bool is_available() noexcept {
+    return false;
+}
+
+}  // namespace cuda
 
 /// Autograd's names, and not the engine's other ones: programs say `using namespace` of it.
 namespace autograd {
@@ -102,3 +155,14 @@ inline Variable make_variable(const Tensor& data, bool requires_grad = false) {
 }  // namespace autograd
 
 }  // namespace torch
+
+// NOLINTBEGIN(readability-identifier-naming): LibTorch's names
+/// Defines Name as the owner of a NameImpl.
+#define TORCH_MODULE(Name) TORCH_MODULE_IMPL(Name, Name##Impl)
+/// Defines Name as the owner of an Impl.
+#define TORCH_MODULE_IMPL(Name, Impl)                      \
+    class Name : public torch::nn::ModuleHolder<Impl> {    \
+    public:                                                \
+        using torch::nn::ModuleHolder<Impl>::ModuleHolder; \
+    }
+// NOLINTEND(readability-identifier-naming)

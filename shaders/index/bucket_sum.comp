@@ -3,7 +3,7 @@
 // there plus the source elements (o, k, i) of [outer, K, inner] over its bucket's list of k, in
 // rising order. Sums in float32 (floating dtypes) or int32, rounded once a run: where the source is
 // too large to be bound, each of several runs takes the entries of a window, and the output so far
-// is the base of the next.
+// is the base of the next. With TAKES_LAST the last k takes the place of the sum and of the base.
 //
 // Bindings: 0 source, 1 base, 2 ends [buckets, 2], 3 next, 4 output; all contiguous. The base is
 // not read without HAS_BASE.
@@ -17,6 +17,7 @@
 //   2 HAS_BASE     whether there is a base, default true
 //   3 IS_ROW_WISE  whether one index moves a whole row (buckets are v), default false (buckets are
 //                  output elements)
+//   4 TAKES_LAST   copies the last entry, and reads no lists, default false
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
@@ -28,6 +29,7 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint DTYPE = 0u;
 layout(constant_id = 2) const bool HAS_BASE = true;
 layout(constant_id = 3) const bool IS_ROW_WISE = false;
+layout(constant_id = 4) const bool TAKES_LAST = false;
 
 layout(std430, set = 0, binding = 0) readonly buffer Source {
     uint source[];
@@ -80,14 +82,19 @@ uint summed_bits(uint element) {
     uint bucket = IS_ROW_WISE ? v - first_element / inner : element;
     uint k = ends[2u * bucket];
     uint last = ~ends[2u * bucket + 1u];
+    if (TAKES_LAST && k != 0xffffffffu) {
+        k = last;
+    }
     for (bool is_done = k == 0xffffffffu; !is_done;) {
         if (k >= first_entry && k < end_entry) {
             uint at = source_offset + (o * entries + k) * inner + i;
             uint word = source[word_index(at, DTYPE)];
             if (is_float_dtype(DTYPE)) {
-                real_sum += decode_float(word, at, DTYPE);
+                float value = decode_float(word, at, DTYPE);
+                real_sum = TAKES_LAST ? value : real_sum + value;
             } else {
-                integer_sum += decode_int(word, at, DTYPE);
+                int value = decode_int(word, at, DTYPE);
+                integer_sum = TAKES_LAST ? value : integer_sum + value;
             }
         }
         is_done = k >= last;

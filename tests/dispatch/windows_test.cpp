@@ -264,6 +264,19 @@ TEST_CASE("windows: tables are read by index in parts") {
         {"gather of columns",
          {table, index_of({4096, 5}, 16)},
          [](const Inputs& in) { return gather(in[0], 1, in[1]); }},
+        {"index of rows by a grid",
+         {odd, grid},
+         [](const Inputs& in) { return in[0].index({in[1]}); }},
+        {"index of columns by a grid",
+         {table, index_of({2, 3}, 16)},
+         [](const Inputs& in) {
+             return in[0].index({indexing::Slice(), in[1]});
+         }},
+        {"index in the middle",
+         {table, many},
+         [](const Inputs& in) {
+             return in[0].view({2, 4096, 8}).index({1, in[1]});
+         }},
     });
 }
 
@@ -281,6 +294,15 @@ TEST_CASE("windows: sums by index are made in parts") {
         {"index_add of columns",
          {table, index_of({40}, 16), random_tensor({4096, 40}, -1, 1, 5)},
          [](const Inputs& in) { return index_add(in[0], 1, in[1], in[2]); }},
+        {"index_copy of rows",
+         {table, index_of({2048}, 4096), source},
+         [](const Inputs& in) { return index_copy(in[0], 0, in[1], in[2]); }},
+        {"index_copy of many to few rows",
+         {random_tensor({3, 8}, -1, 1, 4), index_of({10000}, 3), long_source},
+         [](const Inputs& in) { return index_copy(in[0], 0, in[1], in[2]); }},
+        {"index_copy of columns",
+         {table, index_of({40}, 16), random_tensor({4096, 40}, -1, 1, 5)},
+         [](const Inputs& in) { return index_copy(in[0], 1, in[1], in[2]); }},
         {"scatter_add",
          {table, index_of({600, 16}, 4096), source},
          [](const Inputs& in) { return scatter_add(in[0], 0, in[1], in[2].slice(0, 0, 600)); }},

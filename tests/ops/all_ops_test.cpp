@@ -90,6 +90,9 @@ constexpr Unary kUnary[] = {
          return pad(x, {1, 1});
      }},
     {"repeat", [](Tensor x) { return repeat(x, {2}); }},
+    {"nonzero", [](Tensor x) { return nonzero(x); }},
+    {"data_ptr", [](Tensor x) { return x.data_ptr<float>() == nullptr ? x : x; }},
+    {"index_put_", [](Tensor x) { return x.index_put_({0}, 1); }},
     {"tril", [](Tensor x) { return tril(x); }},
     {"triu", [](Tensor x) { return triu(x); }},
     {"empty_like", [](Tensor x) { return empty_like(x); }},
@@ -198,6 +201,8 @@ constexpr Binary kBinary[] = {
     {"embedding", [](Tensor a, Tensor b) { return embedding(a, b); }},
     {"gather", [](Tensor a, Tensor b) { return gather(a, 0, b); }},
     {"index_select", [](Tensor a, Tensor b) { return index_select(a, 0, b); }},
+    {"index", [](Tensor a, Tensor b) { return a.index({b}); }},
+    {"masked_select", [](Tensor a, Tensor b) { return masked_select(a, b); }},
     {"cross_entropy", [](Tensor a, Tensor b) { return cross_entropy(a, b); }},
 };
 
@@ -213,6 +218,7 @@ constexpr Ternary kTernary[] = {
      [](Tensor a, Tensor b, Tensor c) { return scaled_dot_product_attention(a, b, c); }},
     {"scatter_add", [](Tensor a, Tensor b, Tensor c) { return scatter_add(a, 0, b, c); }},
     {"index_add", [](Tensor a, Tensor b, Tensor c) { return index_add(a, 0, b, c); }},
+    {"index_copy", [](Tensor a, Tensor b, Tensor c) { return index_copy(a, 0, b, c); }},
 };
 
 template <class F>

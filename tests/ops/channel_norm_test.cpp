@@ -199,7 +199,8 @@ TEST_CASE("batch_norm: what it saves is noticed when written") {
 TEST_CASE("batch_norm: refusals come before anything is written") {
     const Tensor x = ones({4, 3});
     const Tensor ok = zeros({3});
-    check_throws<ShapeError>([&] { trained(ones({3})); }, "x must be [N, C, ...]; got x [3] float32");
+    check_throws<ShapeError>([&] { trained(ones({3})); },
+                             "x must be [N, C, ...]; got x [3] float32");
     check_throws<ShapeError>([&] { trained(x, ones({4})); },
                              "weight must be [C], here [3]; got [4]");
     check_throws<ShapeError>([&] { trained(x, ok, ones({3, 1})); }, "bias must be [C], here [3]");

@@ -150,8 +150,9 @@ TEST_CASE("group_norm, instance_norm: the modes agree, gradients and their gradi
 
 TEST_CASE("group_norm, instance_norm: refusals") {
     const Tensor x = ones({2, 4, 3});
-    check_throws<ArgumentError>([&] { group_norm(x, 3); },
-                                "num_groups must divide the channels; got 3 for x [2, 4, 3] float32");
+    check_throws<ArgumentError>(
+        [&] { group_norm(x, 3); },
+        "num_groups must divide the channels; got 3 for x [2, 4, 3] float32");
     check_throws<ArgumentError>([&] { group_norm(x, 0); }, "num_groups");
     check_throws<ShapeError>([&] { group_norm(x, 2, ones({2})); }, "weight must be [C], here [4]");
     check_throws<ShapeError>([&] { group_norm(ones({4}), 2); }, "[N, C, ...]");

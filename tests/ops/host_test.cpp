@@ -66,6 +66,33 @@ TEST_CASE("host: an asynchronous copy has the values of its time") {
     CHECK(zeros({0, 3}).to_host_async().is_ready());
 }
 
+TEST_CASE("host: data_ptr reads and writes the device's own memory") {
+    // What stood there before is done with, whoever wrote it last.
+    for (int i = 0; i < 3; ++i) {
+        Tensor x = mul(ones({1000}), i);
+        float* const values = x.data_ptr<float>();
+        CHECK(values[999] == static_cast<float>(i));
+        values[7] = 5.0F;
+        CHECK(add(x, 1).to_vector<float>()[7] == 6.0F);
+        CHECK(x._version() == 0);
+        x.add_(1);
+        CHECK(x.data_ptr<float>()[7] == 6.0F);
+    }
+    const Tensor bytes = tensor<std::uint8_t>({0, 1, 2, 3, 4, 5, 6});
+    CHECK(bytes.slice(0, 3).data_ptr<const std::uint8_t>()[2] == 5);
+    CHECK(tensor<bool>({false, true}).data_ptr<bool>()[1]);
+    CHECK(zeros({0}).data_ptr<float>() == nullptr);
+    check_throws<DTypeError>([&] { bytes.data_ptr<float>(); }, "[data_ptr]");
+    check_throws<DTypeError>([] { zeros({1}).data_ptr<double>(); }, "got [1] float32");
+    check_throws<ShapeError>(
+        [] {
+            ones({2, 3}).t().data_ptr<float>();
+        },
+        "[data_ptr] the tensor must be contiguous; got [3, 2] float32 with strides [1, 3]");
+    const ScopedEnvironment scope("PUMICE_STAGING", "force");
+    check_throws<UnsupportedError>([] { ones({2}).data_ptr<float>(); }, "[data_ptr]");
+}
+
 TEST_CASE("host: item") {
     CHECK(scalar_tensor(2.5).item() == 2.5);
     CHECK(tensor<std::int32_t>({7}).item<int>() == 7);

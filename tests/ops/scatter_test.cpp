@@ -78,6 +78,36 @@ TEST_CASE("index_add: strided operands and integers") {
           std::vector<float>{0, 1, 0});
 }
 
+TEST_CASE("index_copy: the last entry of a row stays") {
+    for (const DType dtype : {kFloat32, kFloat16, kInt32, kInt8, kBool}) {
+        for (const auto& [extent, entries] : {std::pair{5, 7}, {1, 3}, {127, 129}, {5, 0}}) {
+            const Tensor x = random_tensor({2, extent, 3}).mul(100).to(dtype);
+            const Tensor source = random_tensor({2, entries, 3}, -1, 1, 2).mul(100).to(dtype);
+            const auto index = random_indices(entries, extent, 3);
+            std::vector<double> wanted = x.to_vector<double>();
+            const std::vector<double> given = source.to_vector<double>();
+            for (std::int64_t at = 0; at < std::int64_t{2} * entries * 3; ++at) {
+                const std::int64_t k = at / 3 % entries;
+                const std::int64_t to = index[static_cast<std::size_t>(k)];
+                wanted[static_cast<std::size_t>((at / 3 / entries * extent + to) * 3 + at % 3)] =
+                    given[static_cast<std::size_t>(at)];
+            }
+            CHECK(index_copy(x, 1, tensor<int>(index), source).to_vector<double>() == wanted);
+        }
+    }
+    const Tensor at = tensor<int>({2, 0, 2, 2});
+    const auto copy = [&](const Inputs& in) { return index_copy(in[0], -1, at, in[1]); };
+    const Tensor x = random_tensor({2, 4});
+    const Tensor source = random_tensor({2, 4}, -1, 1, 2);
+    check_modes(copy, {x, source});
+    check_gradients(copy, {x, source});
+    check_gradients([&](const Inputs& in) { return index_copy(in[0], 0, scalar_tensor(1), in[1]); },
+                    {x, random_tensor({1, 4}, -1, 1, 3)});
+    check_throws<ShapeError>([&] { index_copy(x, 0, at, source); },
+                             "[index_copy] source must have x's shape");
+    check_throws<DTypeError>([&] { index_copy(x, 1, at, source.to(kFloat16)); }, "[index_copy]");
+}
+
 TEST_CASE("scatter_add: agrees with the loop, also where the index is smaller than x") {
     const std::int64_t rows = 5;
     const std::int64_t columns = 4;

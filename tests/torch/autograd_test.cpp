@@ -469,10 +469,11 @@ TEST_CASE("CustomAutogradTest.NoGradCustomFunction") {
     CHECK(Doubled::apply(x).requires_grad());
 }
 
+// PUMICE_STAGING=force would have data_ptr refuse.
 TEST_CASE("CustomAutogradTest.MarkDirty") {
     struct Doubles : Function<Doubles> {
         static Variable forward(AutogradContext* context, Variable v) {
-            v.mul_(2);
+            v.data_ptr<float>()[0] = 2;
             context->mark_dirty({v});
             return v;
         }
@@ -488,6 +489,7 @@ TEST_CASE("CustomAutogradTest.MarkDirty") {
     const auto version_before = x._version();
     const auto out = Doubles::apply(x);
     CHECK(x._version() >= version_before + 1);
+    CHECK(out[0][0].item() == 2.0);
     CHECK(out.is_same(x));
     out.sum().backward();
     check_variables(start.grad(), torch::full({5, 5}, 2));
@@ -655,6 +657,10 @@ TEST_CASE("CustomAutogradTest.InvalidGradients") {
     const auto x = torch::randn({5, 5}, torch::dtype(torch::kFloat).requires_grad(true));
     check_throws<c10::Error>([&x] { Wrong::apply(x).sum().backward(); }, "expected shape");
     CHECK(!x.grad().defined());
+    // Upstream goes on to make a float64 tensor that nothing uses.
+    check_throws<torch::UnsupportedError>(
+        [] { torch::randn(10, torch::dtype(torch::kDouble).requires_grad(true)); },
+        "[randn] there are no float64 tensors");
 }
 
 TEST_CASE("CustomAutogradTest.NoGradInput") {

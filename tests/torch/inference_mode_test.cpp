@@ -49,6 +49,12 @@ torch::Tensor inference_ones(bool requires_grad) {
 void check_modes_are(bool is_inference) {
     CHECK(InferenceMode::is_enabled() == is_inference);
     CHECK(GradMode::is_enabled() == !is_inference);
+    CHECK(!c10::impl::tls_is_dispatch_key_excluded(c10::DispatchKey::ADInplaceOrView));
+    CHECK(c10::impl::tls_is_dispatch_key_included(c10::DispatchKey::ADInplaceOrView) ==
+          !is_inference);
+    CHECK(c10::impl::tls_is_dispatch_keyset_excluded(c10::autograd_dispatch_keyset) ==
+          is_inference);
+    CHECK(!c10::impl::tls_is_dispatch_keyset_included(c10::autograd_dispatch_keyset));
     CHECK(autograd_state().fw_grad == !is_inference);
 }
 

@@ -3,6 +3,7 @@
 
 #include "pumice/nn/module.h"
 
+#include <concepts>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,13 +23,33 @@ public:
     /// Appends a child, whose forward takes and gives one tensor.
     /// @throws ArgumentError for an empty one
     template <class Impl>
-    void push_back(ModuleHolder<Impl> child) {
-        const std::string name = std::to_string(steps_.size());
-        register_module(name, child);
-        steps_.push_back({.name = name, .module = child.ptr(), .run = [](Module* module, Tensor x) {
-                              return static_cast<Impl*>(module)->forward(std::move(x));
-                          }});
+    void push_back(const ModuleHolder<Impl>& child) {
+        push_back(child.ptr());
     }
+
+    /// The same for a module that is owned by a pointer.
+    template <std::derived_from<Module> M>
+    void push_back(std::shared_ptr<M> child) {
+        push_back(std::to_string(steps_.size()), std::move(child));
+    }
+
+    /// The same under a name. @throws ArgumentError for a name as register_module
+    /// @{
+    template <class Impl>
+    void push_back(const std::string& name, const ModuleHolder<Impl>& child) {
+        push_back(name, child.ptr());
+    }
+
+    template <std::derived_from<Module> M>
+    void push_back(const std::string& name, std::shared_ptr<M> child) {
+        register_module(name, child);
+        steps_.push_back(
+            {.name = name, .module = std::move(child), .run = [](Module* module, Tensor x) {
+                 return static_cast<M*>(module)->forward(std::move(x));
+             }});
+    }
+
+    /// @}
 
     /// Appends a function without parameters, such as an activation; it takes a number but has no
     /// name in state_dict.
@@ -39,6 +60,9 @@ public:
 
     /// Children and functions.
     [[nodiscard]] std::size_t count() const noexcept { return steps_.size(); }
+
+    /// count(), as LibTorch has it.
+    [[nodiscard]] std::size_t size() const noexcept { return steps_.size(); }
 
 protected:
     /// See Module::rebind.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pumice/nn/module.h"
+#include "pumice/nn/options.h"
 
 namespace pumice::nn {
 
@@ -11,6 +12,11 @@ class LinearImpl : public Cloneable<LinearImpl> {
 public:
     /// @throws ArgumentError unless both feature counts are positive
     LinearImpl(std::int64_t in_features, std::int64_t out_features, bool has_bias = true);
+
+    /// The same from options.
+    explicit LinearImpl(const LinearOptions& options)
+        : LinearImpl(options.in_features(), options.out_features(), options.bias()) {}
+
     /// [..., in] -> [..., out]. @throws ShapeError, DTypeError as pumice::linear
     [[nodiscard]] Tensor forward(Tensor x) const;
 
@@ -34,6 +40,8 @@ public:
     EmbeddingImpl(std::int64_t num_embeddings,
                   std::int64_t embedding_dim,
                   std::int64_t padding_idx = -1);
+    /// The same from options. A padding row may be counted from the end.
+    explicit EmbeddingImpl(const EmbeddingOptions& options);
     /// [...] int32 -> [..., embedding_dim]. @throws DTypeError as pumice::embedding
     [[nodiscard]] Tensor forward(Tensor indices) const;
 
@@ -60,6 +68,11 @@ public:
                            double eps = 1e-5,
                            bool elementwise_affine = true,
                            bool has_bias = true);
+
+    /// The same from options.
+    explicit LayerNormImpl(const LayerNormOptions& options)
+        : LayerNormImpl(options.normalized_shape(), options.eps(), options.elementwise_affine()) {}
+
     /// [..., *normalized_shape] -> same. @throws ShapeError, DTypeError as pumice::layer_norm
     [[nodiscard]] Tensor forward(Tensor x) const;
 
@@ -107,6 +120,10 @@ class DropoutImpl : public Cloneable<DropoutImpl> {
 public:
     /// @throws ArgumentError unless 0 <= p < 1 (PyTorch allows 1)
     explicit DropoutImpl(double p = 0.5);
+
+    /// The same from options.
+    explicit DropoutImpl(const DropoutOptions& options) : DropoutImpl(options.p()) {}
+
     /// Any shape -> same. @throws DTypeError unless x is floating
     [[nodiscard]] Tensor forward(Tensor x) const;
 

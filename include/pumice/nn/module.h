@@ -69,6 +69,10 @@ public:
     /// Converts floating parameters, buffers and their gradients in place; their kind stays (G53).
     /// @throws DTypeError unless the dtype is floating; OutOfMemoryError, and nothing is converted
     void to(DType dtype);
+
+    /// To the only device, where everything is already.
+    void to(DeviceType /*device*/) noexcept {}
+
     /// Drops the parameters' gradients or, with false, writes zeros into them.
     void zero_grad(bool set_to_none = true);
 

@@ -16,8 +16,8 @@ namespace pumice {
 /// 2^31 - 1 elements; an extent of 0 makes it empty. The default dtype is float32; there is no
 /// float64 and no int64. All throw ShapeError for a negative extent or too many elements,
 /// OutOfMemoryError, DeviceError where there is no device, and DTypeError for requires_grad with a
-/// dtype that is not floating; the _like forms throw ArgumentError for an undefined tensor. Names
-/// are PyTorch's.
+/// dtype that is not floating, UnsupportedError for float64; the _like forms throw ArgumentError
+/// for an undefined tensor. Names are PyTorch's.
 
 /// Values unset.
 Tensor empty(const Dims& sizes, const TensorOptions& options = {});
@@ -83,24 +83,24 @@ Tensor from_values(std::span<const T> values, const Dims& sizes, const TensorOpt
 /// LibTorch's torch::tensor for lists: one dimension, dtype from T unless given (double gives
 /// float32, int64 gives int32). @throws DTypeError for a value that the dtype cannot hold
 template <class T>
-Tensor tensor(const std::vector<T>& values,
-              const TensorOptions& options = device_dtype(host_dtype_of<T>())) {
+Tensor tensor(const std::vector<T>& values, const TensorOptions& options = {}) {
+    const TensorOptions filled =
+        options.has_dtype() ? options : options.dtype(device_dtype(host_dtype_of<T>()));
     if constexpr (std::is_same_v<T, bool>) {
         const std::vector<std::uint8_t> bytes(values.begin(), values.end());
         return from_bytes(std::as_bytes(std::span(bytes)),
                           HostDType::kBoolean,
                           {static_cast<std::int64_t>(bytes.size())},
-                          options);
+                          filled);
     } else {
         return from_values(
-            std::span<const T>(values), {static_cast<std::int64_t>(values.size())}, options);
+            std::span<const T>(values), {static_cast<std::int64_t>(values.size())}, filled);
     }
 }
 
 /// The same for a list in braces.
 template <class T>
-Tensor tensor(std::initializer_list<T> values,
-              const TensorOptions& options = device_dtype(host_dtype_of<T>())) {
+Tensor tensor(std::initializer_list<T> values, const TensorOptions& options = {}) {
     return tensor(std::vector<T>(values), options);
 }
 

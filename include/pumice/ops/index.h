@@ -52,6 +52,23 @@ Tensor scatter_add(Tensor x, std::int64_t dim, Tensor index, Tensor source);
 /// dtypes
 Tensor index_add(Tensor x, std::int64_t dim, Tensor index, Tensor source);
 
+/// x with rows replaced by those of source: out[.., index[k], ..] = source[.., k, ..]; of several
+/// for one row the last k stays. index: [k] or []; source: x's shape but k along dim -> x's shape.
+/// Gradients: of x the gradient, zeros in the rows replaced; of source its rows, zeros where
+/// another one came later (PyTorch: undefined). Saves the index.
+/// @throws ShapeError for shapes that do not fit, DTypeError for another index than int32 or two
+/// dtypes
+Tensor index_copy(Tensor x, std::int64_t dim, Tensor index, Tensor source);
+
+/// The elements of x where the mask, which broadcasts with it, is true, in row-major order: [n].
+/// The host waits for the mask. Gradient: back to those elements. Saves their places.
+/// @throws ShapeError for shapes that do not broadcast, DTypeError unless the mask is bool
+Tensor masked_select(const Tensor& x, const Tensor& mask);
+
+/// Where x is not 0 (NaN is not): int32 [n, x.dim()], one row an element in row-major order. The
+/// host waits for x. No gradient.
+Tensor nonzero(const Tensor& x);
+
 /// Tensors behind one another along dim, in the dtype all promote to (promote_types). Shapes agree
 /// but along dim; empty one-dimensional tensors go with any. Always a copy, of one tensor too.
 /// Gradient: each tensor's part. Saves nothing.
