@@ -20,11 +20,16 @@ if(command_sources)
     install(TARGETS pumice_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 
-# Recomputes the lower bound from a trace alone: it must not link the engine that it checks.
+# Checkers must not link the engine that they check: one recomputes the lower bound from a trace,
+# one holds a plan's offsets against its input.
 if(EXISTS ${PROJECT_SOURCE_DIR}/tools/lower_bound.cpp)
     add_executable(lower_bound tools/lower_bound.cpp)
     target_link_libraries(lower_bound PRIVATE pumice_options CLI11::CLI11
                                               nlohmann_json::nlohmann_json)
+endif()
+if(EXISTS ${PROJECT_SOURCE_DIR}/tools/verify_plan.cpp)
+    add_executable(verify_plan tools/verify_plan.cpp)
+    target_link_libraries(verify_plan PRIVATE pumice_options)
 endif()
 
 # What torch.js's documentation shows of inference mode, a library so that tests can call it.

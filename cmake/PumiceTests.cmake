@@ -6,13 +6,14 @@ list(FILTER test_sources EXCLUDE REGEX "/tests/install/")
 
 if(BUILD_TESTING AND test_sources AND EXISTS ${PROJECT_SOURCE_DIR}/tests/main.cpp)
     find_package(doctest REQUIRED)
+    find_package(rapidcheck REQUIRED)
     add_executable(pumice_tests ${test_sources} tests/main.cpp)
     target_include_directories(pumice_tests PRIVATE tests)
     target_compile_definitions(pumice_tests PRIVATE
         PUMICE_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data"
         PUMICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     target_link_libraries(pumice_tests PRIVATE inference_modes_examples pumice pumice_options
-                                               pumice_private doctest::doctest Threads::Threads)
+                                               pumice_private doctest::doctest rapidcheck Threads::Threads)
     # Calls that must throw are written as statements.
     target_compile_options(pumice_tests PRIVATE -Wno-unused-result)
 

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
     pumice::command::add_info(app);
     pumice::command::add_forecast(app);
     pumice::command::add_bench(app);
+    pumice::command::add_plan(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
