@@ -133,10 +133,12 @@ std::uint64_t pass_count_of(const Problem& problem) {
 PassRule rule_of(std::uint64_t pass) {
     constexpr std::uint64_t kSlantCount = 3;
     constexpr std::uint64_t kPairCount = 2 * kSlantCount;
+    const std::uint64_t slant = pass / 2 % kSlantCount;
+    const std::uint64_t turn = pass / kPairCount;
     PassRule rule;
     rule.wants_fullest = pass % 2 == 0;
-    rule.rank.slant = 0.5 * static_cast<double>(pass / 2 % kSlantCount);
-    rule.rank.noise = 0.1 * static_cast<double>(pass / kPairCount);
+    rule.rank.slant = 0.5 * static_cast<double>(slant);
+    rule.rank.noise = 0.1 * static_cast<double>(turn);
     rule.rank.seed = pass;
     return rule;
 }
