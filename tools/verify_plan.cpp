@@ -61,7 +61,10 @@ std::vector<Row> read_rows(const std::string& path) {
             continue;
         }
         if (fields.size() != names.size()) {
-            refuse(path + ": a row has another length than the header: " + line);
+            std::string why = path;
+            why += ": a row has another length than the header: ";
+            why += line;
+            refuse(why);
         }
         Row row;
         for (std::size_t i = 0; i < names.size(); ++i) {

@@ -105,7 +105,8 @@ void select_channel_norm(const dispatch::OpCall& call,
                             .mean_offset = offset_of(call, kMeanInput, caps),
                             .inverse_deviation_offset = offset_of(call, kInverseDeviation, caps)});
         step.groups = dispatch::fold_groups(
-            ceil_div<std::int64_t>(run.count, kLocalSize * kElementsAnInvocation), caps);
+            ceil_div<std::int64_t>(run.count, std::int64_t{kLocalSize} * kElementsAnInvocation),
+            caps);
         step.work = static_cast<std::uint64_t>(run.count) * 4;
     });
 }
@@ -334,6 +335,7 @@ Tensor normalize_with(Tensor x,
 
 namespace pumice {
 
+// NOLINTNEXTLINE(readability-function-size): the arguments are LibTorch's
 Tensor batch_norm(Tensor x,
                   const Tensor& weight,
                   const Tensor& bias,

@@ -21,7 +21,7 @@ namespace {
 
 // Rows of `row_length` elements normalised, in float32.
 Tensor normalize_rows(Tensor x, std::int64_t row_length, double eps) {
-    const Tensor values = contiguous(to(std::move(x), kFloat32));
+    Tensor values = contiguous(to(std::move(x), kFloat32));
     if (row_length == 0) {
         return values;
     }
@@ -73,6 +73,7 @@ Tensor group_norm(
     return with_affine(normalize_rows(std::move(x), row_length, eps), weight, bias, dtype);
 }
 
+// NOLINTNEXTLINE(readability-function-size): the arguments are LibTorch's
 Tensor instance_norm(const Tensor& x,
                      const Tensor& weight,
                      const Tensor& bias,

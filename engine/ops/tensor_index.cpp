@@ -213,7 +213,7 @@ Tensor joined(const std::vector<Advanced>& advanced, const std::vector<std::int6
     Tensor is_outside;
     for (std::size_t i = 0; i < advanced.size(); ++i) {
         const std::int64_t extent = extents[i];
-        const Tensor positions =
+        Tensor positions =
             advanced[i].is_mask ? advanced[i].index : wrapped(advanced[i].index, extent);
         if (advanced.size() == 1) {
             return positions;
@@ -297,7 +297,7 @@ Tensor with_rows(Rows rows, const Tensor& values, bool accumulate) {
     const Tensor places = reshape(rows.index, {rows.index.numel()});
     const Tensor written = accumulate ? index_add(rows.view, rows.dim, places, source)
                                       : index_copy(rows.view, rows.dim, places, source);
-    const Tensor permuted = reshape(written, rows.permuted);
+    Tensor permuted = reshape(written, rows.permuted);
     if (rows.permutation.empty()) {
         return permuted;
     }

@@ -35,6 +35,7 @@ public:
     /// Calls `visit(item)` for what is in this closed set and in `other`, in rising order, until it
     /// returns false. Whether it never did.
     template <typename Visit>
+    // NOLINTNEXTLINE(modernize-use-nodiscard): a caller whose visit never stops has no use for it
     bool for_each_in(const ItemSet& other, Visit visit) const {
         for (std::size_t word = first_word_; word < end_word_; ++word) {
             for (std::uint64_t rest = words_[word] & other.words_[word]; rest != 0;

@@ -27,7 +27,8 @@ SearchStyle style_of(std::uint64_t number) {
     style.section_rule = static_cast<SectionRule>(number % kSectionRuleCount);
     style.rank.seed = number;
     if (number < kPlainStyleCount) {
-        style.rank.slant = 0.5 * static_cast<double>(number / kSectionRuleCount);
+        const std::uint64_t slant = number / kSectionRuleCount;
+        style.rank.slant = 0.5 * static_cast<double>(slant);
     } else {
         Random random(number);
         // The ends are worth a try more often than what is between.

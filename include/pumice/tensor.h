@@ -290,7 +290,7 @@ public:
 
     /// The one value, cast to T. @throws ShapeError, DeviceError as above
     template <class T>
-    T item() const {
+    [[nodiscard]] T item() const {
         return static_cast<T>(item().toDouble());
     }
 
