@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 #include <numeric>
 #include <optional>
@@ -87,32 +88,45 @@ std::vector<Tensor> gradients_of(const Case& of) {
     return gradients;
 }
 
-// Sums of different parts may differ in their last bits; what picks a value may not.
-void check_reductions(const Tensor& x, const Dims& dims) {
-    const auto exact = [&] {
-        const std::optional<std::int64_t> dim =
-            dims.empty() ? std::nullopt : std::optional(dims[0]);
-        return Inputs{amax(x, dims),
-                      amin(x, dims, true),
-                      argmax(x, dim).to(kFloat32),
-                      argmin(x, dim).to(kFloat32),
-                      any(gt(x, 0.5), dims).to(kFloat32),
-                      all(gt(x, -0.999), dims).to(kFloat32),
-                      sum(mul(x, 9.0).to(kInt32), dims).to(kFloat32)};
-    };
-    const auto rounded = [&] {
-        return Inputs{sum(x, dims), mean(x, dims), var(x, dims), std(x, dims), logsumexp(x, dims)};
-    };
-    const Inputs exactly = exact();
-    const Inputs about = rounded();
-    const LowRange low(kMostBytes);
-    const Inputs got = exact();
-    for (std::size_t i = 0; i < got.size(); ++i) {
-        check_same_bits(got[i], exactly[i]);
+using Reduction = std::function<Tensor(const Tensor& x, const Dims& dims)>;
+
+std::optional<std::int64_t> only_dim(const Dims& dims) {
+    return dims.empty() ? std::nullopt : std::optional(dims[0]);
+}
+
+// What picks a value, or counts, gives the same bits however it is cut.
+const std::vector<Reduction> kExact = {
+    [](const Tensor& x, const Dims& dims) { return argmax(x, only_dim(dims)).to(kFloat32); },
+    [](const Tensor& x, const Dims& dims) { return amax(x, dims); },
+    [](const Tensor& x, const Dims& dims) { return amin(x, dims, true); },
+    [](const Tensor& x, const Dims& dims) { return argmin(x, only_dim(dims)).to(kFloat32); },
+    [](const Tensor& x, const Dims& dims) { return any(gt(x, 0.5), dims).to(kFloat32); },
+    [](const Tensor& x, const Dims& dims) { return all(gt(x, -0.999), dims).to(kFloat32); },
+    [](const Tensor& x, const Dims& dims) {
+        return sum(mul(x, 9.0).to(kInt32), dims).to(kFloat32);
+    },
+};
+
+// Sums of different parts may differ in their last bits.
+const std::vector<Reduction> kRounded = {
+    [](const Tensor& x, const Dims& dims) { return sum(x, dims); },
+    [](const Tensor& x, const Dims& dims) { return logsumexp(x, dims); },
+    [](const Tensor& x, const Dims& dims) { return mean(x, dims); },
+    [](const Tensor& x, const Dims& dims) { return var(x, dims); },
+    [](const Tensor& x, const Dims& dims) { return std(x, dims); },
+};
+
+// The first `count` of both lists.
+void check_reductions(const Tensor& x, const Dims& dims, std::size_t count = 8) {
+    for (std::size_t i = 0; i < std::min(count, kExact.size()); ++i) {
+        const Tensor wanted = kExact[i](x, dims);
+        const LowRange low(kMostBytes);
+        check_same_bits(kExact[i](x, dims), wanted);
     }
-    const Inputs close = rounded();
-    for (std::size_t i = 0; i < close.size(); ++i) {
-        check_close(close[i], about[i].to_vector<double>(), test::tolerance_of(x.dtype()));
+    for (std::size_t i = 0; i < std::min(count, kRounded.size()); ++i) {
+        const std::vector<double> wanted = kRounded[i](x, dims).to_vector<double>();
+        const LowRange low(kMostBytes);
+        check_close(kRounded[i](x, dims), wanted, test::tolerance_of(x.dtype()));
     }
 }
 
@@ -370,12 +384,12 @@ TEST_CASE("windows: reductions to few values") {
     const Tensor x = random_tensor({256, 128}, 100, 101, 1);
     const Tensor rows = random_tensor({6, 20001}, 100, 101, 2);
     const Tensor half = random_tensor({100001}, -1, 1, 3, kFloat16);
-    check_reductions(x, {});
-    check_reductions(x, {0});
-    check_reductions(transpose(x, 0, 1), {});
-    check_reductions(rows, {0});
+    // Every reduction once, and two of each list over other layouts: a software driver takes long
+    // to compile the variants.
     check_reductions(rows, {-1});
-    check_reductions(half, {});
+    check_reductions(rows, {0}, 2);
+    check_reductions(transpose(x, 0, 1), {}, 2);
+    check_reductions(half, {}, 2);
 }
 
 TEST_CASE("windows: gradients of what is cut") {
@@ -503,6 +517,10 @@ TEST_CASE("windows: what no cut makes small enough says so, and the engine goes 
 TEST_CASE("windows: a weight of 235 MB on this device's own limit") {
     constexpr std::int64_t kOut = 14336;
     constexpr std::int64_t kIn = 4096;
+    if (vk::device().capabilities().max_storage_range_bytes >= kOut * kIn * sizeof(float)) {
+        MESSAGE("skipped: this device binds 235 MB at once");
+        return;
+    }
     const InferenceMode guard;
     const Tensor row = arange(0, kIn, 1, kFloat32).div_(static_cast<double>(kIn));
     const Tensor column = arange(0, kOut, 1, kFloat32).div_(static_cast<double>(kOut)).unsqueeze(1);
