@@ -15,6 +15,7 @@
 #include "ops/attention.h"
 #include "vk/kernels.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -94,7 +95,7 @@ void select_gradient(const dispatch::OpCall& call,
     step.bindings.push_back(dispatch::output(1));
     // Elements of an invocation: on software drivers enough to pay for finding the first.
     const std::uint32_t chunk =
-        caps.is_cpu ? 16 : 4U / static_cast<std::uint32_t>(itemsize(scores.dtype));
+        caps.is_cpu ? 16 : std::max(1U, 4U / static_cast<std::uint32_t>(itemsize(scores.dtype)));
     const auto chunk_count = static_cast<std::uint64_t>((scores.numel + chunk - 1) / chunk);
     launch_flat(step, chunk_count, caps);
     for (const std::uint32_t value : {static_cast<std::uint32_t>(scores.dtype),
