@@ -13,9 +13,9 @@
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/attention.h"
+#include "ops/words.h"
 #include "vk/kernels.h"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -94,8 +94,7 @@ void select_gradient(const dispatch::OpCall& call,
     step.bindings.push_back(dispatch::output(0));
     step.bindings.push_back(dispatch::output(1));
     // Elements of an invocation: on software drivers enough to pay for finding the first.
-    const std::uint32_t chunk =
-        caps.is_cpu ? 16 : std::max(1U, 4U / static_cast<std::uint32_t>(itemsize(scores.dtype)));
+    const std::uint32_t chunk = caps.is_cpu ? 16 : elements_per_word(scores.dtype);
     const auto chunk_count = static_cast<std::uint64_t>((scores.numel + chunk - 1) / chunk);
     launch_flat(step, chunk_count, caps);
     for (const std::uint32_t value : {static_cast<std::uint32_t>(scores.dtype),

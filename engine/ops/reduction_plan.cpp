@@ -3,6 +3,7 @@
 
 #include "base/invariant.h"
 #include "dispatch/windows.h"
+#include "ops/words.h"
 
 #include <algorithm>
 #include <bit>
@@ -214,9 +215,9 @@ static_assert(vk::spec::reduce_fold::kLocalSize == 0 && vk::spec::reduce_fold::k
 
 // Items of an unsplit fold: each writes a word of outputs, or a Partial.
 std::uint64_t unit_count(const Fold& fold) noexcept {
-    const auto item = static_cast<std::uint64_t>(itemsize(fold.result_dtype));
-    return fold.writes_partials ? fold.plan.output_count
-                                : ceil_div(fold.plan.output_count, 4 / item);
+    return fold.writes_partials
+               ? fold.plan.output_count
+               : ceil_div(fold.plan.output_count, elements_per_word(fold.result_dtype));
 }
 
 // The result of `fold` from Partials [outputs, chunks].

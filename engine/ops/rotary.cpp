@@ -5,6 +5,7 @@
 
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
+#include "ops/words.h"
 
 #include <fmt/format.h>
 
@@ -67,7 +68,7 @@ void select(const OpCall& call,
             dispatch::Program& program) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     const std::int64_t rank = x.sizes.count();
-    const auto per_word = static_cast<std::uint32_t>(4 / itemsize(x.dtype));
+    const std::uint32_t per_word = elements_per_word(x.dtype);
     Push push{};
     for (std::int64_t i = 0; i < rank; ++i) {
         push.x_strides[static_cast<std::size_t>(4 - rank + i)] =

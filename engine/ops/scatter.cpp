@@ -467,7 +467,7 @@ Tensor write_rows(
     }
     ops::check_index_range(op, index, sizes[wrapped]);
     std::array<Tensor, 3> inputs{contiguous(std::move(source)),
-                                 contiguous(reshape(index, {wanted[wrapped]})),
+                                 contiguous(reshape(std::move(index), {wanted[wrapped]})),
                                  contiguous(std::move(x))};
     return dispatch::call(def,
                           inputs,
