@@ -27,6 +27,9 @@ class Recording {
 public:
     Recording(const OpCall& call, const CallTraits& traits, const Decision& decision)
         : observer_(decision.record ? tape() : nullptr) {
+        if (Capturer* const capture = capturer()) [[unlikely]] {
+            capture->check(call);
+        }
         if (observer_ != nullptr) {
             observer_->prepare(call, traits, decision);
         }
@@ -103,7 +106,11 @@ Decision decide_now(const OpDef& def, const CallTraits& traits) {
     if constexpr (kIsChecked) {
         check_state(thread_state.autograd, traits);
     }
-    return decide(def.name, traits, thread_state.autograd, thread_state.is_persistent_forced);
+    return decide(def.name,
+                  traits,
+                  thread_state.autograd,
+                  thread_state.is_persistent_forced,
+                  capturer() != nullptr);
 }
 
 IntrusivePtr<TensorImpl> new_impl(const OutputMeta& meta) {
@@ -168,8 +175,10 @@ Tensor make_output(const OpCall& call, const OutputMeta& meta, const Decision& d
         impl->storage = lent_storage(call, meta);
     }
     if (!impl->storage) {
-        impl->storage = make_storage(static_cast<std::uint64_t>(impl->numel * itemsize(meta.dtype)),
-                                     decision.storage);
+        const auto size_bytes = static_cast<std::uint64_t>(impl->numel * itemsize(meta.dtype));
+        impl->storage = decision.storage == memory::StorageClass::kPlanned
+                            ? make_placeholder(size_bytes)
+                            : make_storage(size_bytes, decision.storage);
     }
     if (!impl->is_inference) {
         impl->version = IntrusivePtr<VersionCounter>::make();

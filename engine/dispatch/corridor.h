@@ -4,6 +4,7 @@
 #include "dispatch/op_def.h"
 
 #include <bit>
+#include <source_location>
 #include <span>
 
 namespace pumice::dispatch {
@@ -52,6 +53,13 @@ Tensor make_tensor(const Dims& sizes, DType dtype);
 /// A tensor on another's storage; view record as decided. For autograd's own bookkeeping
 /// (detach, data, saved outputs), which no operator records.
 Tensor alias(const Tensor& base, bool shares_version);
+
+/// That the tensor has memory, on a line of a user's that wants its values now.
+/// @throws GradModeError naming `op` and the line for a tensor of a captured function, or for a
+///         result of a replay after the next one
+void check_placed(std::string_view op,
+                  const Tensor& tensor,
+                  const std::source_location& line = std::source_location::current());
 
 /// The tight range of a tensor's elements, aligned as the device binds it.
 struct BoundRange {

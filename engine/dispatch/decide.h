@@ -65,7 +65,8 @@ inline CreationMeta view_creation(const CallTraits& traits, const AutogradState&
 inline Decision decide(std::string_view op,
                        const CallTraits& traits,
                        const AutogradState& state,
-                       bool is_persistent_forced) {
+                       bool is_persistent_forced,
+                       bool is_captured = false) {
     Decision decision;
     // G26. Views of inference tensors have no normal operand, and with `out` E11 came before.
     decision.record = state.grad && traits.has_normal_operand && traits.has_differentiable_r;
@@ -83,7 +84,9 @@ inline Decision decide(std::string_view op,
             break;
         case Form::kFunctional:
             decision.output_is_inference = state.inference;  // G21
-            if (state.inference && !is_persistent_forced) {
+            if (is_captured) {
+                decision.storage = memory::StorageClass::kPlanned;
+            } else if (state.inference && !is_persistent_forced) {
                 decision.storage = memory::StorageClass::kTransient;  // G65
             }
             break;

@@ -4,6 +4,8 @@
 #include "pumice/error.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/observer.h"
+#include "dispatch/state.h"
 #include "dispatch/windows.h"
 #include "memory/trace.h"
 #include "vk/device.h"
@@ -48,28 +50,18 @@ const TensorImpl& tensor_of(Operand operand, const OpCall& call, std::span<const
                                                          : outputs[operand.index]);
 }
 
-std::uint64_t storage_id(Operand operand,
-                         const OpCall& call,
-                         std::span<const Tensor> outputs,
-                         const Workspaces& workspaces) {
-    return operand.role == Operand::Role::kWorkspace
-               ? workspaces[operand.index]->allocation().id
-               : tensor_of(operand, call, outputs).storage->allocation().id;
-}
+using Bindings = InlineVector<vk::Binding, 8>;
+using Storages = InlineVector<Storage*, 8>;
 
-void trace(const Step& step,
-           const OpCall& call,
-           std::span<const Tensor> outputs,
-           const Workspaces& workspaces) {
+void trace(const BoundStep& bound) {
     InlineVector<std::uint64_t, 8> reads;
     InlineVector<std::uint64_t, 8> writes;
-    const std::uint32_t written = vk::kernel_info(step.kernel).written_mask;
-    for (std::size_t i = 0; i < step.bindings.size(); ++i) {
-        const std::uint64_t id = storage_id(step.bindings[i], call, outputs, workspaces);
+    const std::uint32_t written = vk::kernel_info(bound.step.kernel).written_mask;
+    for (std::size_t i = 0; i < bound.storages.size(); ++i) {
+        const std::uint64_t id = bound.storages[i]->allocation().id;
         ((written >> i & 1U) != 0 ? writes : reads).push_back(id);
     }
-    memory::trace_kernel(
-        call.def.name, {reads.data(), reads.size()}, {writes.data(), writes.size()});
+    memory::trace_kernel(bound.label, {reads.data(), reads.size()}, {writes.data(), writes.size()});
 }
 
 [[noreturn]] void refuse_range(const OpCall& call,
@@ -116,31 +108,64 @@ void check_operands(const OpCall& call,
     }
 }
 
-void append(vk::Device& device,
-            const Step& step,
-            const OpCall& call,
-            std::span<const Tensor> outputs,
-            const Workspaces& workspaces) {
-    const vk::Capabilities& caps = device.capabilities();
-    InlineVector<vk::Binding, 8> bindings;
-    for (const Operand operand : step.bindings) {
-        if (operand.role == Operand::Role::kWorkspace) {
-            bindings.push_back(workspaces[operand.index]->allocation().range);
-        } else {
-            bindings.push_back(
-                bind_in(tensor_of(operand, call, outputs), operand, caps.storage_alignment_bytes)
-                    .binding);
-        }
-    }
+void append(vk::Device& device, const BoundStep& bound) {
+    const Step& step = bound.step;
     device.queue().dispatch({.kernel = step.kernel,
                              .spec = {step.spec.data(), step.spec.size()},
-                             .bindings = {bindings.data(), bindings.size()},
+                             .bindings = bound.bindings,
                              .push = {step.push.data(), step.push_bytes},
                              .groups = step.groups,
                              .work = step.work,
-                             .label = call.def.name});
+                             .label = bound.label});
     if (memory::trace_is_open.load(std::memory_order_relaxed)) {
-        trace(step, call, outputs, workspaces);
+        trace(bound);
+    }
+}
+
+// Selects the call's steps and binds each to its operands' ranges.
+template <class MakeWorkspace, class Visit>
+void visit_steps(const OpCall& call,
+                 std::span<const Tensor> outputs,
+                 const vk::Capabilities& caps,
+                 const MakeWorkspace& make_workspace,
+                 const Visit& visit) {
+    Program program;
+    call.def.select(call, outputs, caps, program);
+    check_workspaces(call, program, caps);
+    Workspaces workspaces;
+    for (const std::uint64_t bytes : program.workspace_bytes) {
+        workspaces.push_back(make_workspace(bytes));
+    }
+    for (std::size_t i = 0; i < program.steps.size(); ++i) {
+        const Step& step = program.steps[i];
+        Bindings bindings;
+        Storages storages;
+        for (const Operand operand : step.bindings) {
+            if (operand.role == Operand::Role::kWorkspace) {
+                Storage* const scratch = workspaces[operand.index].get();
+                storages.push_back(scratch);
+                bindings.push_back(scratch->allocation().range);
+            } else {
+                const TensorImpl& impl = tensor_of(operand, call, outputs);
+                storages.push_back(impl.storage.get());
+                bindings.push_back(bind_in(impl, operand, caps.storage_alignment_bytes).binding);
+            }
+        }
+        visit(BoundStep{.step = step,
+                        .label = call.def.name,
+                        .bindings = {bindings.data(), bindings.size()},
+                        .storages = {storages.data(), storages.size()}});
+    }
+}
+
+// Of a call on the way to the device: a tensor of a captured function has nothing there.
+void check_all_placed(const OpCall& call, std::span<const Tensor> outputs) {
+    for (const std::span<const Tensor> tensors : {call.inputs, outputs}) {
+        for (const Tensor& tensor : tensors) {
+            if (tensor.defined() && !impl_of(tensor).storage->is_placed()) [[unlikely]] {
+                check_placed(call.def.name, tensor);
+            }
+        }
     }
 }
 
@@ -166,16 +191,12 @@ std::array<std::uint32_t, 3> fold_groups(std::uint64_t count, const vk::Capabili
 namespace {
 
 void run_program(vk::Device& device, const OpCall& call, std::span<const Tensor> outputs) {
-    Program program;
-    call.def.select(call, outputs, device.capabilities(), program);
-    check_workspaces(call, program, device.capabilities());
-    Workspaces workspaces;
-    for (const std::uint64_t bytes : program.workspace_bytes) {
-        workspaces.push_back(make_storage(bytes, memory::StorageClass::kTransient));
-    }
-    for (std::size_t i = 0; i < program.steps.size(); ++i) {
-        append(device, program.steps[i], call, outputs, workspaces);
-    }
+    visit_steps(
+        call,
+        outputs,
+        device.capabilities(),
+        [](std::uint64_t bytes) { return make_storage(bytes, memory::StorageClass::kTransient); },
+        [&device](const BoundStep& bound) { append(device, bound); });
 }
 
 // Halves of halves, until every operand can be bound or no cut makes it smaller.
@@ -194,8 +215,10 @@ void for_each_window(const OpCall& call,
     }
 }
 
-void run_windows(vk::Device& device, const OpCall& call, std::span<const Tensor> outputs) {
-    const vk::Capabilities& caps = device.capabilities();
+// Before any part runs, all are looked at.
+void check_windows(const OpCall& call,
+                   std::span<const Tensor> outputs,
+                   const vk::Capabilities& caps) {
     for_each_window(
         call, outputs, caps, [&caps](const OpCall& part, std::span<const Tensor> part_outputs) {
             Program program;
@@ -203,27 +226,69 @@ void run_windows(vk::Device& device, const OpCall& call, std::span<const Tensor>
             check_workspaces(part, program, caps);
             check_operands(part, part_outputs, program, caps);
         });
-    for_each_window(
-        call, outputs, caps, [&device](const OpCall& part, std::span<const Tensor> part_outputs) {
-            run_program(device, part, part_outputs);
-        });
+}
+
+bool writes_nothing(std::span<const Tensor> outputs) noexcept {
+    return std::all_of(outputs.begin(), outputs.end(), [](const Tensor& output) {
+        return impl_of(output).numel == 0;
+    });
 }
 
 }  // namespace
 
-void execute(const OpCall& call, std::span<const Tensor> outputs) {
-    const bool is_empty = std::all_of(outputs.begin(), outputs.end(), [](const Tensor& output) {
-        return impl_of(output).numel == 0;
-    });
-    if (is_empty) {
+void check_placed(std::string_view op, const Tensor& tensor, const std::source_location& line) {
+    const Storage& storage = *impl_of(tensor).storage;
+    if (storage.is_placed()) {
         return;
     }
+    if (storage.is_overwritten()) {
+        throw GradModeError(op,
+                            fmt::format("{} is the result of a replay whose memory a later replay "
+                                        "has taken; clone it before, or capture without "
+                                        "alias_outputs",
+                                        describe(tensor)));
+    }
+    throw GradModeError(
+        op,
+        fmt::format("{} belongs to a captured function, whose operators have not run: its values "
+                    "cannot be read on the host or used outside of the capture ({}:{})",
+                    describe(tensor),
+                    line.file_name(),
+                    line.line()));
+}
+
+void execute(const OpCall& call, std::span<const Tensor> outputs) {
+    if (writes_nothing(outputs)) {
+        return;
+    }
+    if (Capturer* const capture = capturer()) [[unlikely]] {
+        capture->append(call, outputs);
+        return;
+    }
+    check_all_placed(call, outputs);
     vk::Device& device = vk::device();
-    if (needs_windows(call, outputs, device.capabilities())) [[unlikely]] {
-        run_windows(device, call, outputs);
+    const vk::Capabilities& caps = device.capabilities();
+    if (needs_windows(call, outputs, caps)) [[unlikely]] {
+        check_windows(call, outputs, caps);
+        for_each_window(
+            call, outputs, caps, [&device](const OpCall& part, std::span<const Tensor> its) {
+                run_program(device, part, its);
+            });
     } else {
         run_program(device, call, outputs);
     }
+}
+
+void lower(const OpCall& call,
+           std::span<const Tensor> outputs,
+           const vk::Capabilities& caps,
+           const std::function<void(const BoundStep&)>& visit) {
+    if (needs_windows(call, outputs, caps)) {
+        check_windows(call, outputs, caps);
+    }
+    for_each_window(call, outputs, caps, [&](const OpCall& part, std::span<const Tensor> its) {
+        visit_steps(part, its, caps, make_placeholder, visit);
+    });
 }
 
 }  // namespace pumice::dispatch

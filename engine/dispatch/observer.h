@@ -32,6 +32,22 @@ public:
     virtual void abandon() noexcept = 0;
 };
 
+/// Takes operator calls instead of the device: a capture. What it is given it keeps as geometry;
+/// the outputs' storages are placeholders (`Storage::is_placed`), written in place or not.
+class Capturer {
+public:
+    Capturer() = default;
+    Capturer(const Capturer&) = delete;
+    Capturer& operator=(const Capturer&) = delete;
+    Capturer(Capturer&&) = delete;
+    Capturer& operator=(Capturer&&) = delete;
+    virtual ~Capturer() = default;
+
+    /// Before anything is allocated for the call. @throws GradModeError (G75)
+    virtual void check(const OpCall& call) = 0;
+    virtual void append(const OpCall& call, std::span<const Tensor> outputs) = 0;
+};
+
 /// The observer of calls that record a node: the tape. Set once, when the first tensor that
 /// requires grad is made; null before, when nothing can record.
 void set_tape(Observer* tape) noexcept;

@@ -214,6 +214,17 @@ void Allocator::deallocate(const Allocation& allocation) noexcept {
     }
 }
 
+std::uint64_t Allocator::rounded_bytes(std::uint64_t size_bytes) const noexcept {
+    const std::uint64_t granule_bytes = state_->granule_bytes;
+    return (size_bytes + granule_bytes - 1) & ~(granule_bytes - 1);
+}
+
+void Allocator::poison(const vk::Binding& range) {
+    if (state_->mode == Mode::kPoison) {
+        state_->device.queue().fill(range, kPoisonWord);
+    }
+}
+
 void Allocator::trim() {
     const std::lock_guard lock(state_->mutex);
     state_->give_back_idle_blocks();

@@ -38,6 +38,10 @@ public:
     /// @throws OutOfMemoryError with asked, free and largest hole
     Allocation allocate(std::uint64_t size_bytes, StorageClass storage_class);
     void deallocate(const Allocation& allocation) noexcept;
+    /// What `allocate` would give for `size_bytes`.
+    [[nodiscard]] std::uint64_t rounded_bytes(std::uint64_t size_bytes) const noexcept;
+    /// Under PUMICE_MEMORY=poison, fills the range in stream order; else does nothing.
+    void poison(const vk::Binding& range);
 
     /// Gives blocks that hold no tensor back to the driver.
     void trim();

@@ -144,6 +144,15 @@ LoadReport Module::load_state_dict(const StateDict& state, bool strict) {
     return report;
 }
 
+std::vector<bool> Module::training_modes() const {
+    std::vector<bool> modes{is_training_};
+    for (const auto& [name, child] : children_) {
+        const std::vector<bool> below = child->training_modes();
+        modes.insert(modes.end(), below.begin(), below.end());
+    }
+    return modes;
+}
+
 void Module::train(bool on) {
     is_training_ = on;
     for (const auto& [name, child] : children_) {

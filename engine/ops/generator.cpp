@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/generator.h"
 
+#include "pumice/error.h"
+
+#include "dispatch/state.h"
+
 #include <mutex>
 
 namespace pumice {
@@ -35,7 +39,12 @@ void set_rng_state(GeneratorState state) noexcept {
 
 namespace ops {
 
-GeneratorState take_random_blocks(std::uint64_t blocks) noexcept {
+GeneratorState take_random_blocks(std::uint64_t blocks) {
+    if (dispatch::capturer() != nullptr) {
+        throw UnsupportedError("random",
+                               "a captured function draws no random numbers: each replay would "
+                               "draw the same; draw them outside and pass them in");
+    }
     const std::scoped_lock lock(generator.mutex);
     const GeneratorState before = generator.state;
     generator.state.offset += blocks;

@@ -15,7 +15,8 @@ constexpr std::uint64_t random_blocks(std::int64_t element_count) noexcept {
 
 /// Hands out `blocks` Philox blocks: the state before them, with which a kernel computes its
 /// numbers (and a backward formula computes them again).
-GeneratorState take_random_blocks(std::uint64_t blocks) noexcept;
+/// @throws UnsupportedError in a captured function, whose replays would all draw the same numbers
+GeneratorState take_random_blocks(std::uint64_t blocks);
 
 /// A 64-bit number as the uvec2 of a kernel: the low word first.
 constexpr std::array<std::uint32_t, 2> words_of(std::uint64_t value) noexcept {

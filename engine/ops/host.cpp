@@ -105,27 +105,32 @@ void upload_to(const Tensor& target, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-HostTensor Tensor::to_host() const {
+HostTensor Tensor::to_host(std::source_location line) const {
     const TensorImpl& impl = checked_impl(*this, "to_host");
+    dispatch::check_placed("to_host", *this, line);
     if (impl.numel == 0) {
         return {.sizes = impl.sizes, .dtype = impl.dtype, .bytes = {}};
     }
     const dispatch::UncheckedState state(without_grad());
+    const dispatch::CapturePause pause;
     return TensorReadback(pumice::contiguous(*this)).get();
 }
 
-Future<HostTensor> Tensor::to_host_async() const {
+Future<HostTensor> Tensor::to_host_async(std::source_location line) const {
     const TensorImpl& impl = checked_impl(*this, "to_host_async");
+    dispatch::check_placed("to_host_async", *this, line);
     if (impl.numel == 0) {
         return Future<HostTensor>(std::make_shared<EmptyReadback>(impl));
     }
     const dispatch::UncheckedState state(without_grad());
     // A copy of its own, because later operators may write this tensor before the bytes are taken.
+    const dispatch::CapturePause pause;
     return Future<HostTensor>(std::make_shared<TensorReadback>(pumice::clone(*this)));
 }
 
-Scalar Tensor::item() const {
+Scalar Tensor::item(std::source_location line) const {
     const TensorImpl& impl = checked_impl(*this, "item");
+    dispatch::check_placed("item", *this, line);
     if (impl.numel != 1) {
         throw ShapeError("item",
                          fmt::format("the tensor must have one element; got {}", describe(*this)));
@@ -137,8 +142,9 @@ Scalar Tensor::item() const {
     return impl.dtype == kBool ? Scalar(value != 0.0) : Scalar(static_cast<std::int64_t>(value));
 }
 
-void* Tensor::host_data(HostDType wanted) const {
+void* Tensor::host_data(HostDType wanted, const std::source_location& line) const {
     const TensorImpl& impl = checked_impl(*this, "data_ptr");
+    dispatch::check_placed("data_ptr", *this, line);
     if (host_dtype(impl.dtype) != wanted) {
         throw DTypeError("data_ptr",
                          fmt::format("the type asked for must be that of the elements; got {}",
@@ -181,6 +187,7 @@ Tensor from_bytes(std::span<const std::byte> bytes,
     const bool is_same = source == host_dtype(options.dtype()) && source != HostDType::kBoolean;
     const std::vector<std::byte> own =
         is_same ? std::vector<std::byte>() : converted(bytes, source, options.dtype(), count);
+    const dispatch::CapturePause pause;  // a constant of a captured function: it has values now
     Tensor made = dispatch::make_tensor(sizes, options.dtype());
     if (count != 0) {
         upload_to(made, is_same ? bytes : std::span<const std::byte>(own));
@@ -191,8 +198,9 @@ Tensor from_bytes(std::span<const std::byte> bytes,
     return made;
 }
 
-Tensor& Tensor::persist() {
+Tensor& Tensor::persist(std::source_location line) {
     TensorImpl& impl = checked_impl(*this, "persist");
+    dispatch::check_placed("persist", *this, line);
     if (!impl.storage->is_transient()) {
         return *this;
     }

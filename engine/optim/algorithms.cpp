@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/error.h"
+#include "pumice/graph.h"
 #include "pumice/ops.h"
 #include "pumice/optim.h"
 
@@ -50,6 +51,11 @@ void SGD::update(Tensor& parameter,
         options_.weight_decay > 0.0 ? add(grad, parameter, options_.weight_decay) : grad;
     if (options_.momentum > 0.0) {
         Tensor& buffer = state[0];
+        if (step == 1 && options_.dampening != 0.0 && is_capturing()) {
+            throw UnsupportedError("SGD",
+                                   "the first step with momentum is not damped, so replays would "
+                                   "not be either; run one step before the capture");
+        }
         // The first gradient starts the buffer, undamped.
         const double taken = step == 1 ? 1.0 : 1.0 - options_.dampening;
         mul_(buffer, options_.momentum);
@@ -76,6 +82,12 @@ void Adam::apply_moments(Tensor& parameter,
                          std::vector<Tensor>& state,
                          std::int64_t step,
                          double decay) {
+    if (is_capturing()) {
+        throw UnsupportedError("Adam",
+                               "the bias corrections change from step to step and are numbers of "
+                               "the host, which a captured step would keep; capture forward and "
+                               "backward alone");
+    }
     const auto t = static_cast<double>(step);
     const double correction1 = 1.0 - std::pow(options_.beta1, t);
     const double correction2 = 1.0 - std::pow(options_.beta2, t);

@@ -29,6 +29,18 @@ public:
         return allocation_.storage_class == memory::StorageClass::kTransient;
     }
 
+    /// Whether there is memory behind it; a placeholder has none yet, or never.
+    bool is_placed() const noexcept { return allocation_.range.buffer != nullptr; }
+
+    /// Whether its memory went to somebody else while it lived (`overwrite`).
+    bool is_overwritten() const noexcept { return is_overwritten_; }
+
+    /// Takes the memory away, which is not its own: it becomes a placeholder.
+    void overwrite() noexcept {
+        allocation_ = {};
+        is_overwritten_ = true;
+    }
+
     /// Gives the range back and goes on with another, which already holds (or is recorded to
     /// receive) the bytes. The caller keeps other threads away.
     void move_to(const memory::Allocation& allocation) noexcept;
@@ -36,9 +48,13 @@ public:
 private:
     memory::Allocation allocation_;
     std::uint64_t size_bytes_ = 0;
+    bool is_overwritten_ = false;
 };
 
 /// Places `size_bytes` (at least one word, so that every tensor can be bound).
 IntrusivePtr<Storage> make_storage(std::uint64_t size_bytes, memory::StorageClass storage_class);
+
+/// The same without memory: its range has a rounded size, offset 0 and no buffer.
+IntrusivePtr<Storage> make_placeholder(std::uint64_t size_bytes);
 
 }  // namespace pumice

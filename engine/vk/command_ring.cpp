@@ -82,6 +82,15 @@ CommandSlot::~CommandSlot() {
     table.vkDestroyCommandPool(handles.device, pool, nullptr);
 }
 
+void CommandSlot::begin(VkCommandBufferUsageFlags usage) {
+    PUMICE_VK_CHECK(table.vkResetCommandPool(handles.device, pool, 0), "vkResetCommandPool");
+    sets.reset();
+    VkCommandBufferBeginInfo info{};
+    info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
+    info.flags = usage;
+    PUMICE_VK_CHECK(table.vkBeginCommandBuffer(buffer, &info), "vkBeginCommandBuffer");
+}
+
 CommandSlot& CommandRing::take(Timeline& timeline) {
     if (!slots_.empty() && slots_[next_]->value <= timeline.known()) {
         return *slots_[next_];
@@ -103,12 +112,7 @@ CommandSlot& CommandRing::take(Timeline& timeline) {
 
 CommandSlot& CommandRing::begin_next(Timeline& timeline) {
     CommandSlot& slot = take(timeline);
-    PUMICE_VK_CHECK(table_.vkResetCommandPool(handles_.device, slot.pool, 0), "vkResetCommandPool");
-    slot.sets.reset();
-    VkCommandBufferBeginInfo info{};
-    info.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO;
-    info.flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT;
-    PUMICE_VK_CHECK(table_.vkBeginCommandBuffer(slot.buffer, &info), "vkBeginCommandBuffer");
+    slot.begin(VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT);
     next_ = (next_ + 1) % slots_.size();
     return slot;
 }

@@ -49,6 +49,10 @@ struct CommandSlot {
     CommandSlot(CommandSlot&&) = delete;
     CommandSlot& operator=(CommandSlot&&) = delete;
 
+    /// Resets the command buffer, whose last submit has ended, and begins it.
+    /// @throws OutOfMemoryError, DeviceError
+    void begin(VkCommandBufferUsageFlags usage);
+
     const DeviceHandles& handles;
     const VolkDeviceTable& table;
     VkCommandPool pool = VK_NULL_HANDLE;

@@ -42,7 +42,7 @@ inline Access make_access(std::uint32_t buffer_id,
 }
 
 /// The ranges that commands since the last barrier have read and written. Pure; the caller locks.
-/// See Note [Hazards] in queue.cpp.
+/// See Note [Hazards] in recorder.cpp.
 class HazardTracker {
 public:
     /// Ranges kept a kind. More would cost scanning time in long runs of independent dispatches,

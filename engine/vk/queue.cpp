@@ -125,6 +125,23 @@ bool Queue::is_idle(const Binding& range) {
     return state_->recorder.is_idle(range);
 }
 
+std::shared_ptr<Recording> Queue::record(std::span<const Dispatch> dispatches) {
+    for (const Dispatch& dispatch : dispatches) {
+        state_->check(dispatch, kernel_info(dispatch.kernel));
+    }
+    const std::lock_guard lock(state_->mutex);
+    return state_->recorder.record(dispatches);
+}
+
+std::uint64_t Queue::replay(const Recording& recording) {
+    const std::lock_guard lock(state_->mutex);
+    return state_->recorder.replay(recording);
+}
+
+QueueCounters Queue::counters_of(const Recording& recording) noexcept {
+    return recording.counters();
+}
+
 std::uint64_t Queue::flush() {
     const std::lock_guard lock(state_->mutex);
     state_->recorder.check_alive();

@@ -16,6 +16,7 @@
 namespace pumice::vk {
 
 class Device;
+class Recording;
 
 /// A byte range of a buffer as one kernel sees it. The offset is a multiple of the device's
 /// storage alignment and the size a multiple of 4.
@@ -47,7 +48,7 @@ struct QueueCounters {
 ///
 /// Every public function takes the queue's lock for its own duration, so that lock order is program
 /// order. Commands are collected and submitted when enough estimated work is there, on `flush`, or
-/// when somebody waits. See Note [Hazards] in queue.cpp.
+/// when somebody waits. See Note [Hazards] in recorder.cpp.
 class Queue {
 public:
     explicit Queue(Device& device);
@@ -68,6 +69,15 @@ public:
     std::uint64_t release_to_host(const Binding& source);
     /// True if no submitted or collected command still touches the range.
     bool is_idle(const Binding& range);
+
+    /// Records commands to be submitted many times; see Recording. Nothing is submitted.
+    /// @throws as `dispatch`, and OutOfMemoryError
+    std::shared_ptr<Recording> record(std::span<const Dispatch> dispatches);
+    /// Submits what was collected and the recording after it, in one call to the driver; returns
+    /// the timeline value that marks its end. The recording must live until then, and its buffers.
+    std::uint64_t replay(const Recording& recording);
+    /// Dispatches and barriers of one replay.
+    static QueueCounters counters_of(const Recording& recording) noexcept;
 
     /// Submits what was collected; returns the timeline value that marks its end.
     std::uint64_t flush();

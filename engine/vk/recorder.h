@@ -3,18 +3,20 @@
 
 #include "vk/capabilities.h"
 #include "vk/command_ring.h"
+#include "vk/command_writer.h"
 #include "vk/flight_log.h"
 #include "vk/hazards.h"
 #include "vk/pipelines.h"
 #include "vk/queue.h"
+#include "vk/recording.h"
 #include "vk/timeline.h"
 #include "vk/vulkan.h"
 
-#include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
-#include <string>
 #include <string_view>
+#include <vector>
 
 namespace pumice::vk {
 
@@ -34,6 +36,10 @@ public:
     void fill(const Binding& target, std::uint32_t word);
     std::uint64_t release_to_host();
     bool is_idle(const Binding& range);
+
+    std::shared_ptr<Recording> record(std::span<const Dispatch> dispatches);
+    /// Submits what is pending, then the recording.
+    std::uint64_t replay(const Recording& recording);
 
     std::uint64_t submit();
     /// @throws DeviceError once the device was lost or the process ends
@@ -65,31 +71,23 @@ private:
 
     /// Opens a command buffer if none is open.
     void begin();
-    /// Puts a barrier first if the accesses conflict with earlier ones, then remembers them.
-    void order(std::span<const Access> accesses) noexcept;
-    void record_barrier() noexcept;
-    void bind(const Pipeline& pipeline,
-              VkDescriptorSet set,
-              std::span<const Binding> bindings) noexcept;
-    void record_dispatch(const Dispatch& dispatch, const Pipeline& pipeline) noexcept;
     void count_command(std::uint64_t work);
+    std::uint64_t submit_with(std::span<const VkCommandBuffer> recorded);
 
     Device& device_;
     const DeviceHandles& handles_;
     const VolkDeviceTable& table_;
-    const bool has_push_descriptors_;
     Timeline timeline_;
     CommandRing ring_;
-    CommandSlot* slot_ = nullptr;  ///< open for recording
-    VkPipeline bound_pipeline_ = VK_NULL_HANDLE;
-    HazardTracker hazards_;
     FlightLog log_;
     Hazard last_hazard_;
-    std::uint64_t submitted_ = 0;  ///< timeline value of the last submit
+    QueueCounters counters_;
+    CommandWriter writer_;               ///< open while commands are pending
+    std::vector<VkSubmitInfo> batches_;  ///< of the submit being made; kept for its capacity
+    std::uint64_t submitted_ = 0;        ///< timeline value of the last submit
     std::uint64_t pending_work_ = 0;
     std::uint32_t pending_count_ = 0;
     bool is_released_ = true;  ///< the host may see all that was submitted
-    QueueCounters counters_;
     std::string_view lost_reason_;
 };
 

@@ -88,11 +88,12 @@ void ignore(Pfn& entry) {
 }
 
 VkResult null_submit(VkQueue /*queue*/,
-                     std::uint32_t /*count*/,
-                     const VkSubmitInfo* info,
+                     std::uint32_t count,
+                     const VkSubmitInfo* batches,
                      VkFence /*fence*/) {
-    const auto* timeline = static_cast<const VkTimelineSemaphoreSubmitInfo*>(info->pNext);
-    seam.semaphore = info->pSignalSemaphores[0];
+    const VkSubmitInfo& last = batches[count - 1];  // the one that signals
+    const auto* timeline = static_cast<const VkTimelineSemaphoreSubmitInfo*>(last.pNext);
+    seam.semaphore = last.pSignalSemaphores[0];
     seam.value = timeline->pSignalSemaphoreValues[0];
     ++seam.counts.submits;
     return VK_SUCCESS;

@@ -58,6 +58,12 @@ class SavedTensorHooksGuard;
 
 }  // namespace autograd
 
+namespace dispatch {
+
+class Capturer;
+
+}  // namespace dispatch
+
 /// What the public templates are made of; not for direct use.
 namespace detail {
 
@@ -69,6 +75,7 @@ struct FlowState {
     bool is_persistent_forced = false;  ///< the storage switch of G64
     StateGuard* innermost = nullptr;
     autograd::SavedTensorHooksGuard* saved_hooks = nullptr;  ///< the innermost
+    dispatch::Capturer* capturer = nullptr;                  ///< of the capture that runs here
 };
 
 /// Exchanges the running flow's state with this one.

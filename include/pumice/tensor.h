@@ -14,6 +14,7 @@
 #include <iosfwd>
 #include <memory>
 #include <optional>
+#include <source_location>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -266,32 +267,37 @@ public:
     /// inference mode (E2)
     void set_data(const Tensor& other);
     /// Moves an inference tensor's storage, with all its views, to persistent memory; the kind
-    /// stays. Does nothing where it is already. @throws OutOfMemoryError
-    Tensor& persist();
+    /// stays. Does nothing where it is already.
+    /// @throws OutOfMemoryError, GradModeError naming `line` for a tensor of a captured function
+    Tensor& persist(std::source_location line = std::source_location::current());
 
-    // To the host.
+    // To the host. All throw GradModeError, which names `line`, for a tensor of a captured
+    // function.
 
     /// All values in row-major order, converted to T (float, double, std::int32_t, std::int64_t,
     /// std::int8_t, std::uint8_t or bool) as convert_host does. Waits for the device.
     /// @throws DTypeError for a value that T cannot hold, DeviceError
     template <class T>
-    [[nodiscard]] std::vector<T> to_vector() const {
-        return to_host().values<T>();
+    [[nodiscard]] std::vector<T> to_vector(
+        std::source_location line = std::source_location::current()) const {
+        return to_host(line).values<T>();
     }
 
     /// Copies the values to the host. Waits for the device. @throws DeviceError
-    [[nodiscard]] HostTensor to_host() const;
+    [[nodiscard]] HostTensor to_host(
+        std::source_location line = std::source_location::current()) const;
     /// Starts the copy and returns at once; the values are those at the time of the call.
     /// @throws OutOfMemoryError for the copy that it takes on the device
-    [[nodiscard]] Future<HostTensor> to_host_async() const;
+    [[nodiscard]] Future<HostTensor> to_host_async(
+        std::source_location line = std::source_location::current()) const;
     /// The one value, of the dtype's class. Waits for the device.
     /// @throws ShapeError unless numel() is 1, DeviceError
-    [[nodiscard]] Scalar item() const;
+    [[nodiscard]] Scalar item(std::source_location line = std::source_location::current()) const;
 
     /// The one value, cast to T. @throws ShapeError, DeviceError as above
     template <class T>
-    [[nodiscard]] T item() const {
-        return static_cast<T>(item().toDouble());
+    [[nodiscard]] T item(std::source_location line = std::source_location::current()) const {
+        return static_cast<T>(item(line).toDouble());
     }
 
     /// The elements where the device keeps them, null without any: waits for the device. What is
@@ -302,8 +308,8 @@ public:
     ///         UnsupportedError where the device's memory is not mapped (a discrete GPU's, or with
     ///         PUMICE_STAGING=force); DeviceError
     template <class T>
-    [[nodiscard]] T* data_ptr() const {
-        return static_cast<T*>(host_data(host_dtype_of<std::remove_const_t<T>>()));
+    [[nodiscard]] T* data_ptr(std::source_location line = std::source_location::current()) const {
+        return static_cast<T*>(host_data(host_dtype_of<std::remove_const_t<T>>(), line));
     }
 
     /// The function of this name in ops/elementwise.h, with this tensor as its first operand.
@@ -521,7 +527,7 @@ public:
     void reset() noexcept { impl_.reset(); }
 
 private:
-    [[nodiscard]] void* host_data(HostDType wanted) const;
+    [[nodiscard]] void* host_data(HostDType wanted, const std::source_location& line) const;
     unsigned add_hook(std::function<Tensor(const Tensor&)> hook);
 
     IntrusivePtr<RefCounted> impl_;

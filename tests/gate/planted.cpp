@@ -2,7 +2,9 @@
 // Plants one defect through the real recorder and exits 0 if the validation layer reported it: a
 // gate that cannot fail proves nothing. One process a defect, run by tools/test under the layer.
 //   planted raw|war|tenant|across_submits    a barrier of that kind is dropped at the device table
+//   planted planned_tenant|replays           the same inside a captured graph, between two replays
 //   planted past_tensor                      a kernel reads past its tensor (GPU-assisted layer)
+#include "pumice/graph.h"
 #include "pumice/pumice.h"
 
 #include "dispatch/corridor.h"
@@ -77,6 +79,37 @@ std::uint32_t across_submits() {
     return without_barriers({.kind = HazardKind::kNone, .only_across_submits = true}, program);
 }
 
+// The planner gives the last product the memory of the first, which `add` reads.
+std::uint32_t planned_tenant(const Tensor& x) {
+    const pumice::InferenceMode guard;
+    const Tensor y = x.clone();
+    return without_barriers({.kind = HazardKind::kWriteAfterRead}, [&y] {
+        const auto fn = [](const Tensor& in) {
+            const Tensor reader = add(mul(in, 2.0), in);
+            return std::vector<Tensor>{reader, mul(in, 3.0)};
+        };
+        pumice::capture(fn, {y})(y);
+    });
+}
+
+// Replays of one plan share its memory; the barrier that each begins and ends with keeps them
+// apart.
+std::uint32_t replays(const Tensor& x) {
+    const pumice::NoGradGuard guard;
+    Tensor state = x.clone();
+    pumice::synchronize();
+    return without_barriers({.kind = HazardKind::kFull}, [&] {
+        const pumice::Plan plan = pumice::capture(
+            [&state](const std::span<const Tensor> /*none*/) {
+                return std::vector<Tensor>{mul_(state, 0.5)};
+            },
+            {},
+            {.alias_outputs = true});
+        plan();
+        plan();
+    });
+}
+
 // A rotary table that ends before the positions do: the kernel reads its neighbour in the arena.
 std::uint32_t past_tensor() {
     const Tensor x = pumice::ones({1, 1, 64, 64});
@@ -122,6 +155,12 @@ std::uint32_t plant(const std::string& defect) {
     }
     if (defect == "across_submits") {
         return across_submits();
+    }
+    if (defect == "planned_tenant") {
+        return planned_tenant(x);
+    }
+    if (defect == "replays") {
+        return replays(x);
     }
     return defect == "past_tensor" ? past_tensor() : 0;
 }

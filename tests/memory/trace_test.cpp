@@ -4,6 +4,8 @@
 #include "pumice/error.h"
 #include "pumice/memory.h"
 
+#include "support/programs.h"
+
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
@@ -41,28 +43,6 @@ void record_chain() {
     for (const std::uint64_t id : {1U, 2U, 3U}) {
         trace_freed(id, 100 * id);
     }
-}
-
-struct ProgramResult {
-    int exit_status = -1;
-    std::string output;
-};
-
-std::filesystem::path lower_bound_program() {
-    return std::filesystem::read_symlink("/proc/self/exe").parent_path() / "lower_bound";
-}
-
-ProgramResult run_lower_bound(const std::string& trace_path) {
-    const std::string command = lower_bound_program().string() + " '" + trace_path + "' 2>&1";
-    ProgramResult result;
-    std::FILE* pipe = ::popen(command.c_str(), "r");
-    REQUIRE(pipe != nullptr);
-    std::array<char, 256> piece{};
-    while (std::fgets(piece.data(), static_cast<int>(piece.size()), pipe) != nullptr) {
-        result.output += piece.data();
-    }
-    result.exit_status = ::pclose(pipe) / 256;
-    return result;
 }
 
 std::string temporary_path(const std::string& name) {
@@ -147,7 +127,7 @@ TEST_CASE("trace: threads record into it together") {
 }
 
 TEST_CASE("trace: the separate program recomputes the same figures") {
-    if (!std::filesystem::exists(lower_bound_program())) {
+    if (!pumice::test::has_lower_bound()) {
         MESSAGE("skipped: no program lower_bound beside this test");
         return;
     }
@@ -155,7 +135,7 @@ TEST_CASE("trace: the separate program recomputes the same figures") {
     MemoryTrace trace;
     record_chain();
     trace.dump(path);
-    const ProgramResult result = run_lower_bound(path);
+    const pumice::test::ProgramResult result = pumice::test::run_lower_bound(path);
     REQUIRE(result.exit_status == 0);
     const auto figures = nlohmann::json::parse(result.output);
     CHECK(figures["lower_bound_bytes"] == trace.lower_bound_bytes());
@@ -164,7 +144,7 @@ TEST_CASE("trace: the separate program recomputes the same figures") {
 
     SUBCASE("and names the line of a malformed trace") {
         std::ofstream(path) << "{\"event\":\"begin\",\"version\":1}\n{\"event\":\"allocat\n";
-        const ProgramResult refusal = run_lower_bound(path);
+        const pumice::test::ProgramResult refusal = pumice::test::run_lower_bound(path);
         CHECK(refusal.exit_status == 1);
         CHECK(refusal.output == "lower_bound: " + path + ":2: not JSON\n");
     }

@@ -66,6 +66,9 @@ public:
     /// True at first.
     [[nodiscard]] bool is_training() const noexcept { return is_training_; }
 
+    /// is_training of this module and of all below it, each before its children.
+    [[nodiscard]] std::vector<bool> training_modes() const;
+
     /// Converts floating parameters, buffers and their gradients in place; their kind stays (G53).
     /// @throws DTypeError unless the dtype is floating; OutOfMemoryError, and nothing is converted
     void to(DType dtype);

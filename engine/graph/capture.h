@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "pumice/grad_mode.h"
+
+#include "dispatch/observer.h"
+#include "graph/graph.h"
+
+#include <functional>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace pumice::graph {
+
+using Function = std::function<std::vector<Tensor>(std::span<const Tensor>)>;
+
+/// Turns one run of a function into a graph. No operator runs on the device meanwhile but those
+/// under PersistentAllocGuard and uploads: their results are external values.
+class Capture final : private dispatch::Capturer {
+public:
+    /// Calls `fn` once, in this thread's mode, on placeholders that are like `examples` (shape,
+    /// dtype, kind, requires_grad).
+    /// @throws what `fn` throws; GradModeError (G75); ArgumentError for a capture inside another,
+    ///         or an undefined example or output
+    static Graph run(const Function& fn, std::span<const Tensor> examples);
+
+private:
+    explicit Capture(AutogradState state) : state_(state) {}
+
+    void check(const dispatch::OpCall& call) override;
+    void append(const dispatch::OpCall& call, std::span<const Tensor> outputs) override;
+
+    std::vector<Tensor> add_inputs(std::span<const Tensor> examples);
+    void add_outputs(std::vector<Tensor>& outputs);
+    void keep_escaped();
+    std::uint32_t value_of(const TensorImpl& impl);
+    TensorRef ref_of(const Tensor& tensor);
+    void note_write(std::string_view op, const TensorImpl& impl, std::uint32_t index);
+
+    const AutogradState state_;
+    Graph graph_;
+    std::unordered_map<const Storage*, std::uint32_t> value_of_;
+};
+
+}  // namespace pumice::graph

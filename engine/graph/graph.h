@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "dispatch/op_def.h"
+#include "tensor/tensor_impl.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace pumice::graph {
+
+/// Where a value's bytes are.
+enum class ValueKind : std::uint8_t {
+    kInput,     ///< planned, copied in before each replay
+    kPlanned,   ///< planned, written by the graph before it is read
+    kExternal,  ///< memory of its own, which others see too: parameters, states, gradients
+    kConstant,  ///< memory of its own, written once: folded
+};
+
+/// One storage as the graph sees it.
+struct Value {
+    ValueKind kind = ValueKind::kPlanned;
+    IntrusivePtr<Storage> storage;    ///< a placeholder where planned
+    IntrusivePtr<TensorImpl> holder;  ///< of an external one: the operand that it came with
+    std::uint32_t write_count = 0;    ///< nodes that write it
+};
+
+/// A tensor of the graph: a geometry on a value.
+struct TensorRef {
+    static constexpr std::uint32_t kNone = UINT32_MAX;  ///< an optional operand that is not there
+    std::uint32_t value = kNone;
+    Dims sizes;
+    Dims strides;
+    std::int64_t offset = 0;
+    DType dtype = kFloat32;
+
+    [[nodiscard]] bool is_defined() const noexcept { return value != kNone; }
+
+    friend bool operator==(const TensorRef&, const TensorRef&) = default;
+};
+
+/// One operator call. Views are no calls: they are geometry.
+struct Node {
+    const dispatch::OpDef* def = nullptr;
+    std::vector<TensorRef> inputs;
+    std::vector<TensorRef> outputs;
+    std::vector<std::max_align_t> attrs;  ///< the attribute struct's bytes
+    std::uint32_t attrs_bytes = 0;
+};
+
+/// What a function did, in its order.
+struct Graph {
+    std::vector<Value> values;
+    std::vector<Node> nodes;
+    std::vector<TensorRef> inputs;
+    std::vector<TensorRef> outputs;
+    /// Counters of normal tensors that outlive the function and were written, one entry a write.
+    std::vector<IntrusivePtr<VersionCounter>> bumped;
+};
+
+/// A tensor of that geometry on the value's storage (or on another); for infer and select.
+Tensor make_tensor(const Graph& graph, const TensorRef& ref);
+Tensor make_tensor(const IntrusivePtr<Storage>& storage, const TensorRef& ref);
+
+/// A node as the corridor would call it; the tensors live as long as this object.
+class NodeCall {
+public:
+    NodeCall(const Graph& graph, const Node& node);
+    [[nodiscard]] dispatch::OpCall call() const noexcept;
+
+    [[nodiscard]] std::span<const Tensor> outputs() const noexcept { return outputs_; }
+
+private:
+    const Node& node_;
+    std::vector<Tensor> inputs_;
+    std::vector<Tensor> outputs_;
+};
+
+}  // namespace pumice::graph

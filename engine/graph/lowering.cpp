@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "graph/lowering.h"
+
+#include "dispatch/execute.h"
+
+#include <algorithm>
+#include <limits>
+#include <unordered_map>
+
+namespace pumice::graph {
+
+namespace {
+
+class Lowering {
+public:
+    Lowering(const Graph& graph, const vk::Capabilities& caps) : graph_(graph), caps_(caps) {
+        for (const Value& value : graph.values) {
+            const bool is_used = static_cast<bool>(value.storage);
+            if (is_used) {
+                index_of_.emplace(value.storage.get(),
+                                  static_cast<std::uint32_t>(lowered_.value_bytes.size()));
+            }
+            lowered_.value_bytes.push_back(is_used ? value.storage->allocation().range.size_bytes
+                                                   : 0);
+        }
+    }
+
+    Lowered run() && {
+        for (const Node& node : graph_.nodes) {
+            const NodeCall call(graph_, node);
+            dispatch::lower(call.call(), call.outputs(), caps_, [this](const auto& bound) {
+                add_kernel(bound);
+            });
+        }
+        add_lifetimes();
+        return std::move(lowered_);
+    }
+
+private:
+    std::uint32_t index_of(Storage* storage) {
+        const auto [place, is_scratch] =
+            index_of_.emplace(storage, static_cast<std::uint32_t>(lowered_.value_bytes.size()));
+        if (is_scratch) {
+            lowered_.value_bytes.push_back(storage->allocation().range.size_bytes);
+            scratch_.push_back(IntrusivePtr<Storage>(storage));
+        }
+        return place->second;
+    }
+
+    void add_kernel(const dispatch::BoundStep& bound) {
+        const dispatch::Step& step = bound.step;
+        KernelCall& kernel = lowered_.kernels.emplace_back();
+        kernel.kernel = step.kernel;
+        kernel.spec.assign(step.spec.begin(), step.spec.end());
+        kernel.push.assign(step.push.data(), step.push.data() + step.push_bytes);
+        kernel.groups = step.groups;
+        kernel.work = step.work;
+        kernel.label = bound.label;
+        for (std::size_t i = 0; i < bound.bindings.size(); ++i) {
+            const vk::Binding& binding = bound.bindings[i];
+            const vk::Binding& all = bound.storages[i]->allocation().range;
+            kernel.slots.push_back({.value = index_of(bound.storages[i]),
+                                    .offset_bytes = binding.offset_bytes - all.offset_bytes,
+                                    .size_bytes = binding.size_bytes});
+        }
+    }
+
+    // From the first step that touches a value to the last.
+    void add_lifetimes() {
+        constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+        const std::size_t count = lowered_.value_bytes.size();
+        std::vector<PlanBuffer> buffers(count, {.lower = kNever, .upper = 0});
+        const auto use = [&](std::uint32_t value, std::int64_t step) {
+            buffers[value].lower = std::min(buffers[value].lower, step);
+            buffers[value].upper = std::max(buffers[value].upper, step + 1);
+        };
+        for (const TensorRef& input : graph_.inputs) {
+            use(input.value, 0);
+        }
+        std::int64_t step = 0;
+        for (const KernelCall& kernel : lowered_.kernels) {
+            ++step;
+            for (const Slot& slot : kernel.slots) {
+                use(slot.value, step);
+            }
+        }
+        for (const TensorRef& output : graph_.outputs) {
+            use(output.value, step + 1);
+        }
+        for (std::uint32_t value = 0; value < count; ++value) {
+            const bool is_planned = value >= graph_.values.size() ||
+                                    graph_.values[value].kind == ValueKind::kPlanned ||
+                                    graph_.values[value].kind == ValueKind::kInput;
+            if (is_planned && buffers[value].lower != kNever) {
+                buffers[value].size_bytes = lowered_.value_bytes[value];
+                buffers[value].alignment_bytes = caps_.storage_alignment_bytes;
+                lowered_.planned.push_back(value);
+                lowered_.buffers.push_back(buffers[value]);
+            }
+        }
+    }
+
+    const Graph& graph_;
+    const vk::Capabilities& caps_;
+    Lowered lowered_;
+    std::unordered_map<const Storage*, std::uint32_t> index_of_;
+    std::vector<IntrusivePtr<Storage>> scratch_;  // so that no two have one address
+};
+
+}  // namespace
+
+Lowered lower(const Graph& graph, const vk::Capabilities& caps) {
+    return Lowering(graph, caps).run();
+}
+
+}  // namespace pumice::graph

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pumice/error.h"
+
+#include "dispatch/corridor.h"
+#include "dispatch/execute.h"
+#include "dispatch/state.h"
+#include "graph/capture.h"
+#include "graph/passes.h"
+#include "graph/plan_impl.h"
+#include "memory/trace_file.h"
+#include "ops/all_ops.h"
+#include "vk/device.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+namespace pumice {
+
+namespace {
+
+std::string_view name_of(GradModeKind mode) noexcept {
+    switch (mode) {
+        case GradModeKind::kInference: return "inference mode";
+        case GradModeKind::kNoGrad: return "no_grad";
+        case GradModeKind::kGrad: break;
+    }
+    return "grad mode";
+}
+
+void execute_one(const dispatch::OpDef& def, std::span<const Tensor> inputs, const Tensor& output) {
+    dispatch::execute({def, inputs, {}}, std::span(&output, 1));
+}
+
+void copy_in(const Tensor& target, const Tensor& argument) {
+    const std::array<Tensor, 2> inputs = {target, argument};
+    execute_one(ops::kCopy, inputs, target);
+}
+
+void copy_out(const Tensor& source, const Tensor& result) {
+    execute_one(ops::kClone, std::span(&source, 1), result);
+}
+
+}  // namespace
+
+Plan::Impl::Impl(graph::Graph graph,
+                 std::span<const Tensor> examples,
+                 GradModeKind mode,
+                 const CaptureOptions& options)
+    : graph_(std::move(graph)),
+      arguments_([&] {
+          std::vector<Argument> arguments;
+          for (const Tensor& example : examples) {
+              const TensorImpl& impl = impl_of(example);
+              arguments.push_back({impl.sizes, impl.dtype, impl.is_inference, impl.tracks_grad()});
+          }
+          return arguments;
+      }()),
+      mode_(mode),
+      aliases_outputs_(options.alias_outputs),
+      lowered_(graph::lower(graph_, vk::device().capabilities())),
+      memory_(plan_memory(lowered_.buffers, {.time_limit_s = options.plan_time_limit_s})),
+      offset_of_(lowered_.value_bytes.size()),
+      slab_(make_storage(memory_.height_bytes, memory::StorageClass::kPlanned)) {
+    for (std::size_t i = 0; i < lowered_.planned.size(); ++i) {
+        offset_of_[lowered_.planned[i]] = memory_.offsets[i];
+    }
+    record();
+}
+
+Plan::Impl::~Impl() {
+    try {
+        vk::device().queue().wait(last_replay_);
+    } catch (const Error&) {
+        // The device is lost or the process ends: nothing runs any more.
+    }
+}
+
+vk::Binding Plan::Impl::range_of(const graph::Slot& slot) const {
+    const bool is_scratch = slot.value >= graph_.values.size();
+    const bool is_planned = is_scratch || !graph_.values[slot.value].storage->is_placed();
+    const vk::Binding& all = is_planned ? slab_->allocation().range
+                                        : graph_.values[slot.value].storage->allocation().range;
+    return {.buffer = all.buffer,
+            .offset_bytes = all.offset_bytes + offset_of_[slot.value] + slot.offset_bytes,
+            .size_bytes = slot.size_bytes};
+}
+
+std::vector<vk::Binding> Plan::Impl::external_ranges() const {
+    std::vector<vk::Binding> ranges;
+    for (const graph::Value& value : graph_.values) {
+        if (value.storage && value.storage->is_placed()) {
+            ranges.push_back(value.storage->allocation().range);
+        }
+    }
+    return ranges;
+}
+
+void Plan::Impl::record() {
+    vk::Queue& queue = vk::device().queue();
+    std::vector<std::array<vk::Binding, 8>> bindings(lowered_.kernels.size());
+    std::vector<vk::Dispatch> dispatches;
+    for (std::size_t i = 0; i < lowered_.kernels.size(); ++i) {
+        const graph::KernelCall& kernel = lowered_.kernels[i];
+        for (std::size_t slot = 0; slot < kernel.slots.size(); ++slot) {
+            bindings[i][slot] = range_of(kernel.slots[slot]);
+        }
+        dispatches.push_back({.kernel = kernel.kernel,
+                              .spec = kernel.spec,
+                              .bindings = std::span(bindings[i]).first(kernel.slots.size()),
+                              .push = kernel.push,
+                              .groups = kernel.groups,
+                              .work = kernel.work,
+                              .label = kernel.label});
+    }
+    std::shared_ptr<vk::Recording> recording = queue.record(dispatches);
+    std::vector<vk::Binding> ranges = external_ranges();
+    queue.wait(last_replay_);  // before the old commands die
+    recording_ = std::move(recording);
+    recorded_ranges_ = std::move(ranges);
+    ++recording_count_;
+}
+
+void Plan::Impl::check_arguments(std::span<const Tensor> arguments) const {
+    if (arguments.size() != arguments_.size()) {
+        throw ArgumentError("replay",
+                            fmt::format("the plan was captured for {} arguments; got {}",
+                                        arguments_.size(),
+                                        arguments.size()));
+    }
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        const TensorImpl& got = checked_impl(arguments[i], "replay");
+        const Argument& wanted = arguments_[i];
+        dispatch::check_placed("replay", arguments[i]);
+        if (got.sizes != wanted.sizes) {
+            throw ShapeError("replay",
+                             fmt::format("argument {} must have shape {}; got {}",
+                                         i,
+                                         to_string(wanted.sizes),
+                                         to_string(got.sizes)));
+        }
+        if (got.dtype != wanted.dtype) {
+            throw DTypeError("replay",
+                             fmt::format("argument {} must be {}; got {}",
+                                         i,
+                                         to_string(wanted.dtype),
+                                         to_string(got.dtype)));
+        }
+        if (got.is_inference != wanted.is_inference || got.tracks_grad() != wanted.tracks_grad) {
+            throw ArgumentError(
+                "replay",
+                fmt::format("argument {} must be {} and {}require grad, as in the "
+                            "capture",
+                            i,
+                            wanted.is_inference ? "an inference tensor" : "a normal tensor",
+                            wanted.tracks_grad ? "" : "not "));
+        }
+    }
+}
+
+void Plan::Impl::check_holders() const {
+    for (const graph::Value& value : graph_.values) {
+        if (value.holder && value.holder->storage != value.storage) {
+            throw ArgumentError("replay",
+                                fmt::format("a tensor {} {} that the function uses was given other "
+                                            "memory since the capture; capture again",
+                                            to_string(value.holder->sizes),
+                                            to_string(value.holder->dtype)));
+        }
+    }
+}
+
+Tensor Plan::Impl::planned_tensor(const graph::TensorRef& ref) const {
+    if (graph_.values[ref.value].storage->is_placed()) {
+        return graph::make_tensor(graph_, ref);
+    }
+    graph::TensorRef placed = ref;
+    placed.offset += static_cast<std::int64_t>(offset_of_[ref.value]) / itemsize(ref.dtype);
+    return graph::make_tensor(slab_, placed);
+}
+
+// A storage of its own on the value's part of the slab, so that the next replay can take it away.
+Tensor Plan::Impl::aliased_output(const graph::TensorRef& ref) {
+    const graph::Value& value = graph_.values[ref.value];
+    IntrusivePtr<Storage> part = value.storage;
+    if (!value.storage->is_placed()) {
+        memory::Allocation allocation = slab_->allocation();
+        allocation.node = nullptr;  // not its own
+        allocation.range.offset_bytes += offset_of_[ref.value];
+        allocation.range.size_bytes = lowered_.value_bytes[ref.value];
+        part = IntrusivePtr<Storage>::make(allocation, value.storage->size_bytes());
+        handed_out_.push_back(part);
+    }
+    Tensor output = graph::make_tensor(part, ref);
+    TensorImpl& impl = impl_of(output);
+    impl.is_inference = mode_ == GradModeKind::kInference;
+    if (!impl.is_inference) {
+        impl.version = IntrusivePtr<VersionCounter>::make();
+    }
+    return output;
+}
+
+void Plan::Impl::run(std::span<const Tensor> arguments, std::vector<Tensor>& results) {
+    for (const IntrusivePtr<Storage>& storage : std::exchange(handed_out_, {})) {
+        storage->overwrite();
+    }
+    memory::allocator().poison(slab_->allocation().range);
+    for (std::size_t i = 0; i < arguments.size(); ++i) {
+        copy_in(planned_tensor(graph_.inputs[i]), arguments[i]);
+    }
+    last_replay_ = vk::device().queue().replay(*recording_);
+    for (const IntrusivePtr<VersionCounter>& version : graph_.bumped) {
+        version->bump();
+    }
+    for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
+        const graph::TensorRef& ref = graph_.outputs[i];
+        if (aliases_outputs_) {
+            results.push_back(aliased_output(ref));
+        } else {
+            copy_out(planned_tensor(ref), results[i]);
+        }
+    }
+}
+
+std::vector<Tensor> Plan::Impl::replay(std::span<const Tensor> arguments) {
+    if (dispatch::thread_state.capturer != nullptr) {
+        throw UnsupportedError("replay", "a plan cannot be replayed inside a captured function");
+    }
+    if (current_grad_mode() != mode_) {
+        throw GradModeError("replay",
+                            fmt::format("Graph was captured in a different grad mode: in {}, and "
+                                        "replayed in {}",
+                                        name_of(mode_),
+                                        name_of(current_grad_mode())));
+    }
+    check_arguments(arguments);
+    const std::lock_guard lock(mutex_);
+    check_holders();
+    const auto is_same = [](const vk::Binding& a, const vk::Binding& b) {
+        return a.buffer == b.buffer && a.offset_bytes == b.offset_bytes;
+    };
+    const std::vector<vk::Binding> ranges = external_ranges();
+    if (!std::equal(ranges.begin(),
+                    ranges.end(),
+                    recorded_ranges_.begin(),
+                    recorded_ranges_.end(),
+                    is_same)) {
+        record();  // persist() moved one
+    }
+    std::vector<Tensor> results;
+    if (!aliases_outputs_) {
+        for (const graph::TensorRef& ref : graph_.outputs) {
+            results.push_back(dispatch::make_tensor(ref.sizes, ref.dtype));
+        }
+    }
+    run(arguments, results);
+    return results;
+}
+
+std::uint64_t Plan::Impl::constant_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const graph::Value& value : graph_.values) {
+        if (value.kind == graph::ValueKind::kConstant && value.storage) {
+            bytes += value.storage->allocation().range.size_bytes;
+        }
+    }
+    return bytes;
+}
+
+PlanStats Plan::Impl::stats() const {
+    const std::lock_guard lock(mutex_);
+    return {.operator_count = graph_.nodes.size(),
+            .kernel_count = lowered_.kernels.size(),
+            .barrier_count = vk::Queue::counters_of(*recording_).barriers,
+            .recording_count = recording_count_,
+            .planned_bytes = memory_.height_bytes,
+            .lower_bound_bytes = memory_.lower_bound_bytes,
+            .constant_bytes = constant_bytes()};
+}
+
+void Plan::Impl::dump_trace(const std::string& path) const {
+    using memory::TraceEvent;
+    memory::TraceEvents events;
+    const auto last_step = static_cast<std::int64_t>(lowered_.kernels.size()) + 1;
+    for (std::int64_t step = 0; step <= last_step; ++step) {
+        TraceEvent kernel{.kind = TraceEvent::Kind::kKernel};
+        if (step == 0) {
+            kernel.label = "copy_in";
+            for (const graph::TensorRef& ref : graph_.inputs) {
+                kernel.written_ids.push_back(ref.value);
+            }
+        } else if (step == last_step) {
+            kernel.label = "copy_out";
+            for (const graph::TensorRef& ref : graph_.outputs) {
+                kernel.read_ids.push_back(ref.value);
+            }
+        } else {
+            const graph::KernelCall& call = lowered_.kernels[static_cast<std::size_t>(step) - 1];
+            const std::uint32_t written = vk::kernel_info(call.kernel).written_mask;
+            kernel.label = call.label;
+            for (std::size_t i = 0; i < call.slots.size(); ++i) {
+                ((written >> i & 1U) != 0 ? kernel.written_ids : kernel.read_ids)
+                    .push_back(call.slots[i].value);
+            }
+        }
+        for (std::size_t i = 0; i < lowered_.planned.size(); ++i) {
+            if (lowered_.buffers[i].lower == step) {
+                events.push_back({.kind = TraceEvent::Kind::kAllocated,
+                                  .is_transient = true,
+                                  .id = lowered_.planned[i],
+                                  .size_bytes = lowered_.buffers[i].size_bytes});
+            }
+        }
+        events.push_back(std::move(kernel));
+        for (std::size_t i = 0; i < lowered_.planned.size(); ++i) {
+            if (lowered_.buffers[i].upper == step + 1) {
+                events.push_back({.kind = TraceEvent::Kind::kFreed,
+                                  .id = lowered_.planned[i],
+                                  .size_bytes = lowered_.buffers[i].size_bytes});
+            }
+        }
+    }
+    memory::write_trace_file(path, events);
+}
+
+Plan::Impl& Plan::checked() const {
+    if (impl_ == nullptr) {
+        throw ArgumentError("plan", "got an undefined plan; capture() makes one");
+    }
+    return *impl_;
+}
+
+std::vector<Tensor> Plan::replay(std::span<const Tensor> arguments) const {
+    return checked().replay(arguments);
+}
+
+PlanStats Plan::stats() const {
+    return checked().stats();
+}
+
+std::string Plan::dot() const {
+    return checked().dot();
+}
+
+void Plan::dump_trace(const std::string& path) const {
+    checked().dump_trace(path);
+}
+
+bool is_capturing() noexcept {
+    return dispatch::capturer() != nullptr;
+}
+
+namespace detail {
+
+void refuse_count(std::size_t count) {
+    throw ArgumentError(
+        "capture",
+        fmt::format("the function does not take {} tensors, the number of examples", count));
+}
+
+Plan capture(const CaptureFunction& fn,
+             std::span<const Tensor> examples,
+             const CaptureOptions& options) {
+    const GradModeKind mode = current_grad_mode();
+    graph::Graph graph = graph::Capture::run(fn, examples);
+    if (options.eliminate_dead_code) {
+        eliminate_dead_code(graph);
+    }
+    if (options.fold_constants) {
+        fold_constants(graph);
+    }
+    if (options.eliminate_common_subexpressions) {
+        eliminate_common_subexpressions(graph);
+    }
+    release_unused_values(graph);
+    return Plan(std::make_shared<Plan::Impl>(std::move(graph), examples, mode, options));
+}
+
+}  // namespace detail
+
+}  // namespace pumice

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pumice/error.h"
+#include "pumice/graph.h"
+
+#include "tensor/tensor_impl.h"
+
+#include <algorithm>
+#include <mutex>
+
+namespace pumice::detail {
+
+namespace {
+
+// All that a plan depends on; G72.
+using Signature = std::vector<std::int64_t>;
+
+Signature signature_of(std::span<const Tensor> arguments, const std::vector<bool>& modes) {
+    Signature words{static_cast<std::int64_t>(current_grad_mode())};
+    for (const Tensor& argument : arguments) {
+        const TensorImpl& impl = checked_impl(argument, "compile");
+        words.push_back(static_cast<std::int64_t>(impl.dtype) * 4 + (impl.is_inference ? 2 : 0) +
+                        (impl.tracks_grad() ? 1 : 0));
+        words.push_back(impl.sizes.count());
+        words.insert(words.end(), impl.sizes.begin(), impl.sizes.end());
+    }
+    words.insert(words.end(), modes.begin(), modes.end());
+    return words;
+}
+
+}  // namespace
+
+struct PlanCache::State {
+    struct Entry {
+        Signature signature;
+        Plan plan;
+    };
+
+    CaptureOptions options;
+    std::size_t most_plans;
+    std::mutex mutex;            ///< guards what follows
+    std::vector<Entry> entries;  ///< the least recently used first
+    std::size_t capture_count = 0;
+};
+
+PlanCache::PlanCache(const CaptureOptions& options, std::size_t most_plans)
+    : state_(std::make_shared<State>()) {
+    if (most_plans == 0) {
+        throw ArgumentError("compile", "most_plans must be at least 1; got 0");
+    }
+    state_->options = options;
+    state_->most_plans = most_plans;
+}
+
+std::size_t PlanCache::capture_count() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->capture_count;
+}
+
+std::vector<Tensor> PlanCache::run(const CaptureFunction& fn,
+                                   std::span<const Tensor> arguments,
+                                   const std::vector<bool>& modes) {
+    Signature signature = signature_of(arguments, modes);
+    Plan plan;
+    {
+        const std::lock_guard lock(state_->mutex);
+        std::vector<State::Entry>& entries = state_->entries;
+        const auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) {
+            return entry.signature == signature;
+        });
+        if (found != entries.end()) {
+            std::rotate(found, found + 1, entries.end());
+        } else {
+            Plan made = detail::capture(fn, arguments, state_->options);
+            ++state_->capture_count;
+            if (entries.size() == state_->most_plans) {
+                entries.erase(entries.begin());
+            }
+            entries.push_back({std::move(signature), std::move(made)});
+        }
+        plan = entries.back().plan;
+    }
+    return plan.replay(arguments);
+}
+
+}  // namespace pumice::detail

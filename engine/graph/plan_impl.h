@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "pumice/graph.h"
+#include "pumice/plan.h"
+
+#include "graph/graph.h"
+#include "graph/lowering.h"
+#include "vk/queue.h"
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace pumice {
+
+/// A graph with its memory and its commands.
+class Plan::Impl {
+public:
+    /// `examples` are the arguments of the capture, `mode` is its mode.
+    Impl(graph::Graph graph,
+         std::span<const Tensor> examples,
+         GradModeKind mode,
+         const CaptureOptions& options);
+    /// Waits for the last replay.
+    ~Impl();
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+    Impl(Impl&&) = delete;
+    Impl& operator=(Impl&&) = delete;
+
+    std::vector<Tensor> replay(std::span<const Tensor> arguments);
+    [[nodiscard]] PlanStats stats() const;
+    [[nodiscard]] std::string dot() const;
+    void dump_trace(const std::string& path) const;
+
+private:
+    // What a replay's argument must be like.
+    struct Argument {
+        Dims sizes;
+        DType dtype = kFloat32;
+        bool is_inference = false;
+        bool tracks_grad = false;
+    };
+
+    void check_arguments(std::span<const Tensor> arguments) const;
+    void check_holders() const;
+    [[nodiscard]] vk::Binding range_of(const graph::Slot& slot) const;
+    [[nodiscard]] std::vector<vk::Binding> external_ranges() const;
+    void record();
+    void run(std::span<const Tensor> arguments, std::vector<Tensor>& results);
+    [[nodiscard]] Tensor planned_tensor(const graph::TensorRef& ref) const;
+    Tensor aliased_output(const graph::TensorRef& ref);
+    [[nodiscard]] std::uint64_t constant_bytes() const;
+
+    const graph::Graph graph_;
+    const std::vector<Argument> arguments_;
+    const GradModeKind mode_;
+    const bool aliases_outputs_;
+    graph::Lowered lowered_;
+    MemoryPlan memory_;
+    std::vector<std::uint64_t> offset_of_;  ///< of planned values, in the slab
+    IntrusivePtr<Storage> slab_;
+
+    mutable std::mutex mutex_;  ///< guards what follows
+    std::shared_ptr<vk::Recording> recording_;
+    std::vector<vk::Binding> recorded_ranges_;  ///< of the other values, when it was recorded
+    std::size_t recording_count_ = 0;
+    std::uint64_t last_replay_ = 0;                  ///< timeline value
+    std::vector<IntrusivePtr<Storage>> handed_out_;  ///< of aliased outputs
+};
+
+}  // namespace pumice

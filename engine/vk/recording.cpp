@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vk/recording.h"
+
+#include "vk/check.h"
+#include "vk/command_writer.h"
+#include "vk/device.h"
+
+namespace pumice::vk {
+
+namespace {
+
+/// A command buffer ends after this much estimated work: long batches lose the device.
+constexpr std::uint64_t kWorkPerBuffer = std::uint64_t{1} << 30U;
+
+}  // namespace
+
+Recording::Recording(Device& device, std::span<const Dispatch> dispatches, Hazard& last_hazard) {
+    CommandWriter writer(device, counters_, last_hazard, nullptr);
+    const auto open = [&] {
+        CommandSlot& slot =
+            *slots_.emplace_back(std::make_unique<CommandSlot>(device.handles(), device.table()));
+        slot.begin(VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT);
+        writer.open(slot);
+        buffers_.push_back(slot.buffer);
+    };
+    const auto end = [&] {
+        PUMICE_VK_CHECK(device.table().vkEndCommandBuffer(buffers_.back()), "vkEndCommandBuffer");
+    };
+    open();
+    last_hazard = {HazardKind::kFull, true};
+    writer.barrier();
+    std::uint64_t work = 0;
+    for (const Dispatch& dispatch : dispatches) {
+        if (work >= kWorkPerBuffer) {
+            end();
+            open();
+            work = 0;
+        }
+        const Pipeline& pipeline = device.pipelines().get(dispatch.kernel, dispatch.spec);
+        writer.dispatch(dispatch, kernel_info(dispatch.kernel), pipeline, 0);
+        work += dispatch.work;
+    }
+    last_hazard = {HazardKind::kFull, false};
+    writer.barrier();
+    writer.release_to_host();
+    end();
+}
+
+}  // namespace pumice::vk

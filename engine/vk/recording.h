@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "vk/command_ring.h"
+#include "vk/hazards.h"
+#include "vk/queue.h"
+#include "vk/vulkan.h"
+
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace pumice::vk {
+
+/// Command buffers that are recorded once and submitted as often as wanted, also while an earlier
+/// submit of theirs is on its way: the first command is a barrier, and so is the last, which also
+/// serves the host. Barriers between the commands stand where eager recording would put them.
+/// Made and replayed by Queue, under its lock; dies after its last submit has ended.
+class Recording {
+public:
+    /// @throws what PipelineCache::get throws, OutOfMemoryError, DeviceError
+    Recording(Device& device, std::span<const Dispatch> dispatches, Hazard& last_hazard);
+
+    [[nodiscard]] std::span<const VkCommandBuffer> buffers() const noexcept { return buffers_; }
+
+    /// Dispatches and barriers of one replay.
+    [[nodiscard]] const QueueCounters& counters() const noexcept { return counters_; }
+
+private:
+    std::vector<std::unique_ptr<CommandSlot>> slots_;
+    std::vector<VkCommandBuffer> buffers_;
+    QueueCounters counters_;
+};
+
+}  // namespace pumice::vk

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "pumice/grad_mode.h"
+#include "pumice/tensor.h"
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Functions on tensors, run once to be seen and then replayed: kernels chosen, memory placed and
+/// commands recorded beforehand.
+
+namespace pumice {
+
+/// How a function is captured. Switching a pass off changes no bit of any result.
+struct CaptureOptions {
+    bool eliminate_dead_code = true;              ///< drop operators whose results nobody sees
+    bool fold_constants = true;                   ///< run what depends on nothing once, at capture
+    bool eliminate_common_subexpressions = true;  ///< run equal operators on equal operands once
+    /// Results are the plan's own memory instead of copies: each is good until the next replay;
+    /// reading one after that throws GradModeError.
+    bool alias_outputs = false;
+    /// For the memory planner's search, should its heuristic not reach the lower bound at once.
+    double plan_time_limit_s = 0.5;
+};
+
+/// What a plan is made of. Bytes are device bytes.
+struct PlanStats {
+    std::size_t operator_count = 0;       ///< after the passes
+    std::size_t kernel_count = 0;         ///< a replay
+    std::size_t barrier_count = 0;        ///< a replay
+    std::size_t recording_count = 0;      ///< times that the commands were recorded
+    std::uint64_t planned_bytes = 0;      ///< the one block of all transients, inputs and outputs
+    std::uint64_t lower_bound_bytes = 0;  ///< of any placement of these
+    std::uint64_t constant_bytes = 0;     ///< kept results of folded operators
+};
+
+/// A captured function. Copies share one plan. Thread-safe: replays take their turns.
+///
+/// A replay runs the operators that the capture saw, in the mode of the capture, on the memory that
+/// tensors other than the arguments had then: parameters and states are shared with the program,
+/// and what the function wrote to them it writes again, version counters included. The results are
+/// new tensors of the kind that the capture's mode gives, without history, bit for bit those of the
+/// function. Gradients and states that the function itself made and left behind stay the plan's,
+/// and each replay writes them anew.
+class Plan {
+public:
+    /// Undefined; only assigning to it is legal.
+    Plan() = default;
+
+    /// Runs the function on these arguments: same count, shapes, dtypes, kinds and requires_grad as
+    /// the examples; strides are free.
+    /// @throws GradModeError (E19) in another mode than the capture's; ArgumentError, ShapeError or
+    ///         DTypeError naming the argument; ArgumentError if a tensor that the function used was
+    ///         given other memory since (set_data, Module::to); OutOfMemoryError, DeviceError
+    std::vector<Tensor> replay(std::span<const Tensor> arguments) const;
+
+    /// replay.
+    /// @{
+    std::vector<Tensor> replay(std::initializer_list<Tensor> arguments) const {
+        return replay(std::span(arguments.begin(), arguments.size()));
+    }
+
+    template <std::same_as<Tensor>... T>
+    std::vector<Tensor> operator()(const T&... arguments) const {
+        return replay({arguments...});
+    }
+
+    /// @}
+
+    /// Figures of the plan.
+    [[nodiscard]] PlanStats stats() const;
+    /// The operators and what flows between them, in Graphviz' language.
+    [[nodiscard]] std::string dot() const;
+    /// Writes one replay's planned memory as MemoryTrace::dump writes a program's, so that
+    /// `lower_bound` recomputes the bound. @throws FileError
+    void dump_trace(const std::string& path) const;
+
+    /// The engine's object behind the handle; opaque to users.
+    class Impl;
+
+    /// For the engine.
+    explicit Plan(std::shared_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+
+private:
+    Impl& checked() const;
+
+    std::shared_ptr<Impl> impl_;
+};
+
+namespace detail {
+
+using CaptureFunction = std::function<std::vector<Tensor>(std::span<const Tensor>)>;
+
+Plan capture(const CaptureFunction& fn,
+             std::span<const Tensor> examples,
+             const CaptureOptions& options);
+
+inline std::vector<Tensor> to_results(Tensor result) {
+    return {std::move(result)};
+}
+
+inline std::vector<Tensor> to_results(std::vector<Tensor> results) {
+    return results;
+}
+
+template <std::same_as<Tensor>... T>
+std::vector<Tensor> to_results(const std::tuple<T...>& results) {
+    return std::apply([](const auto&... each) { return std::vector<Tensor>{each...}; }, results);
+}
+
+template <class R>
+R from_results(std::vector<Tensor> results) {
+    if constexpr (std::is_same_v<R, Tensor>) {
+        return std::move(results[0]);
+    } else if constexpr (std::is_same_v<R, std::vector<Tensor>>) {
+        return results;
+    } else {
+        return [&]<std::size_t... I>(std::index_sequence<I...>) {
+            return R{std::move(results[I])...};
+        }
+        (std::make_index_sequence<std::tuple_size_v<R>>());
+    }
+}
+
+template <class F, std::size_t... I>
+concept TakesTensors = std::invocable<F&, decltype((void(I), std::declval<const Tensor&>()))...>;
+
+template <class F, std::size_t... I>
+constexpr bool takes(std::index_sequence<I...> /*indices*/) {
+    return TakesTensors<F, I...>;
+}
+
+[[noreturn]] void refuse_count(std::size_t count);
+
+// Calls `fn` with as many tensors as there are, up to eight.
+template <std::size_t N = 1, class F>
+std::vector<Tensor> call_with(F& fn, std::span<const Tensor> inputs) {
+    if constexpr (N > 8) {
+        refuse_count(inputs.size());
+    } else {
+        if constexpr (takes<F>(std::make_index_sequence<N>())) {
+            if (inputs.size() == N) {
+                return [&]<std::size_t... I>(std::index_sequence<I...>) {
+                    return to_results(std::invoke(fn, inputs[I]...));
+                }
+                (std::make_index_sequence<N>());
+            }
+        }
+        return call_with<N + 1>(fn, inputs);
+    }
+}
+
+/// Plans by what they were captured for; see Compiled.
+class PlanCache {
+public:
+    PlanCache(const CaptureOptions& options, std::size_t most_plans);
+
+    /// @throws what Plan::replay and capture throw
+    std::vector<Tensor> run(const CaptureFunction& fn,
+                            std::span<const Tensor> arguments,
+                            const std::vector<bool>& modes);
+    [[nodiscard]] std::size_t capture_count() const;
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+template <class M>
+concept ModulePointer = requires(M& module) {
+    module->training_modes();
+};
+
+}  // namespace detail
+
+/// Calls `fn` once, on placeholders like `examples`, in this thread's mode, and makes a plan of the
+/// operators that it calls; none runs yet. `fn` takes as many tensors as there are examples (at
+/// most eight), or one `std::span<const Tensor>`, and returns a Tensor, a vector or a tuple of
+/// them.
+///
+/// Uploads (`tensor({1, 2})`), and whatever runs under PersistentAllocGuard, happen at once and are
+/// constants of the plan. Values of Scalars are the plan's too: a learning rate stays what it was.
+/// @throws what `fn` throws; GradModeError for a host's read of a value (naming the line), or where
+///         inference mode changes inside (G75); UnsupportedError for random numbers and for writes
+///         to an argument; OutOfMemoryError
+/// Source: grad-mode rules G72 to G76.
+template <class F>
+Plan capture(F&& fn,
+             const std::vector<Tensor>& examples,
+             const CaptureOptions& options = CaptureOptions()) {
+    if constexpr (std::invocable<F&, std::span<const Tensor>>) {
+        return detail::capture(
+            [&fn](std::span<const Tensor> inputs) {
+                return detail::to_results(std::invoke(fn, inputs));
+            },
+            examples,
+            options);
+    } else {
+        return detail::capture(
+            [&fn](std::span<const Tensor> inputs) { return detail::call_with(fn, inputs); },
+            examples,
+            options);
+    }
+}
+
+/// A function or module that captures itself for each new signature of a call and replays: count,
+/// shapes, dtypes, kinds and requires_grad of the arguments, the thread's mode, and whether modules
+/// train. Keeps `most_plans` plans, the least recently used goes first. Copies share them.
+template <class F>
+class Compiled {
+public:
+    /// For compile.
+    Compiled(F fn, const CaptureOptions& options, std::size_t most_plans)
+        : fn_(std::move(fn)), cache_(options, most_plans) {}
+
+    /// As the function; what it returns has no history. @throws what capture and Plan::replay throw
+    template <std::same_as<Tensor>... T>
+    auto operator()(const T&... arguments) {
+        const std::array<Tensor, sizeof...(T)> inputs{arguments...};
+        if constexpr (detail::ModulePointer<F>) {
+            using Result = std::decay_t<decltype(fn_->forward(arguments...))>;
+            const auto call = [this](std::span<const Tensor> in) {
+                const auto forward = [this](const auto&... each) { return fn_->forward(each...); };
+                return detail::to_results(spread<sizeof...(T)>(forward, in));
+            };
+            return detail::from_results<Result>(cache_.run(call, inputs, fn_->training_modes()));
+        } else {
+            using Result = std::decay_t<std::invoke_result_t<F&, const T&...>>;
+            const auto call = [this](std::span<const Tensor> in) {
+                return detail::to_results(spread<sizeof...(T)>(fn_, in));
+            };
+            return detail::from_results<Result>(cache_.run(call, inputs, {}));
+        }
+    }
+
+    /// Times that the function was captured.
+    [[nodiscard]] std::size_t capture_count() const { return cache_.capture_count(); }
+
+private:
+    template <std::size_t N, class G>
+    static decltype(auto) spread(G& fn, std::span<const Tensor> in) {
+        return [&]<std::size_t... I>(std::index_sequence<I...>)->decltype(auto) {
+            return std::invoke(fn, in[I]...);
+        }
+        (std::make_index_sequence<N>());
+    }
+
+    F fn_;
+    detail::PlanCache cache_;
+};
+
+/// Makes a function, or a module's `forward`, capture and replay itself.
+template <class F>
+Compiled<std::decay_t<F>> compile(F&& fn,
+                                  const CaptureOptions& options = CaptureOptions(),
+                                  std::size_t most_plans = 8) {
+    return {std::forward<F>(fn), options, most_plans};
+}
+
+/// Whether a capture runs on this thread, for code that has a choice.
+bool is_capturing() noexcept;
+
+}  // namespace pumice

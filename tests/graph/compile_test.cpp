@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pumice/graph.h"
+#include "pumice/nn/containers.h"
+#include "pumice/nn/layers.h"
+#include "pumice/pumice.h"
+
+#include "support/harness.h"
+
+#include <doctest/doctest.h>
+
+#include <thread>
+#include <tuple>
+#include <vector>
+
+namespace pumice {
+
+using test::check_close;
+using test::check_same_bits;
+using test::check_throws;
+using test::random_tensor;
+
+TEST_CASE("compile: captures once a signature and replays") {
+    const InferenceMode guard;
+    const auto fn = [](const Tensor& x, const Tensor& y) { return mul(add(x, y), 0.5); };
+    auto fast = compile(fn);
+    for (const Dims& sizes : {Dims{3}, Dims{2, 3}, Dims{3}, Dims{2, 3}}) {
+        const Tensor x = random_tensor(sizes, -1, 1, 1);
+        const Tensor y = random_tensor(sizes, -1, 1, 2);
+        const Tensor got = fast(x, y);
+        check_same_bits(got, fn(x, y));
+    }
+    CHECK(fast.capture_count() == 2);
+    fast(ones({3}, kFloat16), ones({3}, kFloat16));
+    CHECK(fast.capture_count() == 3);
+}
+
+TEST_CASE("compile: G73 another mode, kind or requires_grad is another signature") {
+    auto fast = compile([](const Tensor& x) { return neg(x); });
+    const Tensor normal = ones({2});
+    fast(normal);
+    no_grad([&] { fast(normal); });
+    CHECK(fast.capture_count() == 2);
+    CHECK(inference_mode([&] { return fast(normal); }).is_inference());
+    inference_mode([&] { fast(ones({2})); });
+    CHECK(fast.capture_count() == 4);
+    Tensor leaf = ones({2});
+    leaf.set_requires_grad(true);
+    CHECK(!fast(leaf).requires_grad());
+    fast(normal);
+    CHECK(fast.capture_count() == 5);
+}
+
+TEST_CASE("compile: the cache is bounded, the least recently used goes first") {
+    const InferenceMode guard;
+    auto fast = compile([](const Tensor& x) { return neg(x); }, {}, 2);
+    fast(ones({1}));
+    fast(ones({2}));
+    fast(ones({1}));
+    fast(ones({3}));  // {2} goes
+    fast(ones({1}));
+    CHECK(fast.capture_count() == 3);
+    fast(ones({2}));
+    CHECK(fast.capture_count() == 4);
+    check_throws<ArgumentError>([] { compile([](const Tensor& x) { return x; }, {}, 0); },
+                                "at least 1");
+}
+
+TEST_CASE("compile: a module's training mode is part of the signature") {
+    const InferenceMode guard;
+    const nn::Sequential model(nn::Linear(4, 3), nn::Dropout(0.5));
+    model->eval();
+    auto fast = compile(model);
+    const Tensor x = random_tensor({2, 4}, -1, 1, 1);
+    check_same_bits(fast(x), model(x));
+    model->train();
+    check_throws<UnsupportedError>([&] { fast(x); }, "random numbers");
+    model->eval();
+    check_same_bits(fast(x), model(x));
+    CHECK(fast.capture_count() == 1);
+}
+
+TEST_CASE("compile: results keep the function's type") {
+    const InferenceMode guard;
+    auto fast = compile([](const Tensor& x) { return std::tuple(neg(x), mul(x, 2)); });
+    const auto [negative, twice] = fast(ones({2}));
+    check_close(negative, {-1, -1});
+    check_close(twice, {2, 2});
+    auto many = compile([](const Tensor& x) { return chunk(x, 2); });
+    CHECK(many(ones({4})).size() == 2);
+}
+
+TEST_CASE("compile: threads take turns") {
+    auto fast = compile([](const Tensor& x) { return mul(x, 2); });
+    std::vector<std::thread> threads;
+    std::vector<double> sums(4);
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+        threads.emplace_back([&, i] {
+            const InferenceMode guard;
+            for (int turn = 0; turn < 20; ++turn) {
+                const Tensor got = fast(full({8}, static_cast<double>(i)));
+                sums[i] += got.to_vector<double>()[turn % 8];
+            }
+        });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+        CHECK(sums[i] == 40.0 * static_cast<double>(i));
+    }
+}
+
+}  // namespace pumice
