@@ -249,10 +249,10 @@ private:
         std::filesystem::create_directories(options_.output);
         pumice::nn::StateDict state;
         for (const auto& [name, value] : model_->state_dict()) {
-            state.emplace_back("model." + name, value);
+            state.insert("model." + name, value);
         }
         for (const auto& [name, value] : optimizer_.state_dict()) {
-            state.emplace_back("optimizer." + name, value);
+            state.insert("optimizer." + name, value);
         }
         pumice::io::save_safetensors(state_path(),
                                      state,
@@ -280,7 +280,7 @@ private:
         for (const auto& entry : file.entries()) {
             const bool is_model = entry.name.starts_with("model.");
             (is_model ? model_state : optimizer_state)
-                .emplace_back(entry.name.substr(entry.name.find('.') + 1), file.load(entry.name));
+                .insert(entry.name.substr(entry.name.find('.') + 1), file.load(entry.name));
         }
         model_->load_state_dict(model_state);
         optimizer_.load_state_dict(optimizer_state);

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
-#include <set>
 #include <span>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -111,7 +110,7 @@ Tensor SafetensorsFile::load(const std::string& name) const {
 nn::StateDict SafetensorsFile::load_all() const {
     nn::StateDict tensors;
     for (const SafetensorsEntry& entry : entries()) {
-        tensors.emplace_back(entry.name, load(entry.name));
+        tensors.insert(entry.name, load(entry.name));
     }
     return tensors;
 }
@@ -124,7 +123,6 @@ void save_safetensors(const std::string& path,
                       const nn::StateDict& tensors,
                       const std::map<std::string, std::string>& metadata) {
     std::vector<SafetensorsEntry> entries;
-    std::set<std::string> names;
     std::string data;
     for (const auto& [key, text] : metadata) {
         check_text(path, "the metadata key", key);
@@ -135,9 +133,8 @@ void save_safetensors(const std::string& path,
     }
     for (const auto& [name, value] : tensors) {
         check_text(path, "the name", name);
-        if (name.empty() || name == "__metadata__" || !names.insert(name).second) {
-            throw ArgumentError(
-                path, fmt::format("the name '{}' is empty, reserved or used twice", name));
+        if (name.empty() || name == "__metadata__") {
+            throw ArgumentError(path, fmt::format("the name '{}' is empty or reserved", name));
         }
         const HostTensor host = value.to_host();
         const std::uint64_t begin = data.size();

@@ -14,24 +14,9 @@ namespace pumice::nn {
 
 namespace {
 
-std::vector<Tensor> values_of(const StateDict& dict) {
-    std::vector<Tensor> values;
-    values.reserve(dict.size());
-    for (const auto& [name, value] : dict) {
-        values.push_back(value);
-    }
-    return values;
-}
-
-const Tensor* find(const StateDict& dict, const std::string& name) {
-    const auto found = std::find_if(
-        dict.begin(), dict.end(), [&name](const auto& entry) { return entry.first == name; });
-    return found == dict.end() ? nullptr : &found->second;
-}
-
 void check_shapes(const StateDict& own, const StateDict& given) {
     for (const auto& [name, value] : own) {
-        const Tensor* source = find(given, name);
+        const Tensor* source = given.find(name);
         if (source != nullptr && source->sizes() != value.sizes()) {
             throw ShapeError("load_state_dict",
                              fmt::format("'{}' has shape {}, wanted {}",
@@ -50,7 +35,7 @@ struct Conversion {
 // G55: in inference mode everything may be written.
 void check_writable(const StateDict& own, const StateDict& given) {
     for (const auto& [name, value] : own) {
-        if (value.is_inference() && !is_inference_mode_enabled() && find(given, name) != nullptr) {
+        if (value.is_inference() && !is_inference_mode_enabled() && given.contains(name)) {
             throw GradModeError("load_state_dict",
                                 fmt::format("Inplace update to inference tensor outside "
                                             "InferenceMode is not allowed. '{}' is one: call "
@@ -82,28 +67,47 @@ void convert(const Tensor& target, DType dtype, std::vector<Conversion>& convers
 
 }  // namespace
 
-std::vector<Tensor> Module::parameters() const {
-    return values_of(named_parameters());
+std::vector<Tensor> Module::parameters(bool recurse) const {
+    return named_parameters(recurse).values();
 }
 
-StateDict Module::named_parameters() const {
-    StateDict dict;
-    collect("", &Module::parameters_, false, dict);
-    return dict;
+StateDict Module::named_parameters(bool recurse) const {
+    return collect(&Module::parameters_, recurse);
 }
 
-std::vector<Tensor> Module::buffers() const {
-    return values_of(named_buffers());
+std::vector<Tensor> Module::buffers(bool recurse) const {
+    return named_buffers(recurse).values();
 }
 
-StateDict Module::named_buffers() const {
-    StateDict dict;
-    collect("", &Module::buffers_, false, dict);
-    return dict;
+StateDict Module::named_buffers(bool recurse) const {
+    return collect(&Module::buffers_, recurse);
 }
 
-std::vector<std::pair<std::string, std::shared_ptr<Module>>> Module::named_children() const {
+std::vector<std::shared_ptr<Module>> Module::children() const {
+    return children_.values();
+}
+
+ModuleDict Module::named_children() const {
     return children_;
+}
+
+std::vector<std::shared_ptr<Module>> Module::modules(bool include_self) const {
+    return named_modules("", include_self).values();
+}
+
+ModuleDict Module::named_modules(const std::string& name_prefix, bool include_self) const {
+    ModuleDict modules;
+    if (include_self) {
+        const std::shared_ptr<const Module> self = weak_from_this().lock();
+        if (self == nullptr) {
+            throw ArgumentError("named_modules",
+                                "wanted a module that a ModuleHolder or a shared_ptr owns; got "
+                                "one that none does: leave it out with include_self = false");
+        }
+        modules.insert(name_prefix, std::const_pointer_cast<Module>(self));
+    }
+    collect_modules(name_prefix.empty() ? "" : name_prefix + ".", modules);
+    return modules;
 }
 
 StateDict Module::state_dict() const {
@@ -117,12 +121,12 @@ LoadReport Module::load_state_dict(const StateDict& state, bool strict) {
     const StateDict own = state_dict();
     LoadReport report;
     for (const auto& [name, value] : own) {
-        if (find(state, name) == nullptr) {
+        if (!state.contains(name)) {
             report.missing.push_back(name);
         }
     }
     for (const auto& [name, value] : state) {
-        if (find(own, name) == nullptr) {
+        if (!own.contains(name)) {
             report.unexpected.push_back(name);
         }
     }
@@ -136,7 +140,7 @@ LoadReport Module::load_state_dict(const StateDict& state, bool strict) {
     check_writable(own, state);
     no_grad([&] {
         for (auto [name, value] : own) {
-            if (const Tensor* source = find(state, name)) {
+            if (const Tensor* source = state.find(name)) {
                 copy_(value, *source);
             }
         }
@@ -234,12 +238,8 @@ Tensor Module::registered(const std::string& name) const {
 }
 
 std::shared_ptr<Module> Module::registered_child(const std::string& name) const {
-    for (const auto& [child_name, module] : children_) {
-        if (child_name == name) {
-            return module;
-        }
-    }
-    return nullptr;
+    const std::shared_ptr<Module>* child = children_.find(name);
+    return child == nullptr ? nullptr : *child;
 }
 
 void Module::add_child(std::string name, std::shared_ptr<Module> child) {
@@ -248,7 +248,7 @@ void Module::add_child(std::string name, std::shared_ptr<Module> child) {
         throw ArgumentError("register_module",
                             fmt::format("module '{}' is empty, wanted a module", name));
     }
-    children_.emplace_back(std::move(name), std::move(child));
+    children_.insert(std::move(name), std::move(child));
 }
 
 void Module::check_name(const std::string& name) const {
@@ -256,14 +256,41 @@ void Module::check_name(const std::string& name) const {
         throw ArgumentError("register",
                             fmt::format("names must not be empty or have a dot; got '{}'", name));
     }
-    const auto has = [&name](const auto& list, auto&& name_of) {
-        return std::any_of(
-            list.begin(), list.end(), [&](const auto& entry) { return name_of(entry) == name; });
+    const auto has = [&name](const std::vector<Entry>& entries) {
+        return std::any_of(entries.begin(), entries.end(), [&name](const Entry& entry) {
+            return entry.name == name;
+        });
     };
-    const auto entry_name = [](const Entry& entry) { return entry.name; };
-    const auto child_name = [](const auto& child) { return child.first; };
-    if (has(parameters_, entry_name) || has(buffers_, entry_name) || has(children_, child_name)) {
+    if (has(parameters_) || has(buffers_) || children_.contains(name)) {
         throw ArgumentError("register", fmt::format("the name '{}' is taken already", name));
+    }
+}
+
+StateDict Module::collect(std::vector<Entry> Module::*entries, bool recurse) const {
+    StateDict dict;
+    if (recurse) {
+        collect("", entries, false, dict);
+    } else {
+        collect_own("", entries, false, dict);
+    }
+    return dict;
+}
+
+void Module::collect_modules(const std::string& prefix, ModuleDict& out) const {
+    for (const auto& [name, child] : children_) {
+        out.insert(prefix + name, child);
+        child->collect_modules(prefix + name + ".", out);
+    }
+}
+
+void Module::collect_own(const std::string& prefix,
+                         std::vector<Entry> Module::*entries,
+                         bool only_persistent,
+                         StateDict& out) const {
+    for (const Entry& entry : this->*entries) {
+        if (entry.value.defined() && (entry.is_persistent || !only_persistent)) {
+            out.insert(prefix + entry.name, entry.value);
+        }
     }
 }
 
@@ -271,11 +298,7 @@ void Module::collect(const std::string& prefix,
                      std::vector<Entry> Module::*entries,
                      bool only_persistent,
                      StateDict& out) const {
-    for (const Entry& entry : this->*entries) {
-        if (entry.value.defined() && (entry.is_persistent || !only_persistent)) {
-            out.emplace_back(prefix + entry.name, entry.value);
-        }
-    }
+    collect_own(prefix, entries, only_persistent, out);
     for (const auto& [name, child] : children_) {
         child->collect(prefix + name + ".", entries, only_persistent, out);
     }

@@ -14,17 +14,18 @@ namespace pumice::optim {
 
 namespace {
 
+using StateDict = OrderedDict<std::string, Tensor>;
+
+// Values that are still to be taken.
 using Given = std::map<std::string, Tensor>;
 
-Given by_name(const std::vector<std::pair<std::string, Tensor>>& state) {
+Given by_name(const StateDict& state) {
     Given given;
     for (const auto& [name, value] : state) {
         if (!value.defined()) {
             throw ArgumentError("Optimizer", fmt::format("state '{}' is undefined", name));
         }
-        if (!given.emplace(name, value).second) {
-            throw ArgumentError("Optimizer", fmt::format("state '{}' is given twice", name));
-        }
+        given.emplace(name, value);
     }
     return given;
 }
@@ -154,13 +155,13 @@ void Optimizer::zero_grad(bool set_to_none) {
     }
 }
 
-std::vector<std::pair<std::string, Tensor>> Optimizer::state_dict() const {
-    std::vector<std::pair<std::string, Tensor>> dict;
-    dict.emplace_back("step", tensor(step_counts_));
+StateDict Optimizer::state_dict() const {
+    StateDict dict;
+    dict.insert("step", tensor(step_counts_));
     const std::vector<std::string> names = state_names();
     for (std::size_t i = 0; i < states_.size(); ++i) {
         for (std::size_t j = 0; j < states_[i].size(); ++j) {
-            dict.emplace_back(state_key(i, names[j]), states_[i][j]);
+            dict.insert(state_key(i, names[j]), states_[i][j]);
         }
     }
     return dict;
@@ -182,7 +183,7 @@ std::vector<std::vector<Tensor>> Optimizer::copies_of(
     return copies;
 }
 
-void Optimizer::load_state_dict(const std::vector<std::pair<std::string, Tensor>>& state) {
+void Optimizer::load_state_dict(const StateDict& state) {
     Given given = by_name(state);
     std::vector<std::int64_t> counts = take_counts(given, parameters_.size());
     const std::vector<std::string> names = state_names();

@@ -68,7 +68,7 @@ nn::StateDict load_safetensors(const std::string& path);
 /// appears whole or not at all. Tensors of either kind, in any mode; the names of those that
 /// require grad go to the metadata as "pumice.requires_grad", a list in JSON that metadata() leaves
 /// out. Waits for the device, and holds all bytes in host memory.
-/// @throws FileError if it cannot be written; ArgumentError for a name that is empty, used twice,
+/// @throws FileError if it cannot be written; ArgumentError for a name that is empty,
 ///         "__metadata__" or not UTF-8, for metadata that is not UTF-8 or has that key, or an
 ///         undefined tensor
 void save_safetensors(const std::string& path,

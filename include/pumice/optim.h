@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/ordered_dict.h"
 #include "pumice/tensor.h"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 /// Optimizers and learning-rate schedules, written with the public operators.
@@ -51,13 +51,13 @@ public:
     /// "step", the updates of each parameter (int32, in order), and state tensors by name
     /// "0.exp_avg" (index of the parameter, name of the state), which share memory with the
     /// optimizer until the next load. A parameter that was never updated has no state.
-    [[nodiscard]] std::vector<std::pair<std::string, Tensor>> state_dict() const;
+    [[nodiscard]] OrderedDict<std::string, Tensor> state_dict() const;
     /// Takes copies of the values, converted to each parameter's dtype, in place of all counts and
     /// state there were: a parameter with 0 steps starts anew.
-    /// @throws ArgumentError for a name that is unknown, missing or given twice, a count below 0 or
-    ///         an undefined value; ShapeError for another shape; DTypeError for counts that are no
-    ///         int32; nothing is loaded then
-    void load_state_dict(const std::vector<std::pair<std::string, Tensor>>& state);
+    /// @throws ArgumentError for a name that is unknown or missing, a count below 0 or an undefined
+    ///         value; ShapeError for another shape; DTypeError for counts that are no int32; nothing
+    ///         is loaded then
+    void load_state_dict(const OrderedDict<std::string, Tensor>& state);
 
 protected:
     /// Names of the per-parameter state tensors, each zero at first.

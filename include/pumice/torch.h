@@ -17,6 +17,7 @@
 #include "pumice/nn/containers.h"
 #include "pumice/nn/functional.h"
 #include "pumice/nn/layers.h"
+#include "pumice/nn/normalization.h"
 #include "pumice/nn/utils.h"
 #include "pumice/pumice.h"
 #include "pumice/saved_tensor_hooks.h"

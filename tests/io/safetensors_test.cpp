@@ -166,9 +166,9 @@ TEST_CASE("safetensors: a refused write leaves no file behind") {
     const Tensor x = ones({2});
     test::check_throws<ArgumentError>(
         [&] {
-            save_safetensors(scratch.path("x"), {{"a", x}, {"a", x}});
+            save_safetensors(scratch.path("x"), {{"a", x}, {"", x}});
         },
-        "used twice");
+        "the name '' is empty");
     const std::string path = scratch.path("x");
     test::check_throws<ArgumentError>(
         [&] {

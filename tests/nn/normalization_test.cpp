@@ -15,14 +15,6 @@ namespace pumice::nn {
 
 namespace {
 
-std::vector<std::string> names_of(const StateDict& dict) {
-    std::vector<std::string> names;
-    for (const auto& [name, value] : dict) {
-        names.push_back(name);
-    }
-    return names;
-}
-
 // Calls in each of the three modes.
 template <class F>
 void in_all_modes(F&& call) {
@@ -38,8 +30,8 @@ constexpr const char* kE2 =
 
 TEST_CASE("normalization: parameters, buffers and what options leave out") {
     const BatchNorm2d norm(4);
-    CHECK(names_of(norm->named_parameters()) == std::vector<std::string>{"weight", "bias"});
-    CHECK(names_of(norm->state_dict()) ==
+    CHECK(norm->named_parameters().keys() == std::vector<std::string>{"weight", "bias"});
+    CHECK(norm->state_dict().keys() ==
           std::vector<std::string>{
               "weight", "bias", "running_mean", "running_var", "num_batches_tracked"});
     test::check_close(norm->weight, {1, 1, 1, 1});

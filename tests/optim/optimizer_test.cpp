@@ -46,18 +46,14 @@ void take_steps(Optimizer& optimizer, Tensor p) {
     }
 }
 
-using State = std::vector<std::pair<std::string, Tensor>>;
+using State = OrderedDict<std::string, Tensor>;
 
 std::vector<std::int32_t> counts_of(const Optimizer& optimizer) {
     return optimizer.state_dict()[0].second.to_vector<std::int32_t>();
 }
 
 std::vector<std::string> names_of(const Optimizer& optimizer) {
-    std::vector<std::string> names;
-    for (const auto& [name, value] : optimizer.state_dict()) {
-        names.push_back(name);
-    }
-    return names;
+    return optimizer.state_dict().keys();
 }
 
 // Four steps in which the second parameter has a gradient from the third on.
@@ -290,7 +286,7 @@ TEST_CASE("optimizer state: a refused load changes nothing") {
     const State good = optimizer.state_dict();
     State before;
     for (const auto& [name, value] : good) {
-        before.emplace_back(name, clone(value));
+        before.insert(name, clone(value));
     }
     const auto refuse = [&]<class E>(E*, const State& state, const std::string& text) {
         test::check_throws<E>([&] { optimizer.load_state_dict(state); }, text);
@@ -299,17 +295,15 @@ TEST_CASE("optimizer state: a refused load changes nothing") {
     const Tensor both = tensor<int>({9, 9});
     refuse(argument, {{"step", both}}, "missing state '0.exp_avg'");
     State state = good;
-    state.back() = {"1.exp_avg_sum", ones({2})};
-    refuse(argument, state, "unknown state '1.exp_avg_sum'");
-    state.pop_back();
+    state.erase("1.exp_avg_sq");
     refuse(argument, state, "missing state '1.exp_avg_sq'");
+    state.insert("1.exp_avg_sum", ones({2}));
+    refuse(argument, state, "unknown state '1.exp_avg_sum'");
     state = good;
     state.front().second = both;
-    state.emplace_back("extra", ones({2}));
+    state.insert("extra", ones({2}));
     refuse(argument, state, "unknown state 'extra'");
-    state.back() = {"0.exp_avg", ones({2})};
-    refuse(argument, state, "'0.exp_avg' is given twice");
-    state.back() = {"0.exp_avg", Tensor()};
+    state["0.exp_avg"] = Tensor();
     refuse(argument, state, "'0.exp_avg' is undefined");
     state = good;
     state.front().second = tensor<int>({4, 0});

@@ -123,7 +123,7 @@ TEST_CASE("torch: Sequential, modules by pointer and by name, modules without pa
     net->push_back("last", torch::nn::Linear(torch::nn::LinearOptions(3, 2).bias(false)));
     net->push_back(std::make_shared<SpiralNetImpl>(5));
     CHECK(net->size() == 6);
-    CHECK(net->named_children()[5].first == "5");
+    CHECK(net->named_children()[5].key() == "5");
     CHECK(net->parameters().size() == 7);
     net->eval();
     CHECK(net->forward(torch::ones({7, 4})).sizes() == torch::IntArrayRef({7, 2}));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/ordered_dict.h"
 #include "pumice/tensor.h"
 
 #include <concepts>
@@ -13,8 +14,31 @@
 /// Modules: layers that own their parameters, as in torch::nn.
 namespace pumice::nn {
 
+class Module;
+
+/// Modules by dotted name, in order of registration.
+using ModuleDict = OrderedDict<std::string, std::shared_ptr<Module>>;
+
 /// Tensors by dotted name, in order of registration.
-using StateDict = std::vector<std::pair<std::string, Tensor>>;
+using StateDict = OrderedDict<std::string, Tensor>;
+
+/// The module's type, of a ModuleHolder or of a module.
+/// @{
+template <class M>
+struct ModuleOf {
+    using Type = M;  ///< itself
+};
+
+template <class M>
+requires requires {
+    typename M::ContainedType;
+}
+
+struct ModuleOf<M> {
+    using Type = typename M::ContainedType;  ///< what it holds
+};
+
+/// @}
 
 /// What load_state_dict found besides the values it took.
 struct LoadReport {
@@ -24,7 +48,7 @@ struct LoadReport {
 
 /// Base of everything with parameters. Subclasses register parameters, buffers and children in
 /// their constructor, by LibTorch's names and rules. Training and grad mode are independent (G5).
-class Module {
+class Module : public std::enable_shared_from_this<Module> {
 public:
     Module() = default;
     Module& operator=(const Module&) = delete;
@@ -32,22 +56,48 @@ public:
     Module& operator=(Module&&) = delete;
     virtual ~Module() = default;
 
-    /// Own parameters, then the children's, each in order of registration. Undefined ones are left
-    /// out; the name of a child's is "child.name".
+    /// Own parameters, then the children's unless `recurse` is false, each in order of
+    /// registration. Undefined ones are left out; the name of a child's is "child.name".
     /// @{
-    [[nodiscard]] std::vector<Tensor> parameters() const;
-    [[nodiscard]] StateDict named_parameters() const;
+    [[nodiscard]] std::vector<Tensor> parameters(bool recurse = true) const;
+    [[nodiscard]] StateDict named_parameters(bool recurse = true) const;
     /// @}
 
-    /// Own buffers, then the children's, persistent or not.
+    /// Own buffers, then the children's likewise, persistent or not.
     /// @{
-    [[nodiscard]] std::vector<Tensor> buffers() const;
-    [[nodiscard]] StateDict named_buffers() const;
+    [[nodiscard]] std::vector<Tensor> buffers(bool recurse = true) const;
+    [[nodiscard]] StateDict named_buffers(bool recurse = true) const;
     /// @}
 
     /// Own children, not theirs.
-    [[nodiscard]] std::vector<std::pair<std::string, std::shared_ptr<Module>>> named_children()
-        const;
+    /// @{
+    [[nodiscard]] std::vector<std::shared_ptr<Module>> children() const;
+    [[nodiscard]] ModuleDict named_children() const;
+    /// @}
+
+    /// The module itself, unless include_self is false, then each child followed by its own
+    /// children. The module's own name is `name_prefix`, which child's names follow after a dot.
+    /// @throws ArgumentError for the module itself unless a ModuleHolder or a shared_ptr owns it
+    /// @{
+    [[nodiscard]] std::vector<std::shared_ptr<Module>> modules(bool include_self = true) const;
+    [[nodiscard]] ModuleDict named_modules(const std::string& name_prefix = "",
+                                           bool include_self = true) const;
+
+    /// @}
+
+    /// The module as another type, `as<Linear>()` or `as<LinearImpl>()`; null unless it is one.
+    /// @{
+    template <class M>
+    [[nodiscard]] auto* as() noexcept {
+        return dynamic_cast<typename ModuleOf<M>::Type*>(this);
+    }
+
+    template <class M>
+    [[nodiscard]] const auto* as() const noexcept {
+        return dynamic_cast<const typename ModuleOf<M>::Type*>(this);
+    }
+
+    /// @}
 
     /// Parameters and persistent buffers; the tensors share memory with the module.
     [[nodiscard]] StateDict state_dict() const;
@@ -152,14 +202,20 @@ private:
     void collect_inference(std::vector<Module*>& owners, CopyMemo& memo);
     void add_child(std::string name, std::shared_ptr<Module> child);
     void check_name(const std::string& name) const;
+    [[nodiscard]] StateDict collect(std::vector<Entry> Module::*entries, bool recurse) const;
+    void collect_own(const std::string& prefix,
+                     std::vector<Entry> Module::*entries,
+                     bool only_persistent,
+                     StateDict& out) const;
     void collect(const std::string& prefix,
                  std::vector<Entry> Module::*entries,
                  bool only_persistent,
                  StateDict& out) const;
+    void collect_modules(const std::string& prefix, ModuleDict& out) const;
 
     std::vector<Entry> parameters_;
     std::vector<Entry> buffers_;
-    std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
+    ModuleDict children_;
     bool is_training_ = true;
 };
 

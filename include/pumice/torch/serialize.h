@@ -25,7 +25,7 @@ namespace torch {
 inline void save(const std::vector<pumice::Tensor>& tensors, const std::string& path) {
     pumice::nn::StateDict named;
     for (std::size_t i = 0; i < tensors.size(); ++i) {
-        named.emplace_back(std::to_string(i), tensors[i]);
+        named.insert(std::to_string(i), tensors[i]);
     }
     pumice::io::save_safetensors(path, named);
 }
