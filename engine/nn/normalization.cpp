@@ -83,9 +83,10 @@ bool ChannelNormImpl::uses_input() const {
 }
 
 BatchNormImpl::BatchNormImpl(const char* name, const BatchNormOptions& options)
-    : ChannelNormImpl(name, options.num_features, options.affine, options.track_running_stats),
-      eps_(options.eps),
-      momentum_(options.momentum) {}
+    : ChannelNormImpl(
+          name, options.num_features(), options.affine(), options.track_running_stats()),
+      eps_(options.eps()),
+      momentum_(options.momentum()) {}
 
 Tensor BatchNormImpl::normalize(Tensor x) {
     const bool counts = is_training() && num_batches_tracked.defined();
@@ -139,9 +140,10 @@ Tensor BatchNorm2dImpl::forward(Tensor x) {
 }
 
 InstanceNormImpl::InstanceNormImpl(const char* name, const InstanceNormOptions& options)
-    : ChannelNormImpl(name, options.num_features, options.affine, options.track_running_stats),
-      eps_(options.eps),
-      momentum_(options.momentum) {}
+    : ChannelNormImpl(
+          name, options.num_features(), options.affine(), options.track_running_stats()),
+      eps_(options.eps()),
+      momentum_(options.momentum()) {}
 
 Tensor InstanceNormImpl::normalize(const Tensor& x, std::int64_t unbatched_rank) {
     const bool is_unbatched = x.dim() == unbatched_rank;

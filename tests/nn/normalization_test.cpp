@@ -36,18 +36,16 @@ TEST_CASE("normalization: parameters, buffers and what options leave out") {
               "weight", "bias", "running_mean", "running_var", "num_batches_tracked"});
     test::check_close(norm->weight, {1, 1, 1, 1});
     test::check_close(norm->running_var, {1, 1, 1, 1});
-    const BatchNorm1d plain(
-        BatchNormOptions{.num_features = 4, .affine = false, .track_running_stats = false});
+    const BatchNorm1d plain(BatchNormOptions(4).affine(false).track_running_stats(false));
     CHECK(plain->state_dict().empty());
     CHECK(InstanceNorm1d(3)->state_dict().empty());
-    const InstanceNorm2d full(
-        InstanceNormOptions{.num_features = 3, .affine = true, .track_running_stats = true});
+    const InstanceNorm2d full(InstanceNormOptions(3).affine(true).track_running_stats(true));
     CHECK(full->state_dict().size() == 5);
     CHECK(GroupNorm(2, 4, 1e-5, false)->state_dict().empty());
 }
 
 TEST_CASE("normalization: batch norm trains on its batch and evaluates with what it kept") {
-    const BatchNorm1d norm(BatchNormOptions{.num_features = 3, .eps = 0.5, .momentum = 0.25});
+    const BatchNorm1d norm(BatchNormOptions(3).eps(0.5).momentum(0.25));
     const Tensor x = test::random_tensor({6, 3}, 1.0, 3.0);
     const Tensor running_mean = zeros({3});
     const Tensor running_var = ones({3});
@@ -69,7 +67,7 @@ TEST_CASE("normalization: batch norm trains on its batch and evaluates with what
 }
 
 TEST_CASE("normalization: without momentum the statistics are the mean over all batches") {
-    const BatchNorm2d norm(BatchNormOptions{.num_features = 2, .momentum = std::nullopt});
+    const BatchNorm2d norm(BatchNormOptions(2).momentum(std::nullopt));
     Tensor mean = zeros({2});
     Tensor var = zeros({2});
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
@@ -84,7 +82,7 @@ TEST_CASE("normalization: without momentum the statistics are the mean over all 
 }
 
 TEST_CASE("normalization: without statistics every batch is its own measure") {
-    const BatchNorm1d norm(BatchNormOptions{.num_features = 3, .track_running_stats = false});
+    const BatchNorm1d norm(BatchNormOptions(3).track_running_stats(false));
     const Tensor x = test::random_tensor({6, 3}, 1.0, 3.0);
     const Tensor trained = norm(x);
     norm->eval();
@@ -93,11 +91,8 @@ TEST_CASE("normalization: without statistics every batch is its own measure") {
 }
 
 TEST_CASE("normalization: instance and group norms are their operators") {
-    const InstanceNorm1d norm(InstanceNormOptions{.num_features = 3,
-                                                  .eps = 0.5,
-                                                  .momentum = 0.25,
-                                                  .affine = true,
-                                                  .track_running_stats = true});
+    const InstanceNorm1d norm(
+        InstanceNormOptions(3).eps(0.5).momentum(0.25).affine(true).track_running_stats(true));
     const Tensor x = test::random_tensor({2, 3, 5}, 1.0, 3.0);
     const Tensor mean = zeros({3});
     const Tensor var = ones({3});
@@ -119,8 +114,7 @@ TEST_CASE("normalization: instance and group norms are their operators") {
 
 TEST_CASE("G79 training moves the statistics in place in every mode, evaluation never") {
     const BatchNorm2d norm(2);
-    const InstanceNorm2d instances(
-        InstanceNormOptions{.num_features = 2, .track_running_stats = true});
+    const InstanceNorm2d instances(InstanceNormOptions(2).track_running_stats(true));
     const Tensor x = test::random_tensor({2, 2, 3, 3}, 1.0, 2.0);
     const std::vector<Tensor> buffers = {norm->running_mean,
                                          norm->running_var,

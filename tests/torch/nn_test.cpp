@@ -159,10 +159,55 @@ TEST_CASE("torch: options of layers are those of the layers' constructors") {
     check_same_bits(norm(x), torch::layer_norm(x, {4}, {}, {}, 0.5));
     check_same_bits(F::layer_norm(x, F::LayerNormFuncOptions({4}).eps(0.5)), norm(x));
     CHECK(torch::nn::LayerNorm(torch::nn::LayerNormOptions({4}))->parameters().size() == 2);
+    CHECK(torch::nn::LayerNorm(std::vector<int64_t>{2, 4})->bias.sizes() ==
+          torch::IntArrayRef({2, 4}));
     torch::nn::Dropout all(torch::nn::DropoutOptions(0.9));
     CHECK(all(torch::ones({1000})).eq(0).sum().item() > 800);
     check_throws<c10::Error>([] { torch::nn::Dropout(1.5); }, "[Dropout] p must be in [0, 1)");
     CHECK_FALSE(SpiralNet(nullptr).ptr());
+}
+
+TEST_CASE("torch: options of the norms are asked for by their names, each with its effect") {
+    const torch::Tensor x = random_tensor({4, 2, 3}, 1, 3);
+    const torch::Tensor image = x.unsqueeze(-1);
+    const torch::Tensor mean = torch::zeros({2});
+    const torch::Tensor var = torch::ones({2});
+    torch::nn::BatchNorm2d batch(torch::nn::BatchNorm2dOptions(2).eps(0.5).momentum(0.25));
+    const torch::Tensor normed =
+        torch::batch_norm(image, torch::ones({2}), torch::zeros({2}), mean, var, true, 0.25, 0.5);
+    check_same_bits(batch(image), normed);
+    check_same_bits(batch->running_mean, mean);
+    check_same_bits(batch->running_var, var);
+    torch::nn::BatchNorm1d bare(
+        torch::nn::BatchNorm1dOptions(2).affine(false).track_running_stats(false));
+    CHECK(bare->parameters().empty());
+    CHECK(bare->buffers().empty());
+    torch::nn::BatchNorm1d cumulative(torch::nn::BatchNorm1dOptions(2).momentum(torch::nullopt));
+    cumulative(x);
+    check_close(cumulative->running_mean, x.mean({0, 2}).to_vector<double>(), 1e-6);
+
+    torch::nn::InstanceNorm1d plain(torch::nn::InstanceNorm1dOptions(2).eps(0.5));
+    CHECK(plain->named_parameters().is_empty());
+    CHECK(plain->named_buffers().is_empty());
+    check_same_bits(plain(x), torch::instance_norm(x, {}, {}, {}, {}, true, 0.1, 0.5));
+    torch::nn::InstanceNorm2d full(
+        torch::nn::InstanceNorm2dOptions(2).momentum(0.5).affine(true).track_running_stats(true));
+    CHECK(full->parameters().size() == 2);
+    full(image);
+    check_close(full->running_mean, (x.mean({0, 2}) * 0.5).to_vector<double>(), 1e-6);
+
+    torch::nn::GroupNorm groups(torch::nn::GroupNormOptions(2, 2).eps(0.5).affine(false));
+    CHECK(groups->parameters().empty());
+    check_same_bits(groups(x), torch::group_norm(x, 2, {}, {}, 0.5));
+    CHECK(torch::nn::GroupNorm(torch::nn::GroupNormOptions(1, 2))->parameters().size() == 2);
+
+    check_throws<c10::Error>([] { torch::nn::BatchNorm2d(torch::nn::BatchNorm2dOptions(0)); },
+                             "[BatchNorm2d] num_features must be positive; got 0");
+    check_throws<c10::Error>(
+        [] { torch::nn::InstanceNorm1d(torch::nn::InstanceNorm1dOptions(-1)); },
+        "[InstanceNorm1d] num_features must be positive; got -1");
+    check_throws<c10::Error>([] { torch::nn::GroupNorm(torch::nn::GroupNormOptions(2, 3)); },
+                             "[GroupNorm] num_groups must divide num_channels");
 }
 
 TEST_CASE("torch: functional forms take their options") {

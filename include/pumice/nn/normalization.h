@@ -2,40 +2,12 @@
 #pragma once
 
 #include "pumice/nn/module.h"
+#include "pumice/nn/options.h"
 
+#include <cstdint>
 #include <optional>
 
 namespace pumice::nn {
-
-/// How a BatchNorm is made.
-struct BatchNormOptions {
-    /// C, the second extent of the input; must be set.
-    std::int64_t num_features = 0;
-    /// Added to the variance.
-    double eps = 1e-5;
-    /// Share of the latest batch in the running statistics; none: they are the mean over all
-    /// batches.
-    std::optional<double> momentum = 0.1;
-    /// Whether there are weight and bias.
-    bool affine = true;
-    /// Whether statistics are kept, for evaluation; without, each batch is its own measure always.
-    bool track_running_stats = true;
-};
-
-/// How an InstanceNorm is made.
-struct InstanceNormOptions {
-    /// C, the channels of the input; must be set.
-    std::int64_t num_features = 0;
-    /// Added to the variance.
-    double eps = 1e-5;
-    /// Share of the latest batch in the running statistics.
-    double momentum = 0.1;
-    /// Whether there are weight and bias.
-    bool affine = false;
-    /// Whether statistics are kept, for evaluation; without, each instance is its own measure
-    /// always.
-    bool track_running_stats = false;
-};
 
 /// What batch and instance norms have in common. The statistics are normal tensors, whatever the
 /// mode of construction (G64); training moves them in place in every mode, and evaluation writes
@@ -90,12 +62,8 @@ private:
 /// Source: Ioffe, Szegedy, "Batch normalization", 2015.
 class BatchNorm1dImpl : public Cloneable<BatchNorm1dImpl, BatchNormImpl> {
 public:
-    /// @throws ArgumentError unless num_features is positive
+    /// Of options, or of num_features alone. @throws ArgumentError unless num_features is positive
     explicit BatchNorm1dImpl(const BatchNormOptions& options);
-
-    /// All else as by default.
-    explicit BatchNorm1dImpl(std::int64_t num_features)
-        : BatchNorm1dImpl(BatchNormOptions{.num_features = num_features}) {}
 
     /// [N, C] or [N, C, L] -> same. @throws ShapeError, DTypeError, GradModeError as
     /// pumice::batch_norm; nothing was written then
@@ -108,12 +76,8 @@ using BatchNorm1d = ModuleHolder<BatchNorm1dImpl>;
 /// Batch norm of [N, C, H, W]; otherwise as BatchNorm1d.
 class BatchNorm2dImpl : public Cloneable<BatchNorm2dImpl, BatchNormImpl> {
 public:
-    /// @throws ArgumentError unless num_features is positive
+    /// Of options, or of num_features alone. @throws ArgumentError unless num_features is positive
     explicit BatchNorm2dImpl(const BatchNormOptions& options);
-
-    /// All else as by default.
-    explicit BatchNorm2dImpl(std::int64_t num_features)
-        : BatchNorm2dImpl(BatchNormOptions{.num_features = num_features}) {}
 
     /// [N, C, H, W] -> same. @throws as BatchNorm1d
     Tensor forward(Tensor x);
@@ -139,12 +103,8 @@ private:
 /// Source: Ulyanov, Vedaldi, Lempitsky, "Instance normalization", 2016.
 class InstanceNorm1dImpl : public Cloneable<InstanceNorm1dImpl, InstanceNormImpl> {
 public:
-    /// @throws ArgumentError unless num_features is positive
+    /// Of options, or of num_features alone. @throws ArgumentError unless num_features is positive
     explicit InstanceNorm1dImpl(const InstanceNormOptions& options);
-
-    /// All else as by default.
-    explicit InstanceNorm1dImpl(std::int64_t num_features)
-        : InstanceNorm1dImpl(InstanceNormOptions{.num_features = num_features}) {}
 
     /// [C, L] or [N, C, L] -> same. @throws ShapeError, DTypeError, GradModeError as
     /// pumice::instance_norm; nothing was written then
@@ -157,12 +117,8 @@ using InstanceNorm1d = ModuleHolder<InstanceNorm1dImpl>;
 /// Instance norm of [C, H, W] or [N, C, H, W]; otherwise as InstanceNorm1d.
 class InstanceNorm2dImpl : public Cloneable<InstanceNorm2dImpl, InstanceNormImpl> {
 public:
-    /// @throws ArgumentError unless num_features is positive
+    /// Of options, or of num_features alone. @throws ArgumentError unless num_features is positive
     explicit InstanceNorm2dImpl(const InstanceNormOptions& options);
-
-    /// All else as by default.
-    explicit InstanceNorm2dImpl(std::int64_t num_features)
-        : InstanceNorm2dImpl(InstanceNormOptions{.num_features = num_features}) {}
 
     /// [C, H, W] or [N, C, H, W] -> same. @throws as InstanceNorm1d
     Tensor forward(const Tensor& x);
@@ -180,6 +136,12 @@ public:
                   std::int64_t num_channels,
                   double eps = 1e-5,
                   bool affine = true);
+
+    /// The same from options.
+    explicit GroupNormImpl(const GroupNormOptions& options)
+        : GroupNormImpl(
+              options.num_groups(), options.num_channels(), options.eps(), options.affine()) {}
+
     /// [N, C, ...] -> same. @throws ShapeError, DTypeError as pumice::group_norm
     [[nodiscard]] Tensor forward(Tensor x) const;
 

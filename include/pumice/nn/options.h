@@ -75,7 +75,8 @@ private:
 class LayerNormOptions {
 public:
     /// The last extents of x; eps 1e-5, with weight and bias.
-    explicit LayerNormOptions(const std::vector<std::int64_t>& normalized_shape)
+    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
+    LayerNormOptions(const std::vector<std::int64_t>& normalized_shape)
         : normalized_shape_(normalized_shape) {}
 
     /// Added to the variance.
@@ -102,6 +103,167 @@ public:
 
 private:
     Dims normalized_shape_;
+    double eps_ = 1e-5;
+    bool is_affine_ = true;
+};
+
+/// Options of BatchNorm1d and BatchNorm2d.
+class BatchNormOptions {
+public:
+    /// C, the second extent of the input.
+    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
+    BatchNormOptions(std::int64_t num_features) noexcept : num_features_(num_features) {}
+
+    /// Added to the variance; 1e-5 at first.
+    BatchNormOptions& eps(double eps) noexcept {
+        eps_ = eps;
+        return *this;
+    }
+
+    /// Share of the latest batch in the running statistics, 0.1 at first; none: they are the mean
+    /// over all batches.
+    BatchNormOptions& momentum(std::optional<double> momentum) noexcept {
+        momentum_ = momentum;
+        return *this;
+    }
+
+    /// Whether there are weight and bias; true at first.
+    BatchNormOptions& affine(bool is_affine) noexcept {
+        is_affine_ = is_affine;
+        return *this;
+    }
+
+    /// Whether statistics are kept, for evaluation, true at first; without, each batch is its own
+    /// measure always.
+    BatchNormOptions& track_running_stats(bool is_tracked) noexcept {
+        is_tracked_ = is_tracked;
+        return *this;
+    }
+
+    /// As set.
+    /// @{
+    [[nodiscard]] std::int64_t num_features() const noexcept { return num_features_; }
+
+    [[nodiscard]] double eps() const noexcept { return eps_; }
+
+    [[nodiscard]] std::optional<double> momentum() const noexcept { return momentum_; }
+
+    [[nodiscard]] bool affine() const noexcept { return is_affine_; }
+
+    [[nodiscard]] bool track_running_stats() const noexcept { return is_tracked_; }
+
+    /// @}
+
+private:
+    std::int64_t num_features_;
+    double eps_ = 1e-5;
+    std::optional<double> momentum_ = 0.1;
+    bool is_affine_ = true;
+    bool is_tracked_ = true;
+};
+
+/// The same options.
+/// @{
+using BatchNorm1dOptions = BatchNormOptions;
+using BatchNorm2dOptions = BatchNormOptions;
+
+/// @}
+
+/// Options of InstanceNorm1d and InstanceNorm2d.
+class InstanceNormOptions {
+public:
+    /// C, the channels of the input.
+    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
+    InstanceNormOptions(std::int64_t num_features) noexcept : num_features_(num_features) {}
+
+    /// Added to the variance; 1e-5 at first.
+    InstanceNormOptions& eps(double eps) noexcept {
+        eps_ = eps;
+        return *this;
+    }
+
+    /// Share of the latest batch in the running statistics; 0.1 at first.
+    InstanceNormOptions& momentum(double momentum) noexcept {
+        momentum_ = momentum;
+        return *this;
+    }
+
+    /// Whether there are weight and bias; false at first.
+    InstanceNormOptions& affine(bool is_affine) noexcept {
+        is_affine_ = is_affine;
+        return *this;
+    }
+
+    /// Whether statistics are kept, for evaluation, false at first; without, each instance is its
+    /// own measure always.
+    InstanceNormOptions& track_running_stats(bool is_tracked) noexcept {
+        is_tracked_ = is_tracked;
+        return *this;
+    }
+
+    /// As set.
+    /// @{
+    [[nodiscard]] std::int64_t num_features() const noexcept { return num_features_; }
+
+    [[nodiscard]] double eps() const noexcept { return eps_; }
+
+    [[nodiscard]] double momentum() const noexcept { return momentum_; }
+
+    [[nodiscard]] bool affine() const noexcept { return is_affine_; }
+
+    [[nodiscard]] bool track_running_stats() const noexcept { return is_tracked_; }
+
+    /// @}
+
+private:
+    std::int64_t num_features_;
+    double eps_ = 1e-5;
+    double momentum_ = 0.1;
+    bool is_affine_ = false;
+    bool is_tracked_ = false;
+};
+
+/// The same options.
+/// @{
+using InstanceNorm1dOptions = InstanceNormOptions;
+using InstanceNorm2dOptions = InstanceNormOptions;
+
+/// @}
+
+/// Options of GroupNorm.
+class GroupNormOptions {
+public:
+    /// Groups, and the channels that they share; eps 1e-5, with weight and bias.
+    GroupNormOptions(std::int64_t num_groups, std::int64_t num_channels) noexcept
+        : num_groups_(num_groups), num_channels_(num_channels) {}
+
+    /// Added to the variance.
+    GroupNormOptions& eps(double eps) noexcept {
+        eps_ = eps;
+        return *this;
+    }
+
+    /// Whether there are weight and bias.
+    GroupNormOptions& affine(bool is_affine) noexcept {
+        is_affine_ = is_affine;
+        return *this;
+    }
+
+    /// As set.
+    /// @{
+    [[nodiscard]] std::int64_t num_groups() const noexcept { return num_groups_; }
+
+    [[nodiscard]] std::int64_t num_channels() const noexcept { return num_channels_; }
+
+    [[nodiscard]] double eps() const noexcept { return eps_; }
+
+    [[nodiscard]] bool affine() const noexcept { return is_affine_; }
+
+    /// @}
+
+private:
+    std::int64_t num_groups_;
+    std::int64_t num_channels_;
     double eps_ = 1e-5;
     bool is_affine_ = true;
 };
