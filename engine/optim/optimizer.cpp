@@ -6,8 +6,9 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include <algorithm>
 #include <map>
+#include <typeinfo>
 #include <utility>
 
 namespace pumice::optim {
@@ -67,73 +68,165 @@ std::string state_key(std::size_t parameter, const std::string& name) {
     return fmt::format("{}.{}", parameter, name);
 }
 
+// Whether one tensor is in a list.
+bool has(const std::vector<Tensor>& parameters, const Tensor& parameter) {
+    return std::any_of(parameters.begin(), parameters.end(), [&parameter](const Tensor& each) {
+        return each.is_same(parameter);
+    });
+}
+
+// Calls with the index over all groups, each parameter, and its group's options.
+template <class F>
+void for_each_parameter(const std::vector<OptimizerParamGroup>& groups, F&& call) {
+    std::size_t index = 0;
+    for (const OptimizerParamGroup& group : groups) {
+        for (const Tensor& parameter : group.params()) {
+            call(index, parameter, group.options());
+            ++index;
+        }
+    }
+}
+
 }  // namespace
 
-Optimizer::Optimizer(std::vector<Tensor> parameters, double lr)
-    : parameters_(std::move(parameters)),
-      states_(parameters_.size()),
-      step_counts_(parameters_.size()),
-      lr_(lr) {
-    if (parameters_.empty()) {
+Optimizer::Optimizer(const std::vector<OptimizerParamGroup>& groups,
+                     const OptimizerOptions& defaults)
+    : defaults_(defaults.clone()) {
+    if (groups.empty()) {
+        throw ArgumentError("Optimizer", "got no groups of parameters, wanted at least one");
+    }
+    for (const OptimizerParamGroup& group : groups) {
+        add_param_group(group);
+    }
+}
+
+void Optimizer::add_param_group(const OptimizerParamGroup& group) {
+    OptimizerParamGroup added =
+        group.has_options() ? group : OptimizerParamGroup(group.params(), defaults_->clone());
+    check_group(added);
+    slots_.reserve(slots_.size() + added.params().size());
+    groups_.push_back(std::move(added));
+    slots_.resize(slots_.size() + groups_.back().params().size());
+}
+
+void Optimizer::check_group(const OptimizerParamGroup& group) const {
+    if (group.params().empty()) {
         throw ArgumentError("Optimizer", "got no parameters, wanted at least one");
     }
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-        const Tensor& parameter = parameters_[i];
+    std::size_t index = slots_.size();
+    for (const Tensor& parameter : group.params()) {
         if (parameter.is_inference()) {
             throw GradModeError(
                 "Optimizer",
                 fmt::format("Cannot optimize an inference tensor (parameter {}): make a clone() "
                             "outside of inference mode",
-                            i));
+                            index));
         }
         if (!parameter.is_leaf() || !parameter.requires_grad()) {
             throw ArgumentError(
                 "Optimizer",
-                fmt::format("can't optimize parameter {}: wanted a leaf that requires grad", i));
+                fmt::format("can't optimize parameter {}: wanted a leaf that requires grad",
+                            index));
         }
+        for (const OptimizerParamGroup& other : groups_) {
+            if (has(other.params(), parameter)) {
+                throw ArgumentError(
+                    "Optimizer",
+                    fmt::format("parameter {} is in another group, wanted each in one", index));
+            }
+        }
+        ++index;
     }
-    set_lr(lr);
+    const OptimizerOptions& options = group.options();
+    const OptimizerOptions& defaults = *defaults_;
+    if (typeid(options) != typeid(defaults)) {
+        throw ArgumentError("Optimizer",
+                            fmt::format("group {} has options of another optimizer, wanted those "
+                                        "of its own",
+                                        groups_.size()));
+    }
+    options.check();
+}
+
+std::vector<Tensor> Optimizer::parameters() const {
+    std::vector<Tensor> parameters;
+    parameters.reserve(slots_.size());
+    for (const OptimizerParamGroup& group : groups_) {
+        parameters.insert(parameters.end(), group.params().begin(), group.params().end());
+    }
+    return parameters;
+}
+
+std::vector<double> Optimizer::lrs() const {
+    std::vector<double> lrs;
+    for (const OptimizerParamGroup& group : groups_) {
+        lrs.push_back(group.options().get_lr());
+    }
+    return lrs;
 }
 
 void Optimizer::set_lr(double lr) {
-    if (!(std::isfinite(lr) && lr >= 0.0)) {
-        throw ArgumentError("Optimizer", fmt::format("lr must be finite and >= 0; got {}", lr));
-    }
-    lr_ = lr;
+    set_lrs(std::vector<double>(groups_.size(), lr));
 }
 
-std::vector<Tensor> Optimizer::new_state(std::size_t parameter) const {
+void Optimizer::set_lrs(const std::vector<double>& lrs) {
+    if (lrs.size() != groups_.size()) {
+        throw ArgumentError("Optimizer",
+                            fmt::format("wanted a learning rate for each of {} groups; got {}",
+                                        groups_.size(),
+                                        lrs.size()));
+    }
+    for (std::size_t i = 0; i < lrs.size(); ++i) {
+        const std::unique_ptr<OptimizerOptions> changed = groups_[i].options().clone();
+        changed->set_lr(lrs[i]);
+        changed->check();
+    }
+    for (std::size_t i = 0; i < lrs.size(); ++i) {
+        groups_[i].options().set_lr(lrs[i]);
+    }
+}
+
+std::vector<Tensor> Optimizer::new_state(const Tensor& parameter) const {
     const PersistentAllocGuard guard;
     std::vector<Tensor> state(state_names().size());
     for (Tensor& value : state) {
-        value = zeros(parameters_[parameter].sizes(), parameters_[parameter].dtype());
+        value = zeros(parameter.sizes(), parameter.dtype());
     }
     return state;
 }
 
 void Optimizer::step() {
-    // All memory that stays is asked for before anything is written.
-    std::vector<std::vector<Tensor>> made(parameters_.size());
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-        if (step_counts_[i] == 0 && parameters_[i].grad().defined()) {
-            made[i] = new_state(i);
-        }
+    for (const OptimizerParamGroup& group : groups_) {
+        group.options().check();
     }
-    no_grad([&] {
-        for (std::size_t i = 0; i < parameters_.size(); ++i) {
-            const Tensor grad = parameters_[i].grad();
-            if (!grad.defined()) {
-                continue;
+    // All memory that stays is asked for before anything is written.
+    std::vector<std::vector<Tensor>> made(slots_.size());
+    for_each_parameter(
+        groups_, [&](std::size_t i, const Tensor& parameter, const OptimizerOptions& options) {
+            if (slots_[i].state.empty() && keeps_state(options) && parameter.grad().defined()) {
+                made[i] = new_state(parameter);
             }
-            // State of a first update that fails is dropped: it may be written in part.
-            const bool is_first = step_counts_[i] == 0;
-            update(parameters_[i], grad, is_first ? made[i] : states_[i], step_counts_[i] + 1);
-            if (is_first) {
-                states_[i] = std::move(made[i]);
-            }
-            ++step_counts_[i];
+        });
+    const auto update_one = [&](std::size_t i, Tensor parameter, const OptimizerOptions& options) {
+        const Tensor grad = parameter.grad();
+        if (!grad.defined()) {
+            return;
         }
-    });
+        Slot& slot = slots_[i];
+        // State of a first update that fails is dropped: it may be written in part.
+        const bool is_new = !made[i].empty();
+        update(parameter,
+               grad,
+               {.options = options,
+                .state = is_new ? made[i] : slot.state,
+                .is_state_new = is_new,
+                .step = slot.step_count + 1});
+        if (is_new) {
+            slot.state = std::move(made[i]);
+        }
+        ++slot.step_count;
+    };
+    no_grad([&] { for_each_parameter(groups_, update_one); });
 }
 
 Tensor Optimizer::step(const std::function<Tensor()>& closure) {
@@ -146,7 +239,7 @@ Tensor Optimizer::step(const std::function<Tensor()>& closure) {
 }
 
 void Optimizer::zero_grad(bool set_to_none) {
-    for (Tensor& parameter : parameters_) {
+    for (Tensor& parameter : parameters()) {
         if (set_to_none) {
             parameter.set_grad({});
         } else if (Tensor grad = parameter.grad(); grad.defined()) {
@@ -156,52 +249,43 @@ void Optimizer::zero_grad(bool set_to_none) {
 }
 
 StateDict Optimizer::state_dict() const {
-    StateDict dict;
-    dict.insert("step", tensor(step_counts_));
-    const std::vector<std::string> names = state_names();
-    for (std::size_t i = 0; i < states_.size(); ++i) {
-        for (std::size_t j = 0; j < states_[i].size(); ++j) {
-            dict.insert(state_key(i, names[j]), states_[i][j]);
-        }
+    std::vector<std::int64_t> counts;
+    for (const Slot& slot : slots_) {
+        counts.push_back(slot.step_count);
     }
+    StateDict dict = {{"step", tensor(counts)}};
+    const std::vector<std::string> names = state_names();
+    for_each_parameter(
+        groups_, [&](std::size_t i, const Tensor& /*parameter*/, const OptimizerOptions& options) {
+            const std::vector<Tensor>& state = slots_[i].state;
+            for (std::size_t j = 0; keeps_state(options) && j < state.size(); ++j) {
+                dict.insert(state_key(i, names[j]), state[j]);
+            }
+        });
     return dict;
-}
-
-std::vector<std::vector<Tensor>> Optimizer::copies_of(
-    const std::vector<std::vector<Tensor>>& sources) const {
-    std::vector<std::vector<Tensor>> copies(sources.size());
-    no_grad([&] {
-        for (std::size_t i = 0; i < sources.size(); ++i) {
-            if (!sources[i].empty()) {
-                copies[i] = new_state(i);
-            }
-            for (std::size_t j = 0; j < copies[i].size(); ++j) {
-                copy_(copies[i][j], sources[i][j]);
-            }
-        }
-    });
-    return copies;
 }
 
 void Optimizer::load_state_dict(const StateDict& state) {
     Given given = by_name(state);
-    std::vector<std::int64_t> counts = take_counts(given, parameters_.size());
+    const std::vector<std::int64_t> counts = take_counts(given, slots_.size());
     const std::vector<std::string> names = state_names();
-    std::vector<std::vector<Tensor>> sources(parameters_.size());
+    std::vector<std::vector<Tensor>> sources(slots_.size());
     std::string missing;
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-        for (std::size_t j = 0; counts[i] > 0 && j < names.size(); ++j) {
-            const std::string key = state_key(i, names[j]);
-            const auto found = given.find(key);
-            if (found == given.end()) {
-                missing = missing.empty() ? key : missing;
-                continue;
+    for_each_parameter(
+        groups_, [&](std::size_t i, const Tensor& parameter, const OptimizerOptions& options) {
+            for (std::size_t j = 0; counts[i] > 0 && keeps_state(options) && j < names.size();
+                 ++j) {
+                const std::string key = state_key(i, names[j]);
+                const auto found = given.find(key);
+                if (found == given.end()) {
+                    missing = missing.empty() ? key : missing;
+                    continue;
+                }
+                check_shape(key, found->second, parameter.sizes());
+                sources[i].push_back(std::move(found->second));
+                given.erase(found);
             }
-            check_shape(key, found->second, parameters_[i].sizes());
-            sources[i].push_back(std::move(found->second));
-            given.erase(found);
-        }
-    }
+        });
     if (!given.empty()) {
         throw ArgumentError("Optimizer",
                             fmt::format("unknown state '{}' (or of a parameter with 0 steps)",
@@ -210,9 +294,19 @@ void Optimizer::load_state_dict(const StateDict& state) {
     if (!missing.empty()) {
         throw ArgumentError("Optimizer", fmt::format("missing state '{}'", missing));
     }
-    std::vector<std::vector<Tensor>> loaded = copies_of(sources);
-    states_ = std::move(loaded);
-    step_counts_ = std::move(counts);
+    std::vector<Slot> loaded(slots_.size());
+    no_grad([&] {
+        for_each_parameter(
+            groups_,
+            [&](std::size_t i, const Tensor& parameter, const OptimizerOptions& /*options*/) {
+                loaded[i].step_count = counts[i];
+                loaded[i].state = sources[i].empty() ? std::vector<Tensor>() : new_state(parameter);
+                for (std::size_t j = 0; j < sources[i].size(); ++j) {
+                    copy_(loaded[i].state[j], sources[i][j]);
+                }
+            });
+    });
+    slots_ = std::move(loaded);
 }
 
 Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm) {

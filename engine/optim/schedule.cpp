@@ -24,7 +24,7 @@ double checked_factor(const char* schedule, double final_factor) {
 
 Schedule::Schedule(Optimizer& optimizer, std::int64_t warmup_steps, std::int64_t total_steps)
     : optimizer_(optimizer),
-      base_lr_(optimizer.lr()),
+      base_lrs_(optimizer.lrs()),
       warmup_steps_(warmup_steps),
       total_steps_(total_steps) {
     if (warmup_steps < 0 || warmup_steps >= total_steps) {
@@ -35,13 +35,13 @@ Schedule::Schedule(Optimizer& optimizer, std::int64_t warmup_steps, std::int64_t
     }
 }
 
-double Schedule::lr_at(std::int64_t step) const {
+double Schedule::lr_at(double base, std::int64_t step) const {
     if (step < warmup_steps_) {
-        return base_lr_ * static_cast<double>(step + 1) / static_cast<double>(warmup_steps_);
+        return base * static_cast<double>(step + 1) / static_cast<double>(warmup_steps_);
     }
     const double progress = static_cast<double>(step - warmup_steps_) /
                             static_cast<double>(total_steps_ - warmup_steps_);
-    return base_lr_ * decay(std::min(progress, 1.0));
+    return base * decay(std::min(progress, 1.0));
 }
 
 void Schedule::step() {
@@ -52,7 +52,11 @@ void Schedule::set_step(std::int64_t step) {
     if (step < 0) {
         throw ArgumentError("Schedule", fmt::format("wanted a step >= 0; got {}", step));
     }
-    optimizer_.set_lr(lr_at(step));
+    std::vector<double> lrs;
+    for (const double base : base_lrs_) {
+        lrs.push_back(lr_at(base, step));
+    }
+    optimizer_.set_lrs(lrs);
     step_ = step;
 }
 

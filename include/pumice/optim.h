@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/optim/param_group.h"
 #include "pumice/ordered_dict.h"
 #include "pumice/tensor.h"
 
@@ -18,66 +19,103 @@ namespace pumice::optim {
 /// first step (G64, G78).
 class Optimizer {
 public:
-    /// @throws ArgumentError without parameters, for an undefined one or one that is no leaf
-    ///         requiring grad, or as set_lr; GradModeError (E18) for an inference tensor
-    Optimizer(std::vector<Tensor> parameters, double lr);
     Optimizer(const Optimizer&) = delete;
     Optimizer& operator=(const Optimizer&) = delete;
     Optimizer(Optimizer&&) = delete;
     Optimizer& operator=(Optimizer&&) = delete;
     virtual ~Optimizer() = default;
 
-    /// Updates every parameter that has a gradient; only their step counts go up. State is made
-    /// for all of them first, so that a step that finds no memory for it changes nothing.
-    /// @throws OutOfMemoryError; one that comes later leaves the parameters before the failing one
-    ///         updated, and counted
+    /// Updates every parameter that has a gradient, with its group's options; only their step
+    /// counts go up. State is made for all of them first, so that a step that finds no memory for
+    /// it changes nothing.
+    /// @throws ArgumentError for options that were set to what the optimizer does not take, and
+    ///         nothing changes; OutOfMemoryError; one that comes later leaves the parameters before
+    ///         the failing one updated, and counted
     void step();
     /// Calls `closure`, which computes the loss and its gradients, with recording on, then updates
     /// as above; returns the loss. @throws GradModeError (E1) in inference mode, where `closure` is
-    /// not called; ArgumentError for an empty one; what it throws; OutOfMemoryError as above
+    /// not called; ArgumentError for an empty one; what it throws; what step() throws
     Tensor step(const std::function<Tensor()>& closure);
     /// Drops the parameters' gradients or, with false, writes zeros into them.
     void zero_grad(bool set_to_none = true);
 
-    /// The learning rate of the next step.
-    [[nodiscard]] double lr() const noexcept { return lr_; }
+    /// Appends a copy of a group; without options it takes a copy of the defaults.
+    /// @throws ArgumentError without parameters, for an undefined one, one that is no leaf
+    ///         requiring grad or one that is in another group, or for options of another optimizer
+    ///         or values that this one does not take; GradModeError (E18) for an inference tensor;
+    ///         nothing is appended then
+    void add_param_group(const OptimizerParamGroup& group);
 
-    /// Sets the learning rate. @throws ArgumentError unless finite and not negative
+    /// The groups in order; `param_groups()[1].options().set_lr(0.1)` changes the options of one.
+    [[nodiscard]] const std::vector<OptimizerParamGroup>& param_groups() const noexcept {
+        return groups_;
+    }
+
+    /// The options of groups that are added without any.
+    [[nodiscard]] OptimizerOptions& defaults() noexcept { return *defaults_; }
+
+    /// The parameters of all groups, in order.
+    [[nodiscard]] std::vector<Tensor> parameters() const;
+
+    /// The learning rate of the next step: that of the first group, or of each.
+    /// @{
+    [[nodiscard]] double lr() const { return groups_.front().options().get_lr(); }
+
+    [[nodiscard]] std::vector<double> lrs() const;
+    /// @}
+
+    /// Sets the learning rate of all groups, or of each.
+    /// @throws ArgumentError unless finite and not negative, and unless there is one for each
+    ///         group; nothing is set then
+    /// @{
     void set_lr(double lr);
-
-    /// The parameters, in the order given.
-    [[nodiscard]] const std::vector<Tensor>& parameters() const noexcept { return parameters_; }
+    void set_lrs(const std::vector<double>& lrs);
+    /// @}
 
     /// "step", the updates of each parameter (int32, in order), and state tensors by name
-    /// "0.exp_avg" (index of the parameter, name of the state), which share memory with the
-    /// optimizer until the next load. A parameter that was never updated has no state.
+    /// "0.exp_avg" (index of the parameter over all groups, name of the state), which share memory
+    /// with the optimizer until the next load. A parameter that was never updated has no state.
+    /// Options are not in it.
     [[nodiscard]] OrderedDict<std::string, Tensor> state_dict() const;
     /// Takes copies of the values, converted to each parameter's dtype, in place of all counts and
     /// state there were: a parameter with 0 steps starts anew.
     /// @throws ArgumentError for a name that is unknown or missing, a count below 0 or an undefined
-    ///         value; ShapeError for another shape; DTypeError for counts that are no int32; nothing
-    ///         is loaded then
+    ///         value; ShapeError for another shape; DTypeError for counts that are no int32;
+    ///         nothing is loaded then
     void load_state_dict(const OrderedDict<std::string, Tensor>& state);
 
 protected:
+    /// What an update works with besides the parameter and its gradient.
+    struct Update {
+        const OptimizerOptions& options;  ///< of the group, of the type of the defaults
+        std::vector<Tensor>& state;       ///< in the order of state_names()
+        bool is_state_new;                ///< whether the state is zeros, made for this update
+        std::int64_t step;                ///< count of this parameter's updates, this one included
+    };
+
+    /// @throws ArgumentError without groups; as add_param_group for each
+    Optimizer(const std::vector<OptimizerParamGroup>& groups, const OptimizerOptions& defaults);
+
     /// Names of the per-parameter state tensors, each zero at first.
     [[nodiscard]] virtual std::vector<std::string> state_names() const = 0;
-    /// One parameter's update; `state` in the order of state_names(), `step` the count of this
-    /// parameter's updates, the current one included.
-    virtual void update(Tensor& parameter,
-                        const Tensor& grad,
-                        std::vector<Tensor>& state,
-                        std::int64_t step) = 0;
+    /// Whether parameters with these options have state.
+    [[nodiscard]] virtual bool keeps_state(const OptimizerOptions& options) const = 0;
+    /// One parameter's update.
+    virtual void update(Tensor& parameter, const Tensor& grad, const Update& now) = 0;
 
 private:
-    [[nodiscard]] std::vector<Tensor> new_state(std::size_t parameter) const;
-    [[nodiscard]] std::vector<std::vector<Tensor>> copies_of(
-        const std::vector<std::vector<Tensor>>& sources) const;
+    // What is known of one parameter.
+    struct Slot {
+        std::vector<Tensor> state = {};  // empty until the first update that keeps it
+        std::int64_t step_count = 0;     // its updates
+    };
 
-    std::vector<Tensor> parameters_;
-    std::vector<std::vector<Tensor>> states_;  ///< empty for a parameter without updates
-    std::vector<std::int64_t> step_counts_;    ///< updates of each parameter
-    double lr_;
+    void check_group(const OptimizerParamGroup& group) const;
+    [[nodiscard]] std::vector<Tensor> new_state(const Tensor& parameter) const;
+
+    std::unique_ptr<OptimizerOptions> defaults_;
+    std::vector<OptimizerParamGroup> groups_;
+    std::vector<Slot> slots_;  // of each parameter, over all groups
 };
 
 /// Options of SGD.
@@ -87,6 +125,9 @@ struct SGDOptions {
     double dampening = 0.0;     ///< the buffer takes 1 - dampening of each gradient after the first
     double weight_decay = 0.0;  ///< factor of the parameter added to its gradient, not negative
     bool nesterov = false;      ///< steps along gradient + momentum * buffer
+
+    /// @throws ArgumentError for negative values, or nesterov without momentum or with dampening
+    void check() const;
 };
 
 /// Stochastic gradient descent with momentum, as torch::optim::SGD: with g the gradient plus
@@ -94,19 +135,19 @@ struct SGDOptions {
 /// A parameter's first gradient fills its buffer undamped.
 class SGD : public Optimizer {
 public:
-    /// @throws ArgumentError for negative options, or nesterov without momentum or with dampening;
-    ///         as Optimizer
+    /// One group. @throws ArgumentError as SGDOptions::check; ArgumentError and GradModeError as
+    /// Optimizer::add_param_group
     SGD(std::vector<Tensor> parameters, const SGDOptions& options);
+    /// Groups, of which those without options take `defaults`. @throws as above
+    SGD(const std::vector<OptimizerParamGroup>& groups, const SGDOptions& defaults);
 
 protected:
-    [[nodiscard]] std::vector<std::string> state_names() const override;
-    void update(Tensor& parameter,
-                const Tensor& grad,
-                std::vector<Tensor>& state,
-                std::int64_t step) override;
+    /// The same with options of a derived type.
+    SGD(const std::vector<OptimizerParamGroup>& groups, const GroupOptions<SGDOptions>& defaults);
 
-private:
-    SGDOptions options_;
+    [[nodiscard]] std::vector<std::string> state_names() const override;
+    [[nodiscard]] bool keeps_state(const OptimizerOptions& options) const override;
+    void update(Tensor& parameter, const Tensor& grad, const Update& now) override;
 };
 
 /// Options of Adam and AdamW.
@@ -116,6 +157,9 @@ struct AdamOptions {
     double beta2 = 0.999;       ///< decay of the mean square, in [0, 1)
     double eps = 1e-8;          ///< added to the root of the mean square, not negative
     double weight_decay = 0.0;  ///< not negative; see Adam and AdamW
+
+    /// @throws ArgumentError for betas outside [0, 1) or negative values
+    void check() const;
 };
 
 /// Adam with L2 regularisation: with g the gradient plus weight_decay * p, means m and v of g and
@@ -123,27 +167,25 @@ struct AdamOptions {
 /// The bias is that of the parameter's own updates.
 class Adam : public Optimizer {
 public:
-    /// @throws ArgumentError for betas outside [0, 1) or negative options; as Optimizer
+    /// One group. @throws ArgumentError as AdamOptions::check; ArgumentError and GradModeError as
+    /// Optimizer::add_param_group
     Adam(std::vector<Tensor> parameters, const AdamOptions& options);
+    /// Groups, of which those without options take `defaults`. @throws as above
+    Adam(const std::vector<OptimizerParamGroup>& groups, const AdamOptions& defaults);
 
 protected:
+    /// The same with options of a derived type.
+    Adam(const std::vector<OptimizerParamGroup>& groups, const GroupOptions<AdamOptions>& defaults);
+
     [[nodiscard]] std::vector<std::string> state_names() const override;
-    void update(Tensor& parameter,
-                const Tensor& grad,
-                std::vector<Tensor>& state,
-                std::int64_t step) override;
+    /// True.
+    [[nodiscard]] bool keeps_state(const OptimizerOptions& options) const override;
+    void update(Tensor& parameter, const Tensor& grad, const Update& now) override;
     /// The update without regularisation, less lr * decay * parameter; one write (G78).
-    void apply_moments(Tensor& parameter,
-                       const Tensor& grad,
-                       std::vector<Tensor>& state,
-                       std::int64_t step,
-                       double decay = 0.0);
-
-    /// As given.
-    [[nodiscard]] const AdamOptions& options() const noexcept { return options_; }
-
-private:
-    AdamOptions options_;
+    static void apply_moments(Tensor& parameter,
+                              const Tensor& grad,
+                              const Update& now,
+                              double decay = 0.0);
 };
 
 /// Adam with decoupled weight decay: p is first scaled by 1 - lr * weight_decay.
@@ -153,10 +195,7 @@ public:
     using Adam::Adam;
 
 protected:
-    void update(Tensor& parameter,
-                const Tensor& grad,
-                std::vector<Tensor>& state,
-                std::int64_t step) override;
+    void update(Tensor& parameter, const Tensor& grad, const Update& now) override;
 };
 
 /// Scales all gradients in place so that their joint 2-norm is at most `max_norm`, by
@@ -166,8 +205,8 @@ protected:
 Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm);
 
 /// A factor on the learning rate over steps, counted from 0: step k of the warm-up has
-/// (k + 1) / warmup_steps, then `decay` follows. The base rate is the optimizer's at construction;
-/// the optimizer must outlive the schedule.
+/// (k + 1) / warmup_steps, then `decay` follows. The base rates are those of the optimizer's groups
+/// at construction; the optimizer must outlive the schedule.
 class Schedule {
 public:
     Schedule(const Schedule&) = delete;
@@ -176,18 +215,18 @@ public:
     Schedule& operator=(Schedule&&) = delete;
     virtual ~Schedule() = default;
 
-    /// Goes to the next step and sets the optimizer's rate for it; to be called after each step of
-    /// the optimizer.
+    /// Goes to the next step and sets the rates of all groups for it; to be called after each step
+    /// of the optimizer. @throws ArgumentError as set_step
     void step();
-    /// Continues from a step, as after a resume. @throws ArgumentError for a negative step, or
-    /// where the rate is not one that the optimizer takes; nothing changes then
+    /// Continues from a step, as after a resume. @throws ArgumentError for a negative step, where a
+    /// rate is not one that the optimizer takes, or where groups were added; nothing changes then
     void set_step(std::int64_t step);
 
     /// The step that the rate is set for.
     [[nodiscard]] std::int64_t step_count() const noexcept { return step_; }
 
-    /// The rate of that step.
-    [[nodiscard]] double lr() const { return lr_at(step_); }
+    /// The rate of that step, of the first group.
+    [[nodiscard]] double lr() const { return lr_at(base_lrs_.front(), step_); }
 
 protected:
     /// @throws ArgumentError unless 0 <= warmup_steps < total_steps
@@ -196,10 +235,10 @@ protected:
     [[nodiscard]] virtual double decay(double progress) const = 0;
 
 private:
-    [[nodiscard]] double lr_at(std::int64_t step) const;
+    [[nodiscard]] double lr_at(double base, std::int64_t step) const;
 
     Optimizer& optimizer_;
-    double base_lr_;
+    std::vector<double> base_lrs_;
     std::int64_t warmup_steps_;
     std::int64_t total_steps_;
     std::int64_t step_ = 0;

@@ -346,7 +346,8 @@ TEST_CASE("a step that finds no memory for its state changes nothing and can be 
 }
 
 TEST_CASE("optimizers refuse bad options") {
-    test::check_throws<ArgumentError>([] { SGD({}, {.lr = 0.1}); }, "got no parameters");
+    test::check_throws<ArgumentError>([] { SGD(std::vector<Tensor>(), {.lr = 0.1}); },
+                                      "got no parameters");
     test::check_throws<ArgumentError>([] { SGD({ones({1})}, {.lr = 0.1}); }, "wanted a leaf");
     test::check_throws<ArgumentError>([] { SGD({parameter()}, {.lr = -1.0}); }, "lr must be");
     test::check_throws<ArgumentError>([] { SGD({parameter()}, {.nesterov = true}); }, "nesterov");

@@ -49,4 +49,20 @@ TEST_CASE("schedules: what is refused changes neither step nor rate") {
     CHECK(steep.step_count() == 0);
 }
 
+TEST_CASE("schedules scale the rate of each group") {
+    const Tensor p = ones({1}, {kFloat32, true});
+    const Tensor q = ones({1}, {kFloat32, true});
+    SGD optimizer({OptimizerParamGroup({p}), OptimizerParamGroup({q}, SGDOptions{.lr = 0.5})},
+                  {.lr = 2.0});
+    LinearSchedule linear(optimizer, 0, 10);
+    linear.set_step(5);
+    CHECK(optimizer.lrs() == std::vector<double>{1.0, 0.25});
+    CHECK(linear.lr() == 1.0);
+    optimizer.add_param_group(OptimizerParamGroup({ones({1}, {kFloat32, true})}));
+    test::check_throws<ArgumentError>([&] { linear.step(); },
+                                      "wanted a learning rate for each of 3 groups; got 2");
+    CHECK(linear.step_count() == 5);
+    CHECK(optimizer.lrs() == std::vector<double>{1.0, 0.25, 2.0});
+}
+
 }  // namespace pumice::optim

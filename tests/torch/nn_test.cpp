@@ -291,54 +291,6 @@ TEST_CASE("torch: losses of classes and of logits against their formulas") {
         F::binary_cross_entropy_with_logits(torch::full({1}, -300.0), torch::ones({1})).item()));
 }
 
-TEST_CASE("torch::optim: options, closures, clipping and StepLR") {
-    using torch::optim::AdamOptions;
-    using torch::optim::AdamWOptions;
-    using torch::optim::SGDOptions;
-    const auto sgd = SGDOptions(0.1).momentum(0.9).dampening(0.5).weight_decay(0.1).nesterov(true);
-    CHECK(sgd.values().momentum == 0.9);
-    CHECK(sgd.values().dampening == 0.5);
-    CHECK(sgd.values().weight_decay == 0.1);
-    CHECK(sgd.values().nesterov);
-    CHECK(AdamOptions().lr() == 1e-3);
-    CHECK(AdamOptions().weight_decay() == 0.0);
-    CHECK(AdamWOptions().weight_decay() == 1e-2);
-    const auto adam = AdamWOptions(0.5).betas({0.8, 0.9}).eps(1e-3).weight_decay(0.2);
-    CHECK(adam.values().beta1 == 0.8);
-    CHECK(adam.values().beta2 == 0.9);
-    CHECK(adam.values().eps == 1e-3);
-    CHECK(adam.values().weight_decay == 0.2);
-
-    torch::Tensor p = torch::ones({2}, torch::requires_grad());
-    torch::optim::SGD optimizer({p}, /*lr=*/0.25);
-    torch::optim::StepLR schedule(optimizer, 2, 0.5);
-    const torch::Tensor loss = optimizer.step([&] {
-        optimizer.zero_grad();
-        torch::Tensor now = p.square().sum();
-        now.backward();
-        return now;
-    });
-    CHECK(loss.item() == 2.0);
-    CHECK(p.detach().to_vector<float>() == std::vector<float>{0.5F, 0.5F});
-    schedule.step();
-    CHECK(optimizer.lr() == 0.25);
-    schedule.step();
-    CHECK(optimizer.lr() == 0.125);
-    {
-        // The closure computes gradients under no_grad too.
-        torch::NoGradGuard guard;
-        optimizer.step([&] {
-            optimizer.zero_grad();
-            torch::Tensor now = (p * 4).sum();
-            now.backward();
-            return now;
-        });
-    }
-    CHECK(p.detach().to_vector<float>() == std::vector<float>{0.0F, 0.0F});
-    CHECK(torch::nn::utils::clip_grad_norm_({p}, 1.0) == doctest::Approx(std::sqrt(32.0)));
-    CHECK(p.grad().square().sum().item() == doctest::Approx(1.0));
-}
-
 TEST_CASE("torch: what has no counterpart says so") {
     const torch::Tensor x = torch::ones({2}, torch::dtype(torch::kLong));
     CHECK(x.dtype() == torch::kInt32);

@@ -4,48 +4,79 @@
 #include "pumice/optim.h"
 
 #include <cstdint>
+#include <memory>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 /// Pumice's optimizers with options in LibTorch's form, `SGD(parameters,
-/// SGDOptions(0.1).momentum(0.9))`. There are no parameter groups: Optimizer::set_lr sets the
-/// learning rate of all parameters.
+/// SGDOptions(0.1).momentum(0.9))`, and with groups of parameters,
+/// `SGD({OptimizerParamGroup(a, std::make_unique<SGDOptions>(0.2)), b}, SGDOptions(0.1))`.
 namespace torch::optim {
 
 using pumice::optim::Optimizer;
+using pumice::optim::OptimizerOptions;
+using pumice::optim::OptimizerParamGroup;
+
+/// What the options below have in common: `Self` is the type that the setters return, `Values` the
+/// options in Pumice's form.
+template <class Self, class Values>
+class OptimizerCloneableOptions : public pumice::optim::GroupOptions<Values> {
+public:
+    /// Sets the learning rate.
+    Self& lr(double value) noexcept {
+        this->values().lr = value;
+        return self();
+    }
+
+    /// Sets the weight decay.
+    Self& weight_decay(double value) noexcept {
+        this->values().weight_decay = value;
+        return self();
+    }
+
+    /// The option of this name.
+    /// @{
+    [[nodiscard]] double lr() const noexcept { return this->values().lr; }
+
+    [[nodiscard]] double weight_decay() const noexcept { return this->values().weight_decay; }
+
+    /// @}
+
+    /// See OptimizerOptions.
+    [[nodiscard]] std::unique_ptr<OptimizerOptions> clone() const override {
+        return std::make_unique<Self>(static_cast<const Self&>(*this));
+    }
+
+protected:
+    using pumice::optim::GroupOptions<Values>::GroupOptions;
+
+    /// The whole.
+    Self& self() noexcept { return static_cast<Self&>(*this); }
+};
 
 /// Options of SGD; meanings, first values and errors as pumice::optim::SGDOptions.
-class SGDOptions {
+class SGDOptions : public OptimizerCloneableOptions<SGDOptions, pumice::optim::SGDOptions> {
 public:
     /// With this learning rate.
     // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    SGDOptions(double lr) noexcept : values_{.lr = lr} {}
+    SGDOptions(double lr) noexcept
+        : OptimizerCloneableOptions(pumice::optim::SGDOptions{.lr = lr}) {}
 
     /// Sets the option of this name.
     /// @{
-    SGDOptions& lr(double value) noexcept {
-        values_.lr = value;
-        return *this;
-    }
-
     SGDOptions& momentum(double value) noexcept {
-        values_.momentum = value;
+        values().momentum = value;
         return *this;
     }
 
     SGDOptions& dampening(double value) noexcept {
-        values_.dampening = value;
-        return *this;
-    }
-
-    SGDOptions& weight_decay(double value) noexcept {
-        values_.weight_decay = value;
+        values().dampening = value;
         return *this;
     }
 
     SGDOptions& nesterov(bool value) noexcept {
-        values_.nesterov = value;
+        values().nesterov = value;
         return *this;
     }
 
@@ -53,78 +84,45 @@ public:
 
     /// The option of this name.
     /// @{
-    [[nodiscard]] double lr() const noexcept { return values_.lr; }
+    [[nodiscard]] double momentum() const noexcept { return values().momentum; }
 
-    [[nodiscard]] double momentum() const noexcept { return values_.momentum; }
+    [[nodiscard]] double dampening() const noexcept { return values().dampening; }
 
-    [[nodiscard]] double dampening() const noexcept { return values_.dampening; }
-
-    [[nodiscard]] double weight_decay() const noexcept { return values_.weight_decay; }
-
-    [[nodiscard]] bool nesterov() const noexcept { return values_.nesterov; }
+    [[nodiscard]] bool nesterov() const noexcept { return values().nesterov; }
 
     /// @}
-
-    /// All of them in Pumice's form.
-    [[nodiscard]] const pumice::optim::SGDOptions& values() const noexcept { return values_; }
-
-private:
-    pumice::optim::SGDOptions values_;
 };
 
-/// Options of Adam and AdamW; meanings and errors as pumice::optim::AdamOptions. `Self` is the type
-/// that the setters return.
+/// Options of Adam and AdamW; meanings and errors as pumice::optim::AdamOptions.
 template <class Self>
-class AdamOptionsBase {
+class AdamOptionsBase : public OptimizerCloneableOptions<Self, pumice::optim::AdamOptions> {
 public:
     /// Sets the option of this name; betas are those of the mean and the mean square.
     /// @{
-    Self& lr(double value) noexcept {
-        values_.lr = value;
-        return self();
-    }
-
     Self& betas(const std::tuple<double, double>& value) noexcept {
-        std::tie(values_.beta1, values_.beta2) = value;
-        return self();
+        std::tie(this->values().beta1, this->values().beta2) = value;
+        return this->self();
     }
 
     Self& eps(double value) noexcept {
-        values_.eps = value;
-        return self();
-    }
-
-    Self& weight_decay(double value) noexcept {
-        values_.weight_decay = value;
-        return self();
+        this->values().eps = value;
+        return this->self();
     }
 
     /// @}
 
     /// The option of this name.
     /// @{
-    [[nodiscard]] double lr() const noexcept { return values_.lr; }
-
     [[nodiscard]] std::tuple<double, double> betas() const noexcept {
-        return {values_.beta1, values_.beta2};
+        return {this->values().beta1, this->values().beta2};
     }
 
-    [[nodiscard]] double eps() const noexcept { return values_.eps; }
-
-    [[nodiscard]] double weight_decay() const noexcept { return values_.weight_decay; }
+    [[nodiscard]] double eps() const noexcept { return this->values().eps; }
 
     /// @}
 
-    /// All of them in Pumice's form.
-    [[nodiscard]] const pumice::optim::AdamOptions& values() const noexcept { return values_; }
-
 protected:
-    explicit AdamOptionsBase(const pumice::optim::AdamOptions& values) noexcept : values_(values) {}
-
-private:
-    Self& self() noexcept { return static_cast<Self&>(*this); }
-
-    pumice::optim::AdamOptions values_;
+    using OptimizerCloneableOptions<Self, pumice::optim::AdamOptions>::OptimizerCloneableOptions;
 };
 
 /// Options of Adam.
@@ -132,7 +130,8 @@ class AdamOptions : public AdamOptionsBase<AdamOptions> {
 public:
     /// With this learning rate; betas 0.9 and 0.999, eps 1e-8, no weight decay.
     // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    AdamOptions(double lr = 1e-3) noexcept : AdamOptionsBase({.lr = lr}) {}
+    AdamOptions(double lr = 1e-3) noexcept
+        : AdamOptionsBase(pumice::optim::AdamOptions{.lr = lr}) {}
 };
 
 /// Options of AdamW.
@@ -140,35 +139,55 @@ class AdamWOptions : public AdamOptionsBase<AdamWOptions> {
 public:
     /// With this learning rate; betas 0.9 and 0.999, eps 1e-8, weight decay 0.01.
     // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    AdamWOptions(double lr = 1e-3) noexcept : AdamOptionsBase({.lr = lr, .weight_decay = 1e-2}) {}
+    AdamWOptions(double lr = 1e-3) noexcept
+        : AdamOptionsBase(pumice::optim::AdamOptions{.lr = lr, .weight_decay = 1e-2}) {}
 };
 
 /// pumice::optim::SGD.
 class SGD : public pumice::optim::SGD {
 public:
+    /// One group, or groups, of which those without options take `options`.
     /// @throws ArgumentError, GradModeError as pumice::optim::SGD
+    /// @{
     SGD(std::vector<pumice::Tensor> parameters, const SGDOptions& options)
-        : pumice::optim::SGD(std::move(parameters), options.values()) {}
+        : SGD(std::vector<OptimizerParamGroup>(1, std::move(parameters)), options) {}
+
+    SGD(const std::vector<OptimizerParamGroup>& groups, const SGDOptions& options)
+        : pumice::optim::SGD(groups, options) {}
+
+    /// @}
 };
 
 /// pumice::optim::Adam.
 class Adam : public pumice::optim::Adam {
 public:
-    /// @throws ArgumentError, GradModeError as pumice::optim::Adam
+    /// As SGD. @throws ArgumentError, GradModeError as pumice::optim::Adam
+    /// @{
     explicit Adam(std::vector<pumice::Tensor> parameters, const AdamOptions& options = {})
-        : pumice::optim::Adam(std::move(parameters), options.values()) {}
+        : Adam(std::vector<OptimizerParamGroup>(1, std::move(parameters)), options) {}
+
+    explicit Adam(const std::vector<OptimizerParamGroup>& groups, const AdamOptions& options = {})
+        : pumice::optim::Adam(groups, options) {}
+
+    /// @}
 };
 
 /// pumice::optim::AdamW.
 class AdamW : public pumice::optim::AdamW {
 public:
-    /// @throws ArgumentError, GradModeError as pumice::optim::AdamW
+    /// As SGD. @throws ArgumentError, GradModeError as pumice::optim::AdamW
+    /// @{
     explicit AdamW(std::vector<pumice::Tensor> parameters, const AdamWOptions& options = {})
-        : pumice::optim::AdamW(std::move(parameters), options.values()) {}
+        : AdamW(std::vector<OptimizerParamGroup>(1, std::move(parameters)), options) {}
+
+    explicit AdamW(const std::vector<OptimizerParamGroup>& groups, const AdamWOptions& options = {})
+        : pumice::optim::AdamW(groups, options) {}
+
+    /// @}
 };
 
-/// Multiplies the learning rate by gamma after every step_size steps. The optimizer must outlive
-/// it.
+/// Multiplies the learning rate of each group by gamma after every step_size steps. The optimizer
+/// must outlive it.
 class StepLR {
 public:
     /// Changes nothing yet.
@@ -179,7 +198,11 @@ public:
     void step() {
         ++step_;
         if (step_size_ > 0 && step_ % step_size_ == 0) {
-            optimizer_->set_lr(optimizer_->lr() * gamma_);
+            std::vector<double> lrs = optimizer_->lrs();
+            for (double& lr : lrs) {
+                lr *= gamma_;
+            }
+            optimizer_->set_lrs(lrs);
         }
     }
 

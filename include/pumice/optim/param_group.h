@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "pumice/tensor.h"
+
+#include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+/// @file
+/// Groups of parameters, each with options of its own, in LibTorch's form.
+
+namespace pumice::optim {
+
+/// The options of a group, whatever the optimizer. Values may be changed between steps; the
+/// optimizer checks them when it takes the group and before each step.
+class OptimizerOptions {
+public:
+    virtual ~OptimizerOptions() = default;
+
+    /// The learning rate.
+    [[nodiscard]] virtual double get_lr() const noexcept = 0;
+    /// Sets the learning rate.
+    virtual void set_lr(double lr) noexcept = 0;
+    /// A copy of the same type.
+    [[nodiscard]] virtual std::unique_ptr<OptimizerOptions> clone() const = 0;
+    /// @throws ArgumentError for a value that the optimizer does not take
+    virtual void check() const = 0;
+
+protected:
+    OptimizerOptions() = default;
+    OptimizerOptions(const OptimizerOptions&) = default;
+    OptimizerOptions(OptimizerOptions&&) = default;
+    OptimizerOptions& operator=(const OptimizerOptions&) = default;
+    OptimizerOptions& operator=(OptimizerOptions&&) = default;
+};
+
+/// SGDOptions or AdamOptions as the options of a group.
+template <class Values>
+class GroupOptions : public OptimizerOptions {
+public:
+    /// Of these values.
+    explicit GroupOptions(const Values& values) noexcept : values_(values) {}
+
+    /// See OptimizerOptions.
+    /// @{
+    [[nodiscard]] double get_lr() const noexcept override { return values_.lr; }
+
+    void set_lr(double lr) noexcept override { values_.lr = lr; }
+
+    [[nodiscard]] std::unique_ptr<OptimizerOptions> clone() const override {
+        return std::make_unique<GroupOptions>(*this);
+    }
+
+    void check() const override { values_.check(); }
+
+    /// @}
+
+    /// All of them.
+    /// @{
+    [[nodiscard]] const Values& values() const noexcept { return values_; }
+
+    [[nodiscard]] Values& values() noexcept { return values_; }
+
+    /// @}
+
+private:
+    Values values_;
+};
+
+/// Parameters that are updated with the same options. A copy of a group has a copy of its options.
+class OptimizerParamGroup {
+public:
+    /// With the optimizer's own options.
+    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
+    OptimizerParamGroup(std::vector<Tensor> params) noexcept : params_(std::move(params)) {}
+
+    /// With these options; null stands for the optimizer's own.
+    OptimizerParamGroup(std::vector<Tensor> params,
+                        std::unique_ptr<OptimizerOptions> options) noexcept
+        : params_(std::move(params)), options_(std::move(options)) {}
+
+    /// With SGDOptions or AdamOptions.
+    template <class Values>
+
+    requires std::is_aggregate_v<Values>
+
+    OptimizerParamGroup(std::vector<Tensor> params, const Values& options)
+        : OptimizerParamGroup(std::move(params), std::make_unique<GroupOptions<Values>>(options)) {}
+
+    OptimizerParamGroup(const OptimizerParamGroup& other);
+    OptimizerParamGroup(OptimizerParamGroup&&) noexcept = default;
+    OptimizerParamGroup& operator=(const OptimizerParamGroup& other);
+    OptimizerParamGroup& operator=(OptimizerParamGroup&&) noexcept = default;
+    ~OptimizerParamGroup() = default;
+
+    /// The parameters, in the order given.
+    [[nodiscard]] const std::vector<Tensor>& params() const noexcept { return params_; }
+
+    /// Whether it has options; the groups of an optimizer have.
+    [[nodiscard]] bool has_options() const noexcept { return options_ != nullptr; }
+
+    /// The options, to read or to change; LibTorch's static_cast to the optimizer's own type works.
+    /// @throws ArgumentError without options
+    [[nodiscard]] OptimizerOptions& options() const;
+
+private:
+    std::vector<Tensor> params_;
+    std::unique_ptr<OptimizerOptions> options_;
+};
+
+}  // namespace pumice::optim
