@@ -16,6 +16,7 @@
 #include "pumice/nn/attention.h"
 #include "pumice/nn/containers.h"
 #include "pumice/nn/functional.h"
+#include "pumice/nn/init.h"
 #include "pumice/nn/layers.h"
 #include "pumice/nn/normalization.h"
 #include "pumice/nn/utils.h"
@@ -106,6 +107,10 @@ constexpr TensorOptions device(DeviceType device) {
 inline constexpr Reduction kNone = Reduction::kNone;  ///< a loss for each element
 inline constexpr Reduction kMean = Reduction::kMean;  ///< their mean
 inline constexpr Reduction kSum = Reduction::kSum;    ///< their sum
+
+// kLinear, kConv1D, ..., kSigmoid, kTanh, kReLU, kLeakyReLU and kFanIn, kFanOut of nn::init.
+using enum nn::init::NonlinearityType;
+using enum nn::init::FanModeType;
 
 /// matmul of two matrices. @throws ShapeError, DTypeError as matmul
 inline Tensor mm(const Tensor& a, const Tensor& b) {
