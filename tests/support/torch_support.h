@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/function.h"
 #include "pumice/pumice.h"
 #include "pumice/warning.h"
 
@@ -16,6 +17,16 @@ void check_creation(const Tensor& view, CreationMeta wanted);
 
 /// Fails unless both have the same shape and all elements are close.
 void check_variables(const Tensor& got, const Tensor& wanted);
+
+/// a + factor * b + a * b, which saves a and b as tensors and the factor as data.
+struct ScaledSum : autograd::Function<ScaledSum> {
+    static Tensor forward(autograd::AutogradContext* context,
+                          const Tensor& a,
+                          int factor,
+                          const Tensor& b);
+    static autograd::variable_list backward(autograd::AutogradContext* context,
+                                            const autograd::variable_list& gradients);
+};
 
 /// Hears every warning of its lifetime.
 class WarningCapture final : public WarningHandler {

@@ -17,6 +17,7 @@ namespace torch::test {
 
 using pumice::test::check_throws;
 using pumice::test::check_variables;
+using pumice::test::ScaledSum;
 using pumice::test::WarningCapture;
 
 namespace {
@@ -28,25 +29,6 @@ Variable tracked(const Dims& sizes = {5, 5}) {
 Variable product_and_square(const Variable& x, const Variable& y) {
     return x * y + x * x;
 }
-
-struct ScaledSum : Function<ScaledSum> {
-    static Variable forward(AutogradContext* context,
-                            const Variable& a,
-                            int factor,
-                            const Variable& b) {
-        context->saved_data["factor"] = factor;
-        context->save_for_backward({a, b});
-        return a + factor * b + a * b;
-    }
-
-    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-        const auto factor = context->saved_data["factor"].toInt();
-        const variable_list saved = context->get_saved_variables();
-        return {gradients[0] + gradients[0] * saved[1],
-                Variable(),
-                gradients[0] * factor + gradients[0] * saved[0]};
-    }
-};
 
 // Runs backward within its own backward until a counter is down to zero.
 struct Countdown : Function<Countdown> {

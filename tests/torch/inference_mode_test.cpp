@@ -16,6 +16,7 @@ namespace torch::test {
 using pumice::test::check_creation;
 using pumice::test::check_throws;
 using pumice::test::check_variables;
+using pumice::test::ScaledSum;
 
 namespace {
 
@@ -65,25 +66,6 @@ void with_both(F&& fn) {
         fn(requires_grad);
     }
 }
-
-struct SumAndProduct : Function<SumAndProduct> {
-    static Variable forward(AutogradContext* context,
-                            const Variable& a,
-                            int factor,
-                            const Variable& b) {
-        context->saved_data["factor"] = factor;
-        context->save_for_backward({a, b});
-        return a + factor * b + a * b;
-    }
-
-    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-        const int factor = static_cast<int>(context->saved_data["factor"].toInt());
-        const variable_list saved = context->get_saved_variables();
-        return {gradients[0] + gradients[0] * saved[1],
-                Variable(),
-                gradients[0] * factor + gradients[0] * saved[0]};
-    }
-};
 
 }  // namespace
 
@@ -457,7 +439,7 @@ TEST_CASE("InferenceModeTest.TestCustomFunction") {
     const InferenceMode guard;
     const torch::Tensor a = torch::ones({3, 3}).set_requires_grad(true);
     const torch::Tensor b = a.clone();
-    const torch::Tensor y = SumAndProduct::apply(a, 2, b);
+    const torch::Tensor y = ScaledSum::apply(a, 2, b);
     CHECK(y.is_inference());
     CHECK(!y.requires_grad());
     check_variables(y, torch::full({3, 3}, 4));
