@@ -65,10 +65,12 @@ public:
     /// @throws GradModeError (E19) in another mode than the capture's; ArgumentError, ShapeError or
     ///         DTypeError naming the argument; ArgumentError if a tensor that the function used was
     ///         given other memory since (set_data, Module::to); OutOfMemoryError, DeviceError
+    // NOLINTNEXTLINE(modernize-use-nodiscard): a replay may be wanted for what it writes
     std::vector<Tensor> replay(std::span<const Tensor> arguments) const;
 
     /// replay.
     /// @{
+    // NOLINTNEXTLINE(modernize-use-nodiscard): as above
     std::vector<Tensor> replay(std::initializer_list<Tensor> arguments) const {
         return replay(std::span(arguments.begin(), arguments.size()));
     }
@@ -95,7 +97,7 @@ public:
     explicit Plan(std::shared_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 
 private:
-    Impl& checked() const;
+    [[nodiscard]] Impl& checked() const;
 
     std::shared_ptr<Impl> impl_;
 };
@@ -128,38 +130,39 @@ R from_results(std::vector<Tensor> results) {
     } else if constexpr (std::is_same_v<R, std::vector<Tensor>>) {
         return results;
     } else {
-        return [&]<std::size_t... I>(std::index_sequence<I...>) {
-            return R{std::move(results[I])...};
+        return [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
+            return R{std::move(results[kIndex])...};
         }
         (std::make_index_sequence<std::tuple_size_v<R>>());
     }
 }
 
-template <class F, std::size_t... I>
-concept TakesTensors = std::invocable<F&, decltype((void(I), std::declval<const Tensor&>()))...>;
+template <class F, std::size_t... kIndex>
+concept TakesTensors =
+    std::invocable<F&, decltype((void(kIndex), std::declval<const Tensor&>()))...>;
 
-template <class F, std::size_t... I>
-constexpr bool takes(std::index_sequence<I...> /*indices*/) {
-    return TakesTensors<F, I...>;
+template <class F, std::size_t... kIndex>
+constexpr bool takes(std::index_sequence<kIndex...> /*indices*/) {
+    return TakesTensors<F, kIndex...>;
 }
 
 [[noreturn]] void refuse_count(std::size_t count);
 
 // Calls `fn` with as many tensors as there are, up to eight.
-template <std::size_t N = 1, class F>
+template <std::size_t kCount = 1, class F>
 std::vector<Tensor> call_with(F& fn, std::span<const Tensor> inputs) {
-    if constexpr (N > 8) {
+    if constexpr (kCount > 8) {
         refuse_count(inputs.size());
     } else {
-        if constexpr (takes<F>(std::make_index_sequence<N>())) {
-            if (inputs.size() == N) {
-                return [&]<std::size_t... I>(std::index_sequence<I...>) {
-                    return to_results(std::invoke(fn, inputs[I]...));
+        if constexpr (takes<F>(std::make_index_sequence<kCount>())) {
+            if (inputs.size() == kCount) {
+                return [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
+                    return to_results(std::invoke(fn, inputs[kIndex]...));
                 }
-                (std::make_index_sequence<N>());
+                (std::make_index_sequence<kCount>());
             }
         }
-        return call_with<N + 1>(fn, inputs);
+        return call_with<kCount + 1>(fn, inputs);
     }
 }
 
@@ -250,12 +253,12 @@ public:
     [[nodiscard]] std::size_t capture_count() const { return cache_.capture_count(); }
 
 private:
-    template <std::size_t N, class G>
+    template <std::size_t kCount, class G>
     static decltype(auto) spread(G& fn, std::span<const Tensor> in) {
-        return [&]<std::size_t... I>(std::index_sequence<I...>)->decltype(auto) {
-            return std::invoke(fn, in[I]...);
+        return [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>)->decltype(auto) {
+            return std::invoke(fn, in[kIndex]...);
         }
-        (std::make_index_sequence<N>());
+        (std::make_index_sequence<kCount>());
     }
 
     F fn_;
