@@ -8,12 +8,18 @@ add_library(forecaster STATIC ${forecaster_sources})
 target_include_directories(forecaster PUBLIC ${PROJECT_SOURCE_DIR}/samples)
 target_link_libraries(forecaster PUBLIC pumice PRIVATE pumice_options nlohmann_json::nlohmann_json)
 
+# Networks in well-known shapes, for measurements.
+file(GLOB network_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/samples/networks/*.cpp)
+add_library(networks STATIC ${network_sources})
+target_include_directories(networks PUBLIC ${PROJECT_SOURCE_DIR}/samples)
+target_link_libraries(networks PUBLIC pumice PRIVATE pumice_options)
+
 file(GLOB command_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/pumice/*.cpp)
 if(command_sources)
     add_executable(pumice_command ${command_sources})
     set_target_properties(pumice_command PROPERTIES OUTPUT_NAME pumice
         INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR})
-    target_link_libraries(pumice_command PRIVATE forecaster pumice pumice_options pumice_private
+    target_link_libraries(pumice_command PRIVATE forecaster networks pumice pumice_options pumice_private
                                                  CLI11::CLI11 Threads::Threads)
     target_compile_definitions(pumice_command PRIVATE
         PUMICE_MODEL_DIR="${PROJECT_SOURCE_DIR}/samples/models/forecaster")

@@ -21,7 +21,8 @@ enum class IndexForm : bool {
 /// @throws DTypeError unless the index is int32
 void check_index_dtype(std::string_view op, const Tensor& index);
 
-/// In checked builds: @throws ArgumentError naming the first position outside [0, extent).
+/// In checked builds, of an index that has values: @throws ArgumentError naming the first position
+/// outside [0, extent).
 void check_index_range(std::string_view op, const Tensor& index, std::int64_t extent);
 
 /// The transpose of scatter_sum: x at the index along dim, zeros where the index is outside or

@@ -150,6 +150,15 @@ TEST_CASE("graph: parameters and states are shared with the program") {
     check_close(calls, {2.0});
 }
 
+TEST_CASE("graph: indices are arguments like others") {
+    const InferenceMode guard;
+    const Tensor table = random_tensor({10, 3}, -1, 1, 8);
+    const auto fn = [&](const Tensor& ids) { return embedding(table, ids); };
+    const Plan plan = capture(fn, {tensor({0, 0})});
+    const Tensor ids = tensor({9, 4});
+    check_same_bits(plan(ids)[0], fn(ids));
+}
+
 TEST_CASE("graph: uploads and what is made under PersistentAllocGuard happen once, at capture") {
     const InferenceMode guard;
     Tensor cache;

@@ -189,6 +189,7 @@ void add_bench(CLI::App& app) {
         ->capture_default_str();
     command->add_flag("--json", options->as_json);
     command->callback([options] { run_overhead(*options); });
+    add_bench_memory(*bench);
     add_bench_replay(*bench);
 }
 
