@@ -18,7 +18,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COPY = ROOT / "build" / "mutate"
-FILTER = "*G[0-9]*,G*,E*,*InferenceMode*,*GradMode*,*AutogradTest*,*AutogradAPI*,section*,decide*"
+FILTER = "*G[0-9]*,G*,E*,*InferenceMode*,*GradMode*,*AutogradTest*,*AutogradAPI*,section*,decide*,*compile: G*"
 
 DECIDE_H = "engine/dispatch/decide.h"
 DECIDE = "engine/dispatch/decide.cpp"
@@ -26,6 +26,8 @@ STATE = "engine/dispatch/state.cpp"
 TENSOR = "engine/autograd/tensor_autograd.cpp"
 BACKWARD = "engine/autograd/backward.cpp"
 SAVED = "engine/autograd/saved_tensor.cpp"
+PLAN = "engine/graph/plan.cpp"
+CAPTURE = "engine/graph/capture.cpp"
 
 # name: (file, text, replacement). The text must stand in the file exactly once.
 MUTANTS = {
@@ -61,6 +63,7 @@ MUTANTS = {
     "transient_never": (DECIDE_H, "decision.storage = memory::StorageClass::kTransient;  // G65", ""),
     "transient_under_guard": (DECIDE_H, "state.inference && !is_persistent_forced",
                               "state.inference && (!is_persistent_forced || true)"),
+    "captured_takes_memory": (DECIDE_H, "if (is_captured) {", "if (false) {"),
     "transient_in_normal_modes": (DECIDE_H, "state.inference && !is_persistent_forced",
                                   "!is_persistent_forced"),
     # Throws.
@@ -90,6 +93,13 @@ MUTANTS = {
     "E17": ("engine/autograd/function.cpp", "if (is_differentiable(output) && output.is_inference()) {",
             "if (false) {"),
     "E18": ("engine/optim/optimizer.cpp", "if (parameter.is_inference()) {", "if (false) {"),
+    "E19": (PLAN, "if (current_grad_mode() != mode_) {", "if (false) {"),
+    "capture_in_two_classes": (CAPTURE, "if (dispatch::thread_state.autograd.inference != state_.inference) {",
+                               "if (false) {"),
+    "capture_leaves_a_mode": (CAPTURE, "if (dispatch::thread_state.autograd != before) {", "if (false) {"),
+    "replay_bumps_nothing": (PLAN, "        version->bump();", ""),
+    "replay_leaves_aliases": (PLAN, "        storage->overwrite();", ""),
+    "plans_of_any_mode": ("engine/graph/plan_cache.cpp", "static_cast<std::int64_t>(current_grad_mode())", "0"),
     "E20": (BACKWARD, "if (is_inference_mode_enabled()) {\n        throw GradModeError(\"make_dual\"",
             "if (false) {\n        throw GradModeError(\"make_dual\""),
     # Entering and leaving.

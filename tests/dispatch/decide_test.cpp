@@ -52,6 +52,15 @@ TEST_CASE("decide: G64 a forced persistent storage is never transient") {
     CHECK(decision.storage == memory::StorageClass::kPersistent);
 }
 
+TEST_CASE("decide: a captured call's outputs are planned in every mode, its kinds are the mode's") {
+    for (const AutogradState& state : kModes) {
+        const Decision decision = decide("op", functional(true, true), state, false, true);
+        CHECK(decision.storage == memory::StorageClass::kPlanned);
+        CHECK(decision.output_is_inference == state.inference);
+        CHECK(decision.record == state.grad);
+    }
+}
+
 TEST_CASE("decide: G22 views have the kind of their base in every mode") {
     for (const AutogradState& state : kModes) {
         for (const bool base_is_inference : {false, true}) {
