@@ -59,6 +59,9 @@ std::size_t PlanCache::capture_count() const {
 std::vector<Tensor> PlanCache::run(const CaptureFunction& fn,
                                    std::span<const Tensor> arguments,
                                    const std::vector<bool>& modes) {
+    if (is_capturing()) {
+        return fn(arguments);  // becomes part of the capture around it
+    }
     Signature signature = signature_of(arguments, modes);
     Plan plan;
     {

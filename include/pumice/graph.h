@@ -221,7 +221,8 @@ Plan capture(F&& fn,
 
 /// A function or module that captures itself for each new signature of a call and replays: count,
 /// shapes, dtypes, kinds and requires_grad of the arguments, the thread's mode, and whether modules
-/// train. Keeps `most_plans` plans, the least recently used goes first. Copies share them.
+/// train. Keeps `most_plans` plans, the least recently used goes first. Copies share them. Inside
+/// another capture it is the plain function.
 template <class F>
 class Compiled {
 public:

@@ -89,6 +89,15 @@ TEST_CASE("compile: results keep the function's type") {
     CHECK(many(ones({4})).size() == 2);
 }
 
+TEST_CASE("compile: inside another capture it is the plain function") {
+    const InferenceMode guard;
+    auto inner = compile([](const Tensor& x) { return neg(x); });
+    auto outer = compile([&](const Tensor& x) { return mul(inner(x), 2); });
+    check_close(outer(ones({2})), {-2, -2});
+    CHECK(inner.capture_count() == 0);
+    CHECK(outer.capture_count() == 1);
+}
+
 TEST_CASE("compile: threads take turns") {
     auto fast = compile([](const Tensor& x) { return mul(x, 2); });
     std::vector<std::thread> threads;

@@ -227,6 +227,22 @@ TEST_CASE("graph: gradients that the function leaves behind are written by each 
     check_close(weight.grad(), {4, 5, 6});
 }
 
+TEST_CASE("graph: gradients that were there before the capture are added to") {
+    Tensor weight = ones({2});
+    weight.set_requires_grad(true);
+    const auto step = [&](const Tensor& x) {
+        Tensor loss = sum(mul(x, weight));
+        loss.backward();
+        return loss.detach();
+    };
+    step(tensor({1.0F, 2.0F}));
+    const Plan plan = capture(step, {ones({2})});
+    check_close(weight.grad(), {1, 2});
+    plan(tensor({10.0F, 20.0F}));
+    plan(tensor({10.0F, 20.0F}));
+    check_close(weight.grad(), {21, 42});
+}
+
 TEST_CASE("graph: reading values on the host names the operator and the line") {
     const InferenceMode guard;
     const auto text_of = [](const std::function<Tensor(const Tensor&)>& fn) {
