@@ -139,9 +139,10 @@ LoadReport Module::load_state_dict(const StateDict& state, bool strict) {
     check_shapes(own, state);
     check_writable(own, state);
     no_grad([&] {
-        for (auto [name, value] : own) {
-            if (const Tensor* source = state.find(name)) {
-                copy_(value, *source);
+        for (const auto& item : own) {
+            if (const Tensor* source = state.find(item.key())) {
+                Tensor target = item.value();
+                copy_(target, *source);
             }
         }
     });
