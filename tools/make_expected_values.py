@@ -442,6 +442,37 @@ def channel_norms(cases):
                   x, *statistics, fixed=(1, 2))
 
 
+def convolutions(cases):
+    weight, bias = cases.uniform(4, 3, 3, 2), cases.uniform(4)
+    for name, shape in {"batch": (2, 3, 5, 6), "one": (3, 4, 4)}.items():
+        x = cases.uniform(*shape)
+        cases.add(f"conv2d/{name}", F.conv2d, x, weight, bias)
+        cases.add(f"conv2d_no_bias/{name}", F.conv2d, x, weight)
+        cases.add(f"conv2d_uneven/{name}",
+                  lambda x, w, b: F.conv2d(x, w, b, (2, 1), (3, 1), (2, 3)), x, weight, bias)
+    cases.add("conv2d_groups", lambda x, w, b: F.conv2d(x, w, b, 2, 1, 1, 2),
+              cases.uniform(2, 4, 7, 7), cases.uniform(6, 2, 3, 3), cases.uniform(6))
+    cases.add("conv2d_depthwise", lambda x, w, b: F.conv2d(x, w, b, 1, 1, 1, 4),
+              cases.uniform(2, 4, 5, 5), cases.uniform(4, 1, 3, 3), bias)
+    x, equal = cases.uniform(2, 3, 7, 6), cases.integers(1, 2, 6, 6, high=3).double()
+    for name, pool in {
+        "max_pool2d": lambda x: F.max_pool2d(x, 2),
+        "max_pool2d_overlapping": lambda x: F.max_pool2d(x, 3, 2, 1),
+        "max_pool2d_uneven": lambda x: F.max_pool2d(x, (2, 3), (1, 2), (1, 0), (3, 1)),
+        "max_pool2d_ceil": lambda x: F.max_pool2d(x, 2, 2, 0, 1, True),
+        "avg_pool2d": lambda x: F.avg_pool2d(x, 2),
+        "avg_pool2d_padded": lambda x: F.avg_pool2d(x, 3, 2, 1),
+        "avg_pool2d_ceil": lambda x: F.avg_pool2d(x, 2, 3, 1, True),
+        "avg_pool2d_apart": lambda x: F.avg_pool2d(x, (3, 2), (2, 1), 1, True, False),
+        "avg_pool2d_divisor": lambda x: F.avg_pool2d(x, 2, divisor_override=3),
+        "adaptive_avg_pool2d": lambda x: F.adaptive_avg_pool2d(x, 1),
+        "adaptive_avg_pool2d_uneven": lambda x: F.adaptive_avg_pool2d(x, (3, 4)),
+    }.items():
+        cases.add(f"{name}/batch", pool, x)
+        cases.add(f"{name}/one", pool, x[1])
+        cases.add(f"{name}/equal", pool, equal)
+
+
 def views(cases):
     x = cases.uniform(2, 3, 4)
     for name, function in {
@@ -640,8 +671,8 @@ def optimizers(cases):
     cases.add("clip_sometimes_binds", sometimes_binds, *inputs)
 
 
-FAMILIES = (unary, binary, comparisons, in_place, reductions, linalg, norms, views, indexing,
-            losses, attention, optimizers)
+FAMILIES = (unary, binary, comparisons, in_place, reductions, linalg, norms, convolutions, views,
+            indexing, losses, attention, optimizers)
 
 
 def main(arguments):

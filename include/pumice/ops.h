@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pumice/indexing.h"
+#include "pumice/ops/conv.h"
 #include "pumice/ops/elementwise.h"
 #include "pumice/ops/factory.h"
 #include "pumice/ops/index.h"

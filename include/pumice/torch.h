@@ -15,6 +15,7 @@
 #include "pumice/nn/activations.h"
 #include "pumice/nn/attention.h"
 #include "pumice/nn/containers.h"
+#include "pumice/nn/conv.h"
 #include "pumice/nn/functional.h"
 #include "pumice/nn/init.h"
 #include "pumice/nn/layers.h"

@@ -141,6 +141,22 @@ constexpr Call kCalls[] = {
      [](In in) {
          return instance_norm(in[kX].view({2, 6, 2}), in[kW], in[kB], {}, {}, true);
      }},
+    {"conv2d",
+     [](In in) {
+         return conv2d(in[kX].view({1, 2, 3, 4}), in[kY].view({3, 2, 2, 2}), {}, 1, 1);
+     }},
+    {"max_pool2d",
+     [](In in) {
+         return max_pool2d(in[kX].view({1, 2, 3, 4}), 2);
+     }},
+    {"avg_pool2d",
+     [](In in) {
+         return avg_pool2d(in[kX].view({1, 2, 3, 4}), 2);
+     }},
+    {"adaptive_avg_pool2d",
+     [](In in) {
+         return adaptive_avg_pool2d(in[kX].view({1, 2, 3, 4}), 1);
+     }},
     {"dropout",
      [](In in) {
          manual_seed(5);

@@ -323,6 +323,37 @@ TEST_CASE("windows: sums by index are made in parts") {
     });
 }
 
+TEST_CASE("windows: images are convolved and pooled in parts") {
+    const Tensor x = random_tensor({16, 4, 24, 32}, -1, 1, 1);
+    const Tensor weight = random_tensor({2, 4, 3, 3}, -1, 1, 2);
+    const Case conv = {
+        "conv2d", {x, weight}, [](const Inputs& in) { return conv2d(in[0], in[1], {}, 1, 1); }};
+    const Case pool = {
+        "max_pool2d", {x}, [](const Inputs& in) { return max_pool2d(in[0], 3, 1, 1); }};
+    const Case many = {"conv2d, many results of one image",
+                       {random_tensor({1, 4, 32, 64}), random_tensor({8, 4, 1, 1}), ones({8})},
+                       [](const Inputs& in) { return conv2d(in[0], in[1], in[2]); }};
+    const Case planes = {"max_pool2d, planes of one image",
+                         {x.view({1, 64, 24, 32})},
+                         [](const Inputs& in) { return max_pool2d(in[0], 2); }};
+    const Case means = {
+        "avg_pool2d", {x}, [](const Inputs& in) { return avg_pool2d(in[0], 3, 1, 1); }};
+    check_same({conv, pool, many, planes, means});
+    const std::vector<Tensor> wanted = gradients_of(conv);
+    const std::vector<Tensor> pooled = gradients_of(pool);
+    const LowRange low(kMostBytes);
+    const std::vector<Tensor> got = gradients_of(conv);
+    check_same_bits(got[0], wanted[0]);
+    // Sums of 16 * 24 * 32 products, in other parts.
+    check_close(got[1], wanted[1].to_vector<double>(), 1e-4);
+    check_same_bits(gradients_of(pool)[0], pooled[0]);
+    check_throws<UnsupportedError>(
+        [&] {
+            conv2d(x.view({1, 64, 24, 32}), ones({1, 64, 3, 3}));
+        },
+        "conv2d");
+}
+
 TEST_CASE("windows: movements and scans") {
     const Tensor x = random_tensor({256, 128}, -1, 1, 1);
     const Tensor half = random_tensor({3, 9999}, -1, 1, 3, kFloat16);

@@ -409,6 +409,39 @@ constexpr Case kNorms[] = {
     {"rms_norm_zeros", [](In in) { return rms_norm(in[0], {3}, {}, 0.25); }},
 };
 
+constexpr Case kConvolutions[] = {
+    // Sums of up to 96 products of magnitude up to 4, each rounded.
+    {"conv2d", [](In in) { return conv2d(in[0], in[1], in[2]); }, 1e-5},
+    {"conv2d_no_bias", [](In in) { return conv2d(in[0], in[1]); }, 1e-5},
+    {"conv2d_uneven",
+     [](In in) {
+         return conv2d(in[0], in[1], in[2], {2, 1}, {3, 1}, {2, 3});
+     },
+     1e-5},
+    {"conv2d_groups", [](In in) { return conv2d(in[0], in[1], in[2], 2, 1, 1, 2); }, 1e-5},
+    {"conv2d_depthwise", [](In in) { return conv2d(in[0], in[1], in[2], 1, 1, 1, 4); }, 1e-5},
+    {"max_pool2d", [](In in) { return max_pool2d(in[0], 2); }},
+    {"max_pool2d_overlapping", [](In in) { return max_pool2d(in[0], 3, 2, 1); }},
+    {"max_pool2d_uneven",
+     [](In in) {
+         return max_pool2d(in[0], {2, 3}, {1, 2}, {1, 0}, {3, 1});
+     }},
+    {"max_pool2d_ceil", [](In in) { return max_pool2d(in[0], 2, 2, 0, 1, true); }},
+    {"avg_pool2d", [](In in) { return avg_pool2d(in[0], 2); }},
+    {"avg_pool2d_padded", [](In in) { return avg_pool2d(in[0], 3, 2, 1); }},
+    {"avg_pool2d_ceil", [](In in) { return avg_pool2d(in[0], 2, 3, 1, true); }},
+    {"avg_pool2d_apart",
+     [](In in) {
+         return avg_pool2d(in[0], {3, 2}, {2, 1}, 1, true, false);
+     }},
+    {"avg_pool2d_divisor", [](In in) { return avg_pool2d(in[0], 2, {}, 0, false, true, 3); }},
+    {"adaptive_avg_pool2d", [](In in) { return adaptive_avg_pool2d(in[0], 1); }},
+    {"adaptive_avg_pool2d_uneven",
+     [](In in) {
+         return adaptive_avg_pool2d(in[0], {3, 4});
+     }},
+};
+
 constexpr Case kViews[] = {
     {"view",
      [](In in) {
@@ -635,6 +668,10 @@ TEST_CASE("expected values: linalg") {
 
 TEST_CASE("expected values: softmax and norms") {
     check_family("norms", kNorms);
+}
+
+TEST_CASE("expected values: convolution and pooling") {
+    check_family("convolutions", kConvolutions);
 }
 
 TEST_CASE("expected values: views") {

@@ -313,3 +313,29 @@ TEST_CASE("torch: what has no counterpart says so") {
     CHECK(torch::tensor({1.5, 2.5}, torch::requires_grad()).requires_grad());
     CHECK(x.device() == torch::kCPU);
 }
+
+TEST_CASE("torch: convolution and pooling, as layers and as functions") {
+    torch::nn::Conv2d conv(torch::nn::Conv2dOptions(2, 3, 3).stride(2).padding(1).bias(false));
+    const torch::Tensor x = random_tensor({2, 2, 8, 9});
+    const torch::Tensor y = conv(x);
+    check_same_bits(y, torch::conv2d(x, conv->weight, {}, 2, 1));
+    check_same_bits(y, torch::conv2d(x, conv->weight, {}, {2, 2}, {1, 1}, {1, 1}, 1));
+    check_same_bits(y, F::conv2d(x, conv->weight, F::Conv2dFuncOptions().stride(2).padding(1)));
+    const torch::Tensor bias = torch::ones({4});
+    const torch::Tensor weight = random_tensor({4, 1, 2, 2});
+    check_same_bits(
+        F::conv2d(x, weight, F::Conv2dFuncOptions().bias(bias).dilation({1, 2}).groups(2)),
+        torch::conv2d(x, weight, bias, 1, 0, {1, 2}, 2));
+    torch::nn::MaxPool2d max(torch::nn::MaxPool2dOptions(3).stride(2).padding(1));
+    check_same_bits(max(x), torch::max_pool2d(x, {3, 3}, {2, 2}, {1, 1}));
+    check_same_bits(max(x), F::max_pool2d(x, F::MaxPool2dFuncOptions(3).stride(2).padding(1)));
+    check_same_bits(torch::max_pool2d(x, 2, {}), torch::nn::MaxPool2d(2)(x));
+    torch::nn::AvgPool2d avg(torch::nn::AvgPool2dOptions({3, 2}).stride({2, 1}));
+    check_same_bits(avg(x), torch::avg_pool2d(x, {3, 2}, {2, 1}));
+    check_same_bits(avg(x), F::avg_pool2d(x, F::AvgPool2dFuncOptions({3, 2}).stride({2, 1})));
+    torch::nn::AdaptiveAvgPool2d adaptive(torch::nn::AdaptiveAvgPool2dOptions({1, 1}));
+    check_same_bits(adaptive(x), torch::adaptive_avg_pool2d(x, {1, 1}));
+    check_same_bits(adaptive(x), F::adaptive_avg_pool2d(x, F::AdaptiveAvgPool2dFuncOptions(1)));
+    torch::nn::Sequential chain(conv, torch::nn::ReLU(), max, adaptive, torch::nn::Flatten());
+    CHECK(chain->forward(x).sizes() == torch::IntArrayRef({2, 3}));
+}

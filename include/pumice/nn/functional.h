@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/nn/conv_functional.h"
 #include "pumice/nn/options.h"
 #include "pumice/ops.h"
 
