@@ -43,17 +43,12 @@ add_library(inference_modes_examples STATIC samples/inference_modes/examples.cpp
 target_include_directories(inference_modes_examples PUBLIC ${PROJECT_SOURCE_DIR}/samples)
 target_link_libraries(inference_modes_examples PUBLIC pumice PRIVATE pumice_options)
 
-# Networks with random weights, to measure.
-add_library(models_zoo STATIC samples/models_zoo/resnet18.cpp)
-target_include_directories(models_zoo PUBLIC ${PROJECT_SOURCE_DIR}/samples)
-target_link_libraries(models_zoo PUBLIC pumice PRIVATE pumice_options)
-
 file(GLOB sample_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/samples/*.cpp)
 foreach(source IN LISTS sample_sources)
     cmake_path(GET source STEM name)
     add_executable(${name} ${source})
-    target_link_libraries(${name} PRIVATE forecaster inference_modes_examples models_zoo pumice
-                                          pumice_options CLI11::CLI11 nlohmann_json::nlohmann_json)
+    target_link_libraries(${name} PRIVATE forecaster inference_modes_examples pumice pumice_options CLI11::CLI11
+                                          nlohmann_json::nlohmann_json)
 endforeach()
 
 # LibTorch's side of `pumice bench overhead`, where Debian's libtorch-dev is installed.

@@ -78,8 +78,7 @@ private:
             const bool is_over =
                 wants_fullest_ && item.first_section <= fullest && fullest < item.end_section;
             const bool is_first = chosen == offsets_.size();
-            if (is_first ||
-                (is_over != is_chosen_over ? is_over : ranks_[i] > ranks_[chosen])) {
+            if (is_first || (is_over != is_chosen_over ? is_over : ranks_[i] > ranks_[chosen])) {
                 chosen = i;
                 is_chosen_over = is_over;
             }

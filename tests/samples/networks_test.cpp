@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "networks/networks.h"
-
 #include "pumice/graph.h"
 #include "pumice/memory.h"
 #include "pumice/pumice.h"
 
+#include "networks/resnet18.h"
+#include "networks/transformers.h"
 #include "support/harness.h"
 
 #include <doctest/doctest.h>
@@ -46,6 +46,12 @@ TEST_CASE("networks: an encoder, eager and captured") {
                                                             .layer_count = 2});
     check_network([&](const Tensor& ids) { return encoder(ids); },
                   view(tensor({3, 1, 4, 1, 5, 9, 2, 6, 5, 3}), {2, 5}));
+}
+
+TEST_CASE("networks: a residual block, eager and captured") {
+    const networks::BasicBlock block(4, 8, 2);
+    block->eval();
+    check_network([&](const Tensor& x) { return block(x); }, test::random_tensor({2, 4, 9, 9}));
 }
 
 TEST_CASE("networks: a decoder's steps write the cache, eager and captured") {

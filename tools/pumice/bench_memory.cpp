@@ -5,7 +5,8 @@
 
 #include "commands.h"
 #include "forecaster/pipeline.h"
-#include "networks/networks.h"
+#include "networks/resnet18.h"
+#include "networks/transformers.h"
 #include "vk/device.h"
 #include "vk/seam.h"
 
@@ -65,11 +66,19 @@ Subject make_decoder(const Options& /*options*/) {
     return {[model](const Tensor& x) { return model->forward(x, 255); }, randn({1, 1, 1024})};
 }
 
+Subject make_resnet18(const Options& /*options*/) {
+    const networks::ResNet18 model;
+    model->eval();
+    return {[model](const Tensor& x) { return model->forward(x); }, randn({1, 3, 224, 224})};
+}
+
 using Maker = Subject (*)(const Options&);
 
 const std::map<std::string, Maker>& makers() {
-    static const std::map<std::string, Maker> all = {
-        {"forecaster", make_forecaster}, {"encoder", make_encoder}, {"decoder", make_decoder}};
+    static const std::map<std::string, Maker> all = {{"forecaster", make_forecaster},
+                                                     {"encoder", make_encoder},
+                                                     {"decoder", make_decoder},
+                                                     {"resnet18", make_resnet18}};
     return all;
 }
 

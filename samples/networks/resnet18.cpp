@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "models_zoo/resnet18.h"
+#include "networks/resnet18.h"
 
 #include "pumice/ops.h"
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-namespace models_zoo {
+namespace networks {
 
 namespace {
 
@@ -74,4 +74,4 @@ Tensor ResNet18Impl::forward(Tensor x) {
     return classifier(std::move(x));
 }
 
-}  // namespace models_zoo
+}  // namespace networks

@@ -9,7 +9,8 @@
 #include <cstdint>
 #include <vector>
 
-namespace models_zoo {
+/// Networks in the shapes of well-known ones, with random weights: what measurements run.
+namespace networks {
 
 /// relu(norm2(conv2(relu(norm1(conv1(x))))) + shortcut(x)), two 3x3 convolutions; the shortcut is x
 /// itself, or a 1x1 convolution and its norm where shapes differ.
@@ -46,4 +47,4 @@ public:
 
 using ResNet18 = pumice::nn::ModuleHolder<ResNet18Impl>;
 
-}  // namespace models_zoo
+}  // namespace networks

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "networks/networks.h"
+#include "networks/transformers.h"
 
 #include "pumice/pumice.h"
 

@@ -8,7 +8,6 @@
 
 #include <cstdint>
 
-/// Networks in the shapes of well-known ones, with random weights: what measurements run.
 namespace networks {
 
 /// Sizes of an Encoder; the defaults are BERT-base's.
