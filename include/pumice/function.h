@@ -70,8 +70,10 @@ public:
     [[nodiscard]] bool needs_input_grad(std::initializer_list<IndexRange> ranges) const;
 
 private:
+    /// @cond
     friend detail::FunctionNode;
     friend detail::FunctionCall;
+    /// @endcond
 
     bool is_recorded_ = false;
     bool materializes_ = true;

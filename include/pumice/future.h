@@ -193,6 +193,7 @@ private:
     std::shared_ptr<detail::FutureSource<T>> source_;
 };
 
+/// A mode covers a future's whole work.
 template <class T>
 inline constexpr bool is_async_result_v<Future<T>> = true;
 

@@ -57,9 +57,13 @@ public:
         }
     }
 
+    /// A copy has items of its own.
+    /// @{
     OrderedDict(const OrderedDict&) = default;
     OrderedDict(OrderedDict&&) noexcept = default;
     OrderedDict& operator=(OrderedDict&&) noexcept = default;
+
+    /// @}
 
     /// Takes copies of the other's items in place of its own.
     OrderedDict& operator=(const OrderedDict& other) {

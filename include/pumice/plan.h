@@ -11,10 +11,10 @@ namespace pumice {
 /// Bytes that are needed at the steps in [lower, upper), with an address that is a multiple of
 /// `alignment_bytes` (any number from 1). A buffer without bytes meets nobody.
 struct PlanBuffer {
-    std::int64_t lower = 0;
-    std::int64_t upper = 0;
-    std::uint64_t size_bytes = 0;
-    std::uint64_t alignment_bytes = 1;
+    std::int64_t lower = 0;             ///< the first step
+    std::int64_t upper = 0;             ///< one past the last step
+    std::uint64_t size_bytes = 0;       ///< 0 is allowed
+    std::uint64_t alignment_bytes = 1;  ///< what the offset is a multiple of
 };
 
 /// How far `plan_memory` goes.

@@ -273,7 +273,7 @@ public:
 template <class T>
 class [[nodiscard]] Task {
 public:
-    using promise_type = detail::TaskPromise<T>;
+    using promise_type = detail::TaskPromise<T>;  ///< as coroutines want it
 
     /// Not valid.
     Task() noexcept = default;
@@ -281,8 +281,10 @@ public:
     /// For the promise.
     explicit Task(std::coroutine_handle<promise_type> body) noexcept : body_(body) {}
 
+    /// Leaves the other not valid.
     Task(Task&& other) noexcept : body_(std::exchange(other.body_, {})) {}
 
+    /// Exchanges the two.
     Task& operator=(Task&& other) noexcept {
         std::swap(body_, other.body_);
         return *this;
@@ -329,6 +331,7 @@ private:
     std::coroutine_handle<promise_type> body_;
 };
 
+/// A mode covers a task's whole body.
 template <class T>
 inline constexpr bool is_async_result_v<Task<T>> = true;
 
@@ -410,9 +413,11 @@ public:
         LazyRange* range_;
     };
 
+    /// Leaves the other empty.
     LazyRange(LazyRange&& other) noexcept
         : body_(std::exchange(other.body_, {})), current_(std::move(other.current_)) {}
 
+    /// Exchanges the two.
     LazyRange& operator=(LazyRange&& other) noexcept {
         std::swap(body_, other.body_);
         std::swap(current_, other.current_);

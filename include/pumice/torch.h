@@ -59,11 +59,11 @@ using IntArrayRef = Dims;
 
 inline constexpr DeviceType kCPU = DeviceType::kDefault;   ///< the process's device
 inline constexpr DeviceType kCUDA = DeviceType::kDefault;  ///< the process's device
-inline constexpr DType kFloat = kFloat32;
-inline constexpr DType kHalf = kFloat16;
-inline constexpr DType kInt = kInt32;
-inline constexpr DType kChar = kInt8;
-inline constexpr DType kByte = kUInt8;
+inline constexpr DType kFloat = kFloat32;                  ///< LibTorch's name
+inline constexpr DType kHalf = kFloat16;                   ///< LibTorch's name
+inline constexpr DType kInt = kInt32;                      ///< LibTorch's name
+inline constexpr DType kChar = kInt8;                      ///< LibTorch's name
+inline constexpr DType kByte = kUInt8;                     ///< LibTorch's name
 inline constexpr DType kLong = kInt32;      ///< there is no int64: a request for it gives int32
 inline constexpr DType kInt64 = kInt32;     ///< likewise
 inline constexpr DType kDouble = kFloat64;  ///< no tensor has it: UnsupportedError

@@ -23,12 +23,12 @@ using ModuleDict = OrderedDict<std::string, std::shared_ptr<Module>>;
 using StateDict = OrderedDict<std::string, Tensor>;
 
 /// The module's type, of a ModuleHolder or of a module.
-/// @{
 template <class M>
 struct ModuleOf {
     using Type = M;  ///< itself
 };
 
+/// Of a ModuleHolder.
 template <class M>
 requires requires {
     typename M::ContainedType;
@@ -37,8 +37,6 @@ requires requires {
 struct ModuleOf<M> {
     using Type = typename M::ContainedType;  ///< what it holds
 };
-
-/// @}
 
 /// What load_state_dict found besides the values it took.
 struct LoadReport {

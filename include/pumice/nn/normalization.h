@@ -47,6 +47,7 @@ private:
 /// What the batch norms have in common.
 class BatchNormImpl : public ChannelNormImpl {
 protected:
+    /// `name` is the module's, for its errors.
     BatchNormImpl(const char* name, const BatchNormOptions& options);
     /// pumice::batch_norm with the module's statistics. @throws as that
     Tensor normalize(Tensor x);
@@ -89,6 +90,7 @@ using BatchNorm2d = ModuleHolder<BatchNorm2dImpl>;
 /// What the instance norms have in common.
 class InstanceNormImpl : public ChannelNormImpl {
 protected:
+    /// `name` is the module's, for its errors.
     InstanceNormImpl(const char* name, const InstanceNormOptions& options);
     /// pumice::instance_norm with the module's statistics; x without a batch when its rank is
     /// `unbatched_rank`. @throws as that

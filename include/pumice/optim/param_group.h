@@ -29,11 +29,14 @@ public:
     virtual void check() const = 0;
 
 protected:
+    /// Copied and moved by the options derived from it alone.
+    /// @{
     OptimizerOptions() = default;
     OptimizerOptions(const OptimizerOptions&) = default;
     OptimizerOptions(OptimizerOptions&&) = default;
     OptimizerOptions& operator=(const OptimizerOptions&) = default;
     OptimizerOptions& operator=(OptimizerOptions&&) = default;
+    /// @}
 };
 
 /// SGDOptions or AdamOptions as the options of a group.
@@ -44,26 +47,24 @@ public:
     explicit GroupOptions(const Values& values) noexcept : values_(values) {}
 
     /// See OptimizerOptions.
-    /// @{
     [[nodiscard]] double get_lr() const noexcept override { return values_.lr; }
 
+    /// See OptimizerOptions.
     void set_lr(double lr) noexcept override { values_.lr = lr; }
 
+    /// See OptimizerOptions.
     [[nodiscard]] std::unique_ptr<OptimizerOptions> clone() const override {
         return std::make_unique<GroupOptions>(*this);
     }
 
+    /// See OptimizerOptions.
     void check() const override { values_.check(); }
 
-    /// @}
-
     /// All of them.
-    /// @{
     [[nodiscard]] const Values& values() const noexcept { return values_; }
 
+    /// All of them, to change.
     [[nodiscard]] Values& values() noexcept { return values_; }
-
-    /// @}
 
 private:
     Values values_;
@@ -89,10 +90,13 @@ public:
     OptimizerParamGroup(std::vector<Tensor> params, const Values& options)
         : OptimizerParamGroup(std::move(params), std::make_unique<GroupOptions<Values>>(options)) {}
 
+    /// A copy has options of its own and shares the parameters.
+    /// @{
     OptimizerParamGroup(const OptimizerParamGroup& other);
     OptimizerParamGroup(OptimizerParamGroup&&) noexcept = default;
     OptimizerParamGroup& operator=(const OptimizerParamGroup& other);
     OptimizerParamGroup& operator=(OptimizerParamGroup&&) noexcept = default;
+    /// @}
     ~OptimizerParamGroup() = default;
 
     /// The parameters, in the order given.

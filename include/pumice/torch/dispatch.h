@@ -19,6 +19,7 @@ enum class DispatchKey : std::uint8_t {
 /// Type of autograd_dispatch_keyset.
 struct AutogradDispatchKeySet {};
 
+/// What the queries of dispatch state take.
 // NOLINTNEXTLINE(readability-identifier-naming): LibTorch's name
 inline constexpr AutogradDispatchKeySet autograd_dispatch_keyset{};
 

@@ -35,13 +35,11 @@ public:
         return self();
     }
 
-    /// The option of this name.
-    /// @{
+    /// As set.
     [[nodiscard]] double lr() const noexcept { return this->values().lr; }
 
+    /// As set.
     [[nodiscard]] double weight_decay() const noexcept { return this->values().weight_decay; }
-
-    /// @}
 
     /// See OptimizerOptions.
     [[nodiscard]] std::unique_ptr<OptimizerOptions> clone() const override {
@@ -97,29 +95,25 @@ public:
 template <class Self>
 class AdamOptionsBase : public OptimizerCloneableOptions<Self, pumice::optim::AdamOptions> {
 public:
-    /// Sets the option of this name; betas are those of the mean and the mean square.
-    /// @{
+    /// Sets those of the mean and the mean square.
     Self& betas(const std::tuple<double, double>& value) noexcept {
         std::tie(this->values().beta1, this->values().beta2) = value;
         return this->self();
     }
 
+    /// Sets the option of this name.
     Self& eps(double value) noexcept {
         this->values().eps = value;
         return this->self();
     }
 
-    /// @}
-
-    /// The option of this name.
-    /// @{
+    /// As set.
     [[nodiscard]] std::tuple<double, double> betas() const noexcept {
         return {this->values().beta1, this->values().beta2};
     }
 
+    /// As set.
     [[nodiscard]] double eps() const noexcept { return this->values().eps; }
-
-    /// @}
 
 protected:
     using OptimizerCloneableOptions<Self, pumice::optim::AdamOptions>::OptimizerCloneableOptions;
