@@ -336,6 +336,9 @@ variable_list FunctionCall::finish(variable_list outputs) {
     for (std::size_t i = 0; i < outputs.size(); ++i) {
         outputs[i] = wrap(std::move(outputs[i]), i, node.get());
     }
+    // The node keeps the context and is kept by these tensors: nobody would end either.
+    call_.dirty_.clear();
+    call_.non_differentiable_.clear();
     return outputs;
 }
 
