@@ -7,7 +7,6 @@
 #include "graph/capture.h"
 #include "graph/passes.h"
 #include "graph/plan_impl.h"
-#include "memory/trace_file.h"
 #include "ops/all_ops.h"
 #include "vk/device.h"
 
@@ -279,48 +278,53 @@ PlanStats Plan::Impl::stats() const {
             .constant_bytes = constant_bytes()};
 }
 
-void Plan::Impl::dump_trace(const std::string& path) const {
-    using memory::TraceEvent;
-    memory::TraceEvents events;
-    const auto last_step = static_cast<std::int64_t>(lowered_.kernels.size()) + 1;
-    for (std::int64_t step = 0; step <= last_step; ++step) {
-        TraceEvent kernel{.kind = TraceEvent::Kind::kKernel};
-        if (step == 0) {
-            kernel.label = "copy_in";
-            for (const graph::TensorRef& ref : graph_.inputs) {
-                kernel.written_ids.push_back(ref.value);
-            }
-        } else if (step == last_step) {
-            kernel.label = "copy_out";
-            for (const graph::TensorRef& ref : graph_.outputs) {
-                kernel.read_ids.push_back(ref.value);
-            }
-        } else {
-            const graph::KernelCall& call = lowered_.kernels[static_cast<std::size_t>(step) - 1];
-            const std::uint32_t written = vk::kernel_info(call.kernel).written_mask;
-            kernel.label = call.label;
-            for (std::size_t i = 0; i < call.slots.size(); ++i) {
-                ((written >> i & 1U) != 0 ? kernel.written_ids : kernel.read_ids)
-                    .push_back(call.slots[i].value);
-            }
+// What step `step` reads and writes: kernel step - 1, or one of the copies at the ends.
+memory::TraceEvent Plan::Impl::traced_step(std::size_t step) const {
+    memory::TraceEvent event{.kind = memory::TraceEvent::Kind::kKernel};
+    const auto add_values = [](const std::vector<graph::TensorRef>& refs,
+                               std::vector<std::uint64_t>& ids) {
+        for (const graph::TensorRef& ref : refs) {
+            ids.push_back(ref.value);
         }
+    };
+    if (step == 0) {
+        event.label = "copy_in";
+        add_values(graph_.inputs, event.written_ids);
+    } else if (step > lowered_.kernels.size()) {
+        event.label = "copy_out";
+        add_values(graph_.outputs, event.read_ids);
+    } else {
+        const graph::KernelCall& call = lowered_.kernels[step - 1];
+        const std::uint32_t written = vk::kernel_info(call.kernel).written_mask;
+        event.label = call.label;
+        for (std::size_t i = 0; i < call.slots.size(); ++i) {
+            ((written >> i & 1U) != 0 ? event.written_ids : event.read_ids)
+                .push_back(call.slots[i].value);
+        }
+    }
+    return event;
+}
+
+void Plan::Impl::dump_trace(const std::string& path) const {
+    using Kind = memory::TraceEvent::Kind;
+    memory::TraceEvents events;
+    // The buffers whose lifetime begins (or ends) at a step appear (or go) there.
+    const auto add_buffers = [&](Kind kind, std::int64_t PlanBuffer::*edge, std::size_t step) {
         for (std::size_t i = 0; i < lowered_.planned.size(); ++i) {
-            if (lowered_.buffers[i].lower == step) {
-                events.push_back({.kind = TraceEvent::Kind::kAllocated,
+            if (lowered_.buffers[i].*edge == static_cast<std::int64_t>(step)) {
+                events.push_back({.kind = kind,
                                   .is_transient = true,
                                   .id = lowered_.planned[i],
                                   .size_bytes = lowered_.buffers[i].size_bytes});
             }
         }
-        events.push_back(std::move(kernel));
-        for (std::size_t i = 0; i < lowered_.planned.size(); ++i) {
-            if (lowered_.buffers[i].upper == step + 1) {
-                events.push_back({.kind = TraceEvent::Kind::kFreed,
-                                  .id = lowered_.planned[i],
-                                  .size_bytes = lowered_.buffers[i].size_bytes});
-            }
-        }
+    };
+    for (std::size_t step = 0; step <= lowered_.kernels.size() + 1; ++step) {
+        add_buffers(Kind::kFreed, &PlanBuffer::upper, step);
+        add_buffers(Kind::kAllocated, &PlanBuffer::lower, step);
+        events.push_back(traced_step(step));
     }
+    add_buffers(Kind::kFreed, &PlanBuffer::upper, lowered_.kernels.size() + 2);
     memory::write_trace_file(path, events);
 }
 

@@ -36,7 +36,7 @@ struct PlanCache::State {
     };
 
     CaptureOptions options;
-    std::size_t most_plans;
+    std::size_t most_plans = 1;
     std::mutex mutex;            ///< guards what follows
     std::vector<Entry> entries;  ///< the least recently used first
     std::size_t capture_count = 0;

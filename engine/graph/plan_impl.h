@@ -6,6 +6,7 @@
 
 #include "graph/graph.h"
 #include "graph/lowering.h"
+#include "memory/trace_file.h"
 #include "vk/queue.h"
 
 #include <cstdint>
@@ -46,6 +47,7 @@ private:
         bool tracks_grad = false;
     };
 
+    [[nodiscard]] memory::TraceEvent traced_step(std::size_t step) const;
     void check_arguments(std::span<const Tensor> arguments) const;
     void check_holders() const;
     [[nodiscard]] vk::Binding range_of(const graph::Slot& slot) const;
