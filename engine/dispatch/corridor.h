@@ -4,6 +4,7 @@
 #include "dispatch/op_def.h"
 
 #include <bit>
+#include <optional>
 #include <source_location>
 #include <span>
 
@@ -54,12 +55,12 @@ Tensor make_tensor(const Dims& sizes, DType dtype);
 /// (detach, data, saved outputs), which no operator records.
 Tensor alias(const Tensor& base, bool shares_version);
 
-/// That the tensor has memory, on a line of a user's that wants its values now.
+/// That the tensor has memory. `line` is the user's, where it is known.
 /// @throws GradModeError naming `op` and the line for a tensor of a captured function, or for a
-///         result of a replay after the next one
+///         result of a replay that was taken back
 void check_placed(std::string_view op,
                   const Tensor& tensor,
-                  const std::source_location& line = std::source_location::current());
+                  const std::optional<std::source_location>& line = std::nullopt);
 
 /// The tight range of a tensor's elements, aligned as the device binds it.
 struct BoundRange {

@@ -236,7 +236,9 @@ bool writes_nothing(std::span<const Tensor> outputs) noexcept {
 
 }  // namespace
 
-void check_placed(std::string_view op, const Tensor& tensor, const std::source_location& line) {
+void check_placed(std::string_view op,
+                  const Tensor& tensor,
+                  const std::optional<std::source_location>& line) {
     const Storage& storage = *impl_of(tensor).storage;
     if (storage.is_placed()) {
         return;
@@ -244,17 +246,16 @@ void check_placed(std::string_view op, const Tensor& tensor, const std::source_l
     if (storage.is_overwritten()) {
         throw GradModeError(op,
                             fmt::format("{} is the result of a replay whose memory a later replay "
-                                        "has taken; clone it before, or capture without "
-                                        "alias_outputs",
+                                        "has taken, or the plan's end; clone it before, or capture "
+                                        "without alias_outputs",
                                         describe(tensor)));
     }
     throw GradModeError(
         op,
         fmt::format("{} belongs to a captured function, whose operators have not run: its values "
-                    "cannot be read on the host or used outside of the capture ({}:{})",
+                    "cannot be read on the host or used outside of the capture{}",
                     describe(tensor),
-                    line.file_name(),
-                    line.line()));
+                    line ? fmt::format(" ({}:{})", line->file_name(), line->line()) : ""));
 }
 
 void execute(const OpCall& call, std::span<const Tensor> outputs) {

@@ -100,8 +100,8 @@ void Capture::note_write(std::string_view op, const TensorImpl& impl, std::uint3
             "a clone and return it, or let the function own the tensor");
     }
     ++value.write_count;
-    if (value.kind == ValueKind::kExternal && impl.version) {
-        graph_.bumped.push_back(impl.version);
+    if (impl.version) {
+        writes_.push_back({index, impl.version});
     }
 }
 
@@ -143,7 +143,7 @@ void Capture::add_outputs(std::vector<Tensor>& outputs) {
 }
 
 // What still has a handle now (a gradient, a state that the function made) outlives the function:
-// it gets memory of its own, which replays write.
+// it gets memory of its own, which replays write. G74: and each write counts.
 void Capture::keep_escaped() {
     for (Value& value : graph_.values) {
         if (value.kind == ValueKind::kPlanned && value.storage->use_count() > 1) {
@@ -152,6 +152,11 @@ void Capture::keep_escaped() {
                 memory::allocator().allocate(range.size_bytes, memory::StorageClass::kPersistent));
             vk::device().queue().fill(value.storage->allocation().range, 0);
             value.kind = ValueKind::kExternal;
+        }
+    }
+    for (const Write& write : writes_) {
+        if (graph_.values[write.value].kind == ValueKind::kExternal) {
+            graph_.bumped.push_back(write.version);
         }
     }
 }

@@ -39,8 +39,15 @@ private:
     TensorRef ref_of(const Tensor& tensor);
     void note_write(std::string_view op, const TensorImpl& impl, std::uint32_t index);
 
+    // A write of a normal tensor.
+    struct Write {
+        std::uint32_t value = 0;
+        IntrusivePtr<VersionCounter> version;
+    };
+
     const AutogradState state_;
     Graph graph_;
+    std::vector<Write> writes_;
     std::unordered_map<const Storage*, std::uint32_t> value_of_;
 };
 

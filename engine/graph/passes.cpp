@@ -116,21 +116,13 @@ void eliminate_dead_code(Graph& graph) {
 }
 
 void fold_constants(Graph& graph) {
-    // A result may be lent to the caller, who may write it.
-    std::vector<bool> is_result(graph.values.size());
-    for (const TensorRef& output : graph.outputs) {
-        is_result[output.value] = true;
-    }
     std::vector<Node> kept;
     for (Node& node : graph.nodes) {
         const bool is_constant =
             all_values(graph,
                        node.inputs,
                        [](const Value& value) { return value.kind == ValueKind::kConstant; }) &&
-            all_values(graph, node.outputs, is_made_once) &&
-            std::none_of(node.outputs.begin(), node.outputs.end(), [&](const TensorRef& ref) {
-                return is_result[ref.value];
-            });
+            all_values(graph, node.outputs, is_made_once);
         if (is_constant) {
             run_now(graph, node);
         } else {

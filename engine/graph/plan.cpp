@@ -69,6 +69,7 @@ Plan::Impl::Impl(graph::Graph graph,
 }
 
 Plan::Impl::~Impl() {
+    take_back_lent();
     try {
         vk::device().queue().wait(last_replay_);
     } catch (const Error&) {
@@ -76,24 +77,56 @@ Plan::Impl::~Impl() {
     }
 }
 
+bool Plan::Impl::is_planned(const graph::TensorRef& ref) const noexcept {
+    return !graph_.values[ref.value].storage->is_placed();
+}
+
+// The program's own tensors and constants are copied: a caller may write what it is given.
+bool Plan::Impl::is_lent(const graph::TensorRef& ref) const noexcept {
+    return aliases_outputs_ && is_planned(ref);
+}
+
+void Plan::Impl::take_back_lent() noexcept {
+    for (const IntrusivePtr<Storage>& storage : lent_) {
+        storage->overwrite();
+    }
+    lent_.clear();
+}
+
 vk::Binding Plan::Impl::range_of(const graph::Slot& slot) const {
     const bool is_scratch = slot.value >= graph_.values.size();
-    const bool is_planned = is_scratch || !graph_.values[slot.value].storage->is_placed();
-    const vk::Binding& all = is_planned ? slab_->allocation().range
+    const bool is_in_slab = is_scratch || !graph_.values[slot.value].storage->is_placed();
+    const vk::Binding& all = is_in_slab ? slab_->allocation().range
                                         : graph_.values[slot.value].storage->allocation().range;
     return {.buffer = all.buffer,
             .offset_bytes = all.offset_bytes + offset_of_[slot.value] + slot.offset_bytes,
             .size_bytes = slot.size_bytes};
 }
 
-std::vector<vk::Binding> Plan::Impl::external_ranges() const {
-    std::vector<vk::Binding> ranges;
-    for (const graph::Value& value : graph_.values) {
+namespace {
+
+// Calls with the number and the range of each value that has memory.
+template <class F>
+void for_each_placed(const graph::Graph& graph, F&& call) {
+    std::size_t number = 0;
+    for (const graph::Value& value : graph.values) {
         if (value.storage && value.storage->is_placed()) {
-            ranges.push_back(value.storage->allocation().range);
+            call(number++, value.storage->allocation().range);
         }
     }
-    return ranges;
+}
+
+}  // namespace
+
+// persist() moves a tensor to other memory.
+bool Plan::Impl::has_moved() const noexcept {
+    bool has_moved = false;
+    for_each_placed(graph_, [&](std::size_t number, const vk::Binding& range) {
+        const vk::Binding& recorded = recorded_ranges_[number];
+        has_moved = has_moved || recorded.buffer != range.buffer ||
+                    recorded.offset_bytes != range.offset_bytes;
+    });
+    return has_moved;
 }
 
 void Plan::Impl::record() {
@@ -114,7 +147,9 @@ void Plan::Impl::record() {
                               .label = kernel.label});
     }
     std::shared_ptr<vk::Recording> recording = queue.record(dispatches);
-    std::vector<vk::Binding> ranges = external_ranges();
+    std::vector<vk::Binding> ranges;
+    for_each_placed(
+        graph_, [&](std::size_t /*number*/, const vk::Binding& range) { ranges.push_back(range); });
     queue.wait(last_replay_);  // before the old commands die
     recording_ = std::move(recording);
     recorded_ranges_ = std::move(ranges);
@@ -158,20 +193,27 @@ void Plan::Impl::check_arguments(std::span<const Tensor> arguments) const {
     }
 }
 
-void Plan::Impl::check_holders() const {
+const graph::Value* Plan::Impl::exchanged_value() const noexcept {
     for (const graph::Value& value : graph_.values) {
         if (value.holder && value.holder->storage != value.storage) {
-            throw ArgumentError("replay",
-                                fmt::format("a tensor {} {} that the function uses was given other "
-                                            "memory since the capture; capture again",
-                                            to_string(value.holder->sizes),
-                                            to_string(value.holder->dtype)));
+            return &value;
         }
+    }
+    return nullptr;
+}
+
+void Plan::Impl::check_values() const {
+    if (const graph::Value* const exchanged = exchanged_value()) {
+        throw ArgumentError("replay",
+                            fmt::format("a tensor {} {} that the function uses was given other "
+                                        "memory since the capture; capture again",
+                                        to_string(exchanged->holder->sizes),
+                                        to_string(exchanged->holder->dtype)));
     }
 }
 
-Tensor Plan::Impl::planned_tensor(const graph::TensorRef& ref) const {
-    if (graph_.values[ref.value].storage->is_placed()) {
+Tensor Plan::Impl::placed_tensor(const graph::TensorRef& ref) const {
+    if (!is_planned(ref)) {
         return graph::make_tensor(graph_, ref);
     }
     graph::TensorRef placed = ref;
@@ -179,19 +221,15 @@ Tensor Plan::Impl::planned_tensor(const graph::TensorRef& ref) const {
     return graph::make_tensor(slab_, placed);
 }
 
-// A storage of its own on the value's part of the slab, so that the next replay can take it away.
-Tensor Plan::Impl::aliased_output(const graph::TensorRef& ref) {
-    const graph::Value& value = graph_.values[ref.value];
-    IntrusivePtr<Storage> part = value.storage;
-    if (!value.storage->is_placed()) {
-        memory::Allocation allocation = slab_->allocation();
-        allocation.node = nullptr;  // not its own
-        allocation.range.offset_bytes += offset_of_[ref.value];
-        allocation.range.size_bytes = lowered_.value_bytes[ref.value];
-        part = IntrusivePtr<Storage>::make(allocation, value.storage->size_bytes());
-        handed_out_.push_back(part);
-    }
-    Tensor output = graph::make_tensor(part, ref);
+// A storage of its own on the value's part of the slab, so that it can be taken back.
+Tensor Plan::Impl::lend(const graph::TensorRef& ref) {
+    memory::Allocation part = slab_->allocation();
+    part.node = nullptr;  // not its own
+    part.range.offset_bytes += offset_of_[ref.value];
+    part.range.size_bytes = lowered_.value_bytes[ref.value];
+    lent_.push_back(
+        IntrusivePtr<Storage>::make(part, graph_.values[ref.value].storage->size_bytes()));
+    Tensor output = graph::make_tensor(lent_.back(), ref);
     TensorImpl& impl = impl_of(output);
     impl.is_inference = mode_ == GradModeKind::kInference;
     if (!impl.is_inference) {
@@ -201,12 +239,10 @@ Tensor Plan::Impl::aliased_output(const graph::TensorRef& ref) {
 }
 
 void Plan::Impl::run(std::span<const Tensor> arguments, std::vector<Tensor>& results) {
-    for (const IntrusivePtr<Storage>& storage : std::exchange(handed_out_, {})) {
-        storage->overwrite();
-    }
+    take_back_lent();
     memory::allocator().poison(slab_->allocation().range);
     for (std::size_t i = 0; i < arguments.size(); ++i) {
-        copy_in(planned_tensor(graph_.inputs[i]), arguments[i]);
+        copy_in(placed_tensor(graph_.inputs[i]), arguments[i]);
     }
     last_replay_ = vk::device().queue().replay(*recording_);
     for (const IntrusivePtr<VersionCounter>& version : graph_.bumped) {
@@ -214,10 +250,10 @@ void Plan::Impl::run(std::span<const Tensor> arguments, std::vector<Tensor>& res
     }
     for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
         const graph::TensorRef& ref = graph_.outputs[i];
-        if (aliases_outputs_) {
-            results.push_back(aliased_output(ref));
+        if (is_lent(ref)) {
+            results[i] = lend(ref);
         } else {
-            copy_out(planned_tensor(ref), results[i]);
+            copy_out(placed_tensor(ref), results[i]);
         }
     }
 }
@@ -235,22 +271,15 @@ std::vector<Tensor> Plan::Impl::replay(std::span<const Tensor> arguments) {
     }
     check_arguments(arguments);
     const std::lock_guard lock(mutex_);
-    check_holders();
-    const auto is_same = [](const vk::Binding& a, const vk::Binding& b) {
-        return a.buffer == b.buffer && a.offset_bytes == b.offset_bytes;
-    };
-    const std::vector<vk::Binding> ranges = external_ranges();
-    if (!std::equal(ranges.begin(),
-                    ranges.end(),
-                    recorded_ranges_.begin(),
-                    recorded_ranges_.end(),
-                    is_same)) {
-        record();  // persist() moved one
+    check_values();
+    if (has_moved()) {
+        record();
     }
-    std::vector<Tensor> results;
-    if (!aliases_outputs_) {
-        for (const graph::TensorRef& ref : graph_.outputs) {
-            results.push_back(dispatch::make_tensor(ref.sizes, ref.dtype));
+    std::vector<Tensor> results(graph_.outputs.size());
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        const graph::TensorRef& ref = graph_.outputs[i];
+        if (!is_lent(ref)) {
+            results[i] = dispatch::make_tensor(ref.sizes, ref.dtype);
         }
     }
     run(arguments, results);
@@ -337,6 +366,10 @@ Plan::Impl& Plan::checked() const {
 
 std::vector<Tensor> Plan::replay(std::span<const Tensor> arguments) const {
     return checked().replay(arguments);
+}
+
+bool Plan::is_stale() const {
+    return checked().is_stale();
 }
 
 PlanStats Plan::stats() const {

@@ -70,9 +70,12 @@ std::vector<Tensor> PlanCache::run(const CaptureFunction& fn,
         const auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) {
             return entry.signature == signature;
         });
-        if (found != entries.end()) {
+        if (found != entries.end() && !found->plan.is_stale()) {
             std::rotate(found, found + 1, entries.end());
         } else {
+            if (found != entries.end()) {
+                entries.erase(found);
+            }
             Plan made = detail::capture(fn, arguments, state_->options);
             ++state_->capture_count;
             if (entries.size() == state_->most_plans) {

@@ -26,7 +26,7 @@ public:
          std::span<const Tensor> examples,
          GradModeKind mode,
          const CaptureOptions& options);
-    /// Waits for the last replay.
+    /// Takes back what is lent and waits for the last replay.
     ~Impl();
     Impl(const Impl&) = delete;
     Impl& operator=(const Impl&) = delete;
@@ -34,6 +34,9 @@ public:
     Impl& operator=(Impl&&) = delete;
 
     std::vector<Tensor> replay(std::span<const Tensor> arguments);
+
+    [[nodiscard]] bool is_stale() const noexcept { return exchanged_value() != nullptr; }
+
     [[nodiscard]] PlanStats stats() const;
     [[nodiscard]] std::string dot() const;
     void dump_trace(const std::string& path) const;
@@ -49,13 +52,18 @@ private:
 
     [[nodiscard]] memory::TraceEvent traced_step(std::size_t step) const;
     void check_arguments(std::span<const Tensor> arguments) const;
-    void check_holders() const;
+    /// A value whose tensor has other memory than at the capture, or null.
+    [[nodiscard]] const graph::Value* exchanged_value() const noexcept;
+    void check_values() const;
     [[nodiscard]] vk::Binding range_of(const graph::Slot& slot) const;
-    [[nodiscard]] std::vector<vk::Binding> external_ranges() const;
+    [[nodiscard]] bool is_planned(const graph::TensorRef& ref) const noexcept;
+    [[nodiscard]] bool is_lent(const graph::TensorRef& ref) const noexcept;
+    [[nodiscard]] bool has_moved() const noexcept;
     void record();
+    void take_back_lent() noexcept;
     void run(std::span<const Tensor> arguments, std::vector<Tensor>& results);
-    [[nodiscard]] Tensor planned_tensor(const graph::TensorRef& ref) const;
-    Tensor aliased_output(const graph::TensorRef& ref);
+    [[nodiscard]] Tensor placed_tensor(const graph::TensorRef& ref) const;
+    Tensor lend(const graph::TensorRef& ref);
     [[nodiscard]] std::uint64_t constant_bytes() const;
 
     const graph::Graph graph_;
@@ -69,10 +77,10 @@ private:
 
     mutable std::mutex mutex_;  ///< guards what follows
     std::shared_ptr<vk::Recording> recording_;
-    std::vector<vk::Binding> recorded_ranges_;  ///< of the other values, when it was recorded
+    std::vector<vk::Binding> recorded_ranges_;  ///< of values with memory, when it was recorded
     std::size_t recording_count_ = 0;
-    std::uint64_t last_replay_ = 0;                  ///< timeline value
-    std::vector<IntrusivePtr<Storage>> handed_out_;  ///< of aliased outputs
+    std::uint64_t last_replay_ = 0;            ///< timeline value
+    std::vector<IntrusivePtr<Storage>> lent_;  ///< parts of the slab that callers have
 };
 
 }  // namespace pumice

@@ -24,6 +24,9 @@ inline constexpr VkAccessFlags kCommandWrites =
 inline constexpr VkAccessFlags kCommandAccesses =
     kCommandWrites | VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_TRANSFER_READ_BIT;
 
+/// A command buffer ends after this much estimated work: long ones lose the device on real drivers.
+inline constexpr std::uint64_t kWorkPerBuffer = std::uint64_t{1} << 30U;
+
 Access access_of(const Binding& binding, bool is_write) noexcept;
 
 /// Writes commands into an open command buffer, with a barrier before each that needs one. See Note

@@ -18,12 +18,10 @@ namespace pumice::vk {
 
 namespace {
 
-/// A command buffer is submitted with this many commands: enough to make a submit's cost (20 us on
-/// lavapipe) small, few enough that the device starts while the host goes on recording.
+/// A command buffer is submitted with this many commands (or kWorkPerBuffer): enough to make a
+/// submit's cost (20 us on lavapipe) small, few enough that the device starts while the host goes
+/// on recording.
 constexpr std::uint32_t kCommandsPerSubmit = 128;
-
-/// ... or with this much estimated work: long submits lose the device on real drivers.
-constexpr std::uint64_t kWorkPerSubmit = std::uint64_t{1} << 30U;
 
 constexpr std::string_view kLost =
     "the device was lost (VK_ERROR_DEVICE_LOST) by an earlier command; restart the process";
@@ -126,7 +124,7 @@ void Recorder::count_command(std::uint64_t work) {
     ++pending_count_;
     pending_work_ += work;
     is_released_ = false;
-    if (pending_count_ >= kCommandsPerSubmit || pending_work_ >= kWorkPerSubmit) {
+    if (pending_count_ >= kCommandsPerSubmit || pending_work_ >= kWorkPerBuffer) {
         submit();
     }
 }

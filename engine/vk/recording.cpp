@@ -7,13 +7,6 @@
 
 namespace pumice::vk {
 
-namespace {
-
-/// A command buffer ends after this much estimated work: long batches lose the device.
-constexpr std::uint64_t kWorkPerBuffer = std::uint64_t{1} << 30U;
-
-}  // namespace
-
 Recording::Recording(Device& device, std::span<const Dispatch> dispatches, Hazard& last_hazard) {
     CommandWriter writer(device, counters_, last_hazard, nullptr);
     const auto open = [&] {

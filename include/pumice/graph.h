@@ -29,8 +29,9 @@ struct CaptureOptions {
     bool eliminate_dead_code = true;              ///< drop operators whose results nobody sees
     bool fold_constants = true;                   ///< run what depends on nothing once, at capture
     bool eliminate_common_subexpressions = true;  ///< run equal operators on equal operands once
-    /// Results are the plan's own memory instead of copies: each is good until the next replay;
-    /// reading one after that throws GradModeError.
+    /// Results are the plan's own memory instead of copies: each is good until the next replay, or
+    /// the plan's end; reading one after that throws GradModeError. What the function returns of
+    /// the program's own tensors, and constants, are copies all the same.
     bool alias_outputs = false;
     /// For the memory planner's search, should its heuristic not reach the lower bound at once.
     double plan_time_limit_s = 0.5;
@@ -82,6 +83,9 @@ public:
 
     /// @}
 
+    /// Whether a tensor that the function used was given other memory since (set_data, Module::to),
+    /// so that replay would throw.
+    [[nodiscard]] bool is_stale() const;
     /// Figures of the plan.
     [[nodiscard]] PlanStats stats() const;
     /// The operators and what flows between them, in Graphviz' language.
@@ -221,8 +225,8 @@ Plan capture(F&& fn,
 
 /// A function or module that captures itself for each new signature of a call and replays: count,
 /// shapes, dtypes, kinds and requires_grad of the arguments, the thread's mode, and whether modules
-/// train. Keeps `most_plans` plans, the least recently used goes first. Copies share them. Inside
-/// another capture it is the plain function.
+/// train. Captures again once a plan is stale. Keeps `most_plans` plans, the least recently used
+/// goes first. Copies share them. Inside another capture it is the plain function.
 template <class F>
 class Compiled {
 public:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dispatch/windows.h"
 
+#include "pumice/graph.h"
+
 #include "support/harness.h"
 #include "vk/device.h"
 #include "vk/seam.h"
@@ -526,6 +528,17 @@ TEST_CASE("windows: in-place and out forms write through every part") {
     check_close(x, wanted);
     x.fill_(7.0);
     check_close(x, std::vector<double>(32768, 7.0));
+}
+
+TEST_CASE("windows: a captured call is cut as an eager one") {
+    const InferenceMode guard;
+    const Tensor x = random_tensor({256, 128}, -1, 1, 1);
+    const auto fn = [](const Tensor& in) { return softmax(add(mul(in, 3.0), in), -1); };
+    const Tensor wanted = fn(x);
+    const LowRange low(kMostBytes);
+    const Plan plan = capture(fn, {x});
+    CHECK(plan.stats().kernel_count > plan.stats().operator_count);
+    check_same_bits(plan(x)[0], wanted);
 }
 
 TEST_CASE("windows: what no cut makes small enough says so, and the engine goes on") {
