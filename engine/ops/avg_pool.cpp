@@ -162,6 +162,7 @@ static_assert(well_formed(kAvgPool2dGradient));
 
 namespace pumice {
 
+// NOLINTNEXTLINE(readability-function-size): the arguments are LibTorch's
 Tensor avg_pool2d(const Tensor& x,
                   IntPair kernel_size,
                   OptionalIntPair stride,

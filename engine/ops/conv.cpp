@@ -265,6 +265,7 @@ static_assert(well_formed(kConv2dWeightGradient));
 
 namespace pumice {
 
+// NOLINTNEXTLINE(readability-function-size): the arguments are LibTorch's
 Tensor conv2d(Tensor x,
               Tensor weight,
               Tensor bias,

@@ -54,7 +54,7 @@ bool is_large(const ConvProduct& p) noexcept {
 // As for a matrix product (matmul_tiling.cpp), with fewer kinds of tiles: each compiles a pipeline.
 Tiling tile_for_lanes(const ConvProduct& p, std::uint32_t lanes) noexcept {
     if (p.rows == 1) {  // depthwise
-        const std::uint32_t each = p.cols >= 16 * lanes ? 16 : 4;
+        const std::uint32_t each = p.cols >= std::int64_t{16} * lanes ? 16 : 4;
         return {.is_subgroup = true, .rows = 1, .cols = each * lanes, .cols_per_invocation = each};
     }
     const std::uint32_t many = p.rows >= 32 && is_large(p) ? 32 : 16;

@@ -466,9 +466,9 @@ Tensor write_rows(
                                      describe(x)));
     }
     ops::check_index_range(op, index, sizes[wrapped]);
-    std::array<Tensor, 3> inputs{contiguous(std::move(source)),
-                                 contiguous(reshape(std::move(index), {wanted[wrapped]})),
-                                 contiguous(std::move(x))};
+    index = reshape(index, {wanted[wrapped]});
+    std::array<Tensor, 3> inputs{
+        contiguous(std::move(source)), contiguous(std::move(index)), contiguous(std::move(x))};
     return dispatch::call(def,
                           inputs,
                           ops::ScatterAttrs{.sizes = sizes,

@@ -325,6 +325,7 @@ private:
             return task.body_.promise().when_done(waiter);
         }
 
+        // NOLINTNEXTLINE(modernize-use-nodiscard): a value may be dropped, and there may be none
         T await_resume() const { return task.body_.promise().take(); }
     };
 

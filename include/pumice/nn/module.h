@@ -249,9 +249,11 @@ public:
 
     /// Makes the module from its constructor's arguments.
     template <class... Args>
-    requires std::constructible_from<Impl, Args...>
 
-    explicit(sizeof...(Args) == 1) ModuleHolder(Args&&... args)
+    requires(!(std::same_as<std::remove_cvref_t<Args>, ModuleHolder> || ...) &&
+             std::constructible_from<Impl, Args...>)
+
+        explicit(sizeof...(Args) == 1) ModuleHolder(Args&&... args)
         : impl_(std::make_shared<Impl>(std::forward<Args>(args)...)) {}
 
     /// Shares a module.
