@@ -10,13 +10,17 @@ target_include_directories(pumice PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(pumice PRIVATE $<BUILD_INTERFACE:pumice_options>
                                      $<BUILD_INTERFACE:pumice_private>
-                                     Threads::Threads ${CMAKE_DL_LIBS})
+                                     Threads::Threads ${CMAKE_DL_LIBS}
+                                     glslang::glslang glslang::SPIRV
+                                     glslang::glslang-default-resource-limits)
 # Every operator is a few hundred calls inside the library. They need not be interposable, and
 # generic x86 tuning clears structures of 100 bytes with a `rep stos` of 15 ns.
 check_cxx_compiler_flag(-fno-semantic-interposition PUMICE_HAS_NO_INTERPOSITION)
 if(PUMICE_HAS_NO_INTERPOSITION AND UNIX AND NOT APPLE)
     target_compile_options(pumice PRIVATE -fno-semantic-interposition)
-    target_link_options(pumice PRIVATE -Wl,-Bsymbolic-functions)
+    # The shader compiler's symbols stay inside: a user may link another one.
+    target_link_options(pumice PRIVATE -Wl,-Bsymbolic-functions
+                                       -Wl,--exclude-libs,libglslang.a:libSPIRV.a:libMachineIndependent.a)
 endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     check_cxx_compiler_flag(-mtune=skylake PUMICE_HAS_TUNE)

@@ -15,8 +15,12 @@ and in shaders/include/*.glsl, followed at once by the constants (prefix: the na
     const uint kUnaryNeg = 0u;
     const uint kUnaryExp = 1u;
 
+    //@formulas UnaryOp           -> formula_of(UnaryOp): of the function that begins in the next line,
+    float f(uint op, float x) {    float or int, the expressions of its lines
+        case kUnaryNeg: y = -x; break;      or `case kUnaryNeg: return -x;`
+
 Written to --out: vk/kernels.h (KernelId, push sizes and offsets, spec constant ids, enums) and
-vk/kernels.cpp (the SPIR-V). A kernel is named <family>_<algorithm>[_<variant value>...]; the ids of
+vk/kernels.cpp (the SPIR-V, and the texts of shaders/include). A kernel is named <family>_<algorithm>[_<variant value>...]; the ids of
 one file are consecutive, the last axis varying fastest.
 """
 import argparse
@@ -60,6 +64,9 @@ REQUIRES_LINE = re.compile(r"//@requires\s+([a-z0-9_ ]+?)(?:\s+if\s+(.+?))?\s*$"
 INCLUDE_LINE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 ENUM_LINE = re.compile(r"//@enum\s+([A-Z]\w*)\s*$")
 CONSTANT_LINE = re.compile(r"\s*const\s+uint\s+(\w+)\s*=\s*(\d+)u?\s*;")
+FORMULAS_LINE = re.compile(r"//@formulas\s+([A-Z]\w*)\s*$")
+FUNCTION_LINE = re.compile(r"(float|int) \w+\(uint op,")
+CASE_LINE = re.compile(r"\s*case (\w+):\s*(?:y = |return )(.*?);(?: break;)?\s*$")
 GLSLANG_MESSAGE = re.compile(r"^(ERROR|WARNING): (?:(\S+?):(\d+): )?(.*)$")
 FOLLOW_UP = re.compile(r"compilation errors|Missing entry point")
 COOPMAT_PROBE = """#version 460
@@ -172,6 +179,8 @@ def parse_enums(path):
         if match := ENUM_LINE.match(line.strip()):
             current, prefix = Enum(match[1], []), "k" + match[1].removesuffix("Op")
             enums.append((where, current))
+        elif FORMULAS_LINE.match(line.strip()):
+            current = None
         elif line.lstrip().startswith("//@"):
             raise BuildError(f"{where}: error: not understood: {line.strip()}")
         elif current and (match := CONSTANT_LINE.match(line)):
@@ -187,6 +196,43 @@ def parse_enums(path):
         if not enum.members:
             raise BuildError(f"{where}: error: enum {enum.name} has no constants below it")
     return [enum for _, enum in enums]
+
+
+def parse_formulas(path, enums):
+    """enum name -> member -> {"float": expression, "int": expression}, of one include file."""
+    found, expressions, kind = {}, None, None
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        where = f"{path}:{number}"
+        if match := FORMULAS_LINE.match(line.strip()):
+            enum = next((e for e in enums if e.name == match[1]), None)
+            if enum is None:
+                raise BuildError(f"{where}: error: no //@enum {match[1]}")
+            expressions, kind = found.setdefault(enum.name, {}), None
+            names = {f"k{enum.name.removesuffix('Op')}{name}": name for name, _ in enum.members}
+        elif expressions is not None and kind is None:
+            match = FUNCTION_LINE.match(line)
+            if not match:
+                raise BuildError(f"{where}: error: a function of op must follow //@formulas")
+            kind = match[1]
+        elif kind and line.startswith("}"):
+            expressions = kind = None
+        elif kind and "case " in line:
+            match = CASE_LINE.match(line)
+            if not match or match[1] not in names:
+                raise BuildError(f"{where}: error: not understood: {line.strip()}")
+            expressions.setdefault(names[match[1]], {})[kind] = match[2]
+    return found
+
+
+def collect_formulas(include_dir, enums):
+    formulas = {}
+    for path in sorted(include_dir.glob("**/*.glsl")):
+        formulas.update(parse_formulas(path, enums))
+    for enum in enums:
+        for name, _ in enum.members if enum.name in formulas else []:
+            if "float" not in formulas[enum.name].get(name, {}):
+                raise BuildError(f"{include_dir}: {enum.name} {name} has no float formula")
+    return formulas
 
 
 def source_closure(path, include_dir, seen=None):
@@ -369,11 +415,14 @@ def main():
         paths = sorted(args.shaders.glob("**/*.comp"))
         shaders = [parse_shader(path, args.shaders) for path in paths]
         enums = collect_enums(include_dir)
+        formulas = collect_formulas(include_dir, enums)
         build_all(shaders, compiler, args.jobs)
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1
-    header, source = write_interface(shaders, enums, FEATURES)
+    includes = {p.relative_to(include_dir).as_posix(): p.read_text()
+                for p in include_dir.glob("**/*.glsl")}
+    header, source = write_interface(shaders, enums, FEATURES, includes, formulas)
     write_if_changed(args.out / "vk" / "kernels.h", header)
     write_if_changed(args.out / "vk" / "kernels.cpp", source)
     return 0

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The text of vk/kernels.h and vk/kernels.cpp, from reflected kernels (see build_shaders.py)."""
+"""The text of vk/kernels.h and vk/kernels.cpp, from reflected kernels and the texts of
+shaders/include (see build_shaders.py)."""
 import re
 import struct
 
@@ -11,6 +12,7 @@ HEADER = """\
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 namespace pumice::vk {
 
@@ -40,6 +42,10 @@ struct KernelInfo {
 /// @throws nothing; id must be below KernelId::kCount.
 const KernelInfo& kernel_info(KernelId id) noexcept;
 
+/// The text of shaders/include/<name>, for kernels that are written at run time; empty for a name
+/// that is not there.
+std::string_view include_text(std::string_view name) noexcept;
+
 inline constexpr std::array<std::uint8_t, %(count)d> kPushSizesBytes = {
 %(push_sizes)s};
 
@@ -58,6 +64,14 @@ namespace push {
 
 // Constants shared with GLSL (//@enum in shaders/include).
 %(enums)s
+/// What an operator computes, as GLSL (//@formulas in shaders/include). `integer` is empty where only
+/// floats are defined.
+struct Formula {
+    std::string_view real;
+    std::string_view integer;
+};
+
+%(formula_declarations)s
 }  // namespace pumice::vk
 """
 
@@ -73,12 +87,29 @@ namespace {
 constexpr std::array<KernelInfo, %(count)d> kKernels = {{
 %(rows)s}};
 
+struct IncludeText {
+    std::string_view name;
+    std::string_view text;
+};
+
+constexpr std::array<IncludeText, %(include_count)d> kIncludeTexts = {{
+%(includes)s}};
+
 }  // namespace
 
 const KernelInfo& kernel_info(KernelId id) noexcept {
     return kKernels[static_cast<std::size_t>(id)];
 }
 
+std::string_view include_text(std::string_view name) noexcept {
+    for (const IncludeText& each : kIncludeTexts) {
+        if (each.name == name) {
+            return each.text;
+        }
+    }
+    return {};
+}
+%(formulas)s
 }  // namespace pumice::vk
 """
 
@@ -166,8 +197,26 @@ def _enum(enum):
     return f"enum class {enum.name} : std::uint32_t {{\n{members}}};\n"
 
 
-def write_interface(shaders, enums, features):
-    """The texts of (kernels.h, kernels.cpp)."""
+def _include_row(name, text):
+    """Without comments, which would only make the library larger."""
+    lines = [re.sub(r"\s*//.*", "", line) for line in text.splitlines()]
+    code = "\n".join(line for line in lines if line.strip())
+    return f'    {{"{name}", R"glsl({code}\n)glsl"}},\n'
+
+
+def _formula_function(enum, formulas):
+    rows = []
+    for name, _ in enum.members:
+        texts = [formulas[name].get(kind, "") for kind in ("float", "int")]
+        rows.append(f'        case {enum.name}::k{name}: return {{"{texts[0]}", "{texts[1]}"}};\n')
+    return (f"\nFormula formula_of({enum.name} op) noexcept {{\n    switch (op) {{\n"
+            + "".join(rows) + "    }\n    return {};\n}\n")
+
+
+def write_interface(shaders, enums, features, includes, formulas):
+    """The texts of (kernels.h, kernels.cpp); includes: name -> text; formulas: enum's name ->
+    member -> float or int -> expression."""
+    computed = [enum for enum in enums if enum.name in formulas]
     pairs = [(shader, kernel) for shader in shaders for kernel in shader.kernels]
     pushes = [getattr(_reflection(s, k), "push_size_bytes", 0) for s, k in pairs]
     bits = enumerate(features)
@@ -179,10 +228,15 @@ def write_interface(shaders, enums, features):
         "specs": "".join(map(_spec_namespace, shaders)),
         "pushes": "".join(map(_push_namespace, shaders)),
         "enums": "\n".join(map(_enum, enums)),
+        "formula_declarations": "".join(
+            f"Formula formula_of({enum.name} op) noexcept;\n" for enum in computed),
     }
     source = SOURCE % {
         "codes": "\n".join(_code(k) for _, k in pairs if k.spirv),
         "count": len(pairs),
         "rows": "".join(_row(s, k, features) for s, k in pairs),
+        "formulas": "".join(_formula_function(e, formulas[e.name]) for e in computed),
+        "include_count": len(includes),
+        "includes": "".join(_include_row(*item) for item in sorted(includes.items())),
     }
     return header, source

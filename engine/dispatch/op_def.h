@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -50,6 +51,7 @@ struct AttrsRef {
 };
 
 struct OpDef;
+struct Element;
 
 /// One call as infer, select and the observers see it.
 struct OpCall {
@@ -109,6 +111,9 @@ using SelectFn = void (*)(const OpCall& call,
                           const vk::Capabilities& caps,
                           Program& program);
 using BackwardFn = void (*)(BackwardCall& call);
+/// GLSL for the bits, right-aligned, of one element of the output, with the functions of
+/// shaders/include that the operator's own kernel uses, so that the bits are the same. Pure.
+using ExpressFn = std::string (*)(const OpCall& call, const Tensor& output, Element& element);
 
 /// How a call follows when it is cut along dimension `dim` of its first output: the dimension of
 /// that input to cut with it, or one of these; other outputs are cut along `dim` too. See Note
@@ -140,6 +145,7 @@ struct OpDef {
     SavedSet saved{};
     std::uint32_t lends = 0;  ///< inputs read only at the index that is written (G69)
     BackwardFn backward = nullptr;
+    ExpressFn express = nullptr;  ///< of a map over elements that may be part of a fused kernel
 
     [[nodiscard]] constexpr Grad grad_of(std::size_t index) const noexcept {
         return inputs[is_variadic ? 0 : index].grad;

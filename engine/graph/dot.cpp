@@ -56,7 +56,8 @@ private:
 
     void add_node(std::size_t number) {
         const graph::Node& node = graph_.nodes[number];
-        add_line("n{} [label=\"{}\\n{}\"];", number, node.def->name, text_of(node.outputs[0]));
+        add_line(
+            "n{} [label=\"{}\\n{}\"];", number, graph::name_of(node), text_of(node.outputs[0]));
         for (const graph::TensorRef& input : node.inputs) {
             if (input.is_defined()) {
                 add_edge(input, fmt::format("n{}", number));

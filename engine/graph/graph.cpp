@@ -3,6 +3,17 @@
 
 namespace pumice::graph {
 
+std::string name_of(const Node& node) {
+    if (node.parts.empty()) {
+        return std::string(node.def->name);
+    }
+    std::string name;
+    for (const Node& part : node.parts) {
+        name += (name.empty() ? "" : "+") + std::string(part.def->name);
+    }
+    return name;
+}
+
 Tensor make_tensor(const IntrusivePtr<Storage>& storage, const TensorRef& ref) {
     auto impl = IntrusivePtr<TensorImpl>::make();
     impl->storage = storage;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace pumice::graph {
@@ -44,12 +45,18 @@ struct TensorRef {
 
 /// One operator call. Views are no calls: they are geometry.
 struct Node {
-    const dispatch::OpDef* def = nullptr;
+    const dispatch::OpDef* def = nullptr;  ///< of a fused node, its last part's
     std::vector<TensorRef> inputs;
     std::vector<TensorRef> outputs;
     std::vector<std::max_align_t> attrs;  ///< the attribute struct's bytes
     std::uint32_t attrs_bytes = 0;
+    /// Of a fused node: the calls that one kernel computes element by element, in order. Results of
+    /// all but the last one, which is the node's, exist within the kernel alone.
+    std::vector<Node> parts;
 };
+
+/// The operator's name; of a fused node its parts' names, joined by +.
+std::string name_of(const Node& node);
 
 /// What a function did, in its order.
 struct Graph {

@@ -2,6 +2,7 @@
 #include "graph/lowering.h"
 
 #include "dispatch/execute.h"
+#include "graph/fused_kernel.h"
 
 #include <algorithm>
 #include <limits>
@@ -27,6 +28,10 @@ public:
 
     Lowered run() && {
         for (const Node& node : graph_.nodes) {
+            if (!node.parts.empty()) {
+                lowered_.kernels.push_back(write_fused(graph_, node, caps_));
+                continue;
+            }
             const NodeCall call(graph_, node);
             dispatch::lower(call.call(), call.outputs(), caps_, [this](const auto& bound) {
                 add_kernel(bound);

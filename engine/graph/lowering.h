@@ -6,10 +6,12 @@
 #include "graph/graph.h"
 #include "vk/capabilities.h"
 #include "vk/kernels.h"
+#include "vk/runtime_kernel.h"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -25,12 +27,19 @@ struct Slot {
 /// One kernel call on values.
 struct KernelCall {
     vk::KernelId kernel{};
+    std::shared_ptr<const vk::KernelSource>
+        source;  ///< instead of `kernel` and `spec`: a fused one
     std::vector<std::uint32_t> spec;
     std::vector<Slot> slots;
     std::vector<std::byte> push;
     std::array<std::uint32_t, 3> groups{1, 1, 1};
     std::uint64_t work = 0;
-    std::string_view label;
+    std::string_view label;  ///< static, or the source's name
+
+    /// Bit i: slot i is written.
+    [[nodiscard]] std::uint32_t written_mask() const noexcept {
+        return source ? source->written_mask : vk::kernel_info(kernel).written_mask;
+    }
 };
 
 /// A graph as kernels. Values of the graph come first, then scratch memory of single calls.

@@ -5,6 +5,7 @@
 #include "dispatch/execute.h"
 #include "dispatch/state.h"
 #include "graph/capture.h"
+#include "graph/fusion.h"
 #include "graph/passes.h"
 #include "graph/plan_impl.h"
 #include "ops/all_ops.h"
@@ -13,6 +14,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <map>
+#include <string_view>
 #include <utility>
 
 namespace pumice {
@@ -65,7 +68,9 @@ Plan::Impl::Impl(graph::Graph graph,
     for (std::size_t i = 0; i < lowered_.planned.size(); ++i) {
         offset_of_[lowered_.planned[i]] = memory_.offsets[i];
     }
-    record();
+    copying_.places.resize(graph_.inputs.size());
+    make_runtime_kernels();
+    record_again();
 }
 
 Plan::Impl::~Impl() {
@@ -93,14 +98,21 @@ void Plan::Impl::take_back_lent() noexcept {
     lent_.clear();
 }
 
-vk::Binding Plan::Impl::range_of(const graph::Slot& slot) const {
+vk::Binding Plan::Impl::range_of(const graph::Slot& slot, const Places& places) const {
+    const auto part_of = [&slot](const vk::Binding& all, std::uint64_t offset_bytes) {
+        return vk::Binding{.buffer = all.buffer,
+                           .offset_bytes = all.offset_bytes + offset_bytes + slot.offset_bytes,
+                           .size_bytes = slot.size_bytes};
+    };
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        if (places[i].buffer != nullptr && graph_.inputs[i].value == slot.value) {
+            return part_of(places[i], 0);
+        }
+    }
     const bool is_scratch = slot.value >= graph_.values.size();
     const bool is_in_slab = is_scratch || !graph_.values[slot.value].storage->is_placed();
-    const vk::Binding& all = is_in_slab ? slab_->allocation().range
-                                        : graph_.values[slot.value].storage->allocation().range;
-    return {.buffer = all.buffer,
-            .offset_bytes = all.offset_bytes + offset_of_[slot.value] + slot.offset_bytes,
-            .size_bytes = slot.size_bytes};
+    return is_in_slab ? part_of(slab_->allocation().range, offset_of_[slot.value])
+                      : part_of(graph_.values[slot.value].storage->allocation().range, 0);
 }
 
 namespace {
@@ -129,16 +141,33 @@ bool Plan::Impl::has_moved() const noexcept {
     return has_moved;
 }
 
-void Plan::Impl::record() {
-    vk::Queue& queue = vk::device().queue();
+// Calls of one structure and geometry (the layers of a model) share a kernel.
+void Plan::Impl::make_runtime_kernels() {
+    std::map<std::pair<std::string_view, std::vector<std::uint32_t>>,
+             std::shared_ptr<const vk::RuntimeKernel>>
+        made;
+    for (const graph::KernelCall& call : lowered_.kernels) {
+        auto& kernel = runtime_kernels_.emplace_back();
+        if (call.source) {
+            auto& shared = made[{call.source->text, call.source->spec}];
+            if (!shared) {
+                shared = vk::device().queue().make_kernel(*call.source);
+            }
+            kernel = shared;
+        }
+    }
+}
+
+std::shared_ptr<vk::Recording> Plan::Impl::record(const Places& places) {
     std::vector<std::array<vk::Binding, 8>> bindings(lowered_.kernels.size());
     std::vector<vk::Dispatch> dispatches;
     for (std::size_t i = 0; i < lowered_.kernels.size(); ++i) {
         const graph::KernelCall& kernel = lowered_.kernels[i];
         for (std::size_t slot = 0; slot < kernel.slots.size(); ++slot) {
-            bindings[i][slot] = range_of(kernel.slots[slot]);
+            bindings[i][slot] = range_of(kernel.slots[slot], places);
         }
         dispatches.push_back({.kernel = kernel.kernel,
+                              .runtime = runtime_kernels_[i].get(),
                               .spec = kernel.spec,
                               .bindings = std::span(bindings[i]).first(kernel.slots.size()),
                               .push = kernel.push,
@@ -146,14 +175,103 @@ void Plan::Impl::record() {
                               .work = kernel.work,
                               .label = kernel.label});
     }
-    std::shared_ptr<vk::Recording> recording = queue.record(dispatches);
+    std::shared_ptr<vk::Recording> recording = vk::device().queue().record(dispatches);
+    vk::device().queue().wait(last_replay_);  // before older commands die
+    ++recording_count_;
+    return recording;
+}
+
+// What was recorded names memory that values have left.
+void Plan::Impl::record_again() {
     std::vector<vk::Binding> ranges;
     for_each_placed(
         graph_, [&](std::size_t /*number*/, const vk::Binding& range) { ranges.push_back(range); });
-    queue.wait(last_replay_);  // before the old commands die
-    recording_ = std::move(recording);
+    copying_.recording = record(copying_.places);
     recorded_ranges_ = std::move(ranges);
-    ++recording_count_;
+    in_place_.recording.reset();
+    same_count_ = 0;
+}
+
+namespace {
+
+bool is_same_spot(const vk::Binding& a, const vk::Binding& b) noexcept {
+    return a.buffer == b.buffer && a.offset_bytes == b.offset_bytes;
+}
+
+// Where an argument begins; a null buffer if not all of it follows there.
+vk::Binding spot_of(const Tensor& argument) noexcept {
+    const TensorImpl& impl = impl_of(argument);
+    vk::Binding spot = impl.storage->allocation().range;
+    const auto offset_bytes = static_cast<std::uint64_t>(impl.offset * itemsize(impl.dtype));
+    spot.offset_bytes += offset_bytes;
+    spot.size_bytes -= offset_bytes;
+    if (!impl.is_contiguous) {
+        spot.buffer = nullptr;
+    }
+    return spot;
+}
+
+}  // namespace
+
+// Commands can read an argument at its spot if the device can bind it there and the graph writes
+// nothing in its storage. An input that is a result as well is copied.
+vk::Binding Plan::Impl::place_of(std::size_t input, const Tensor& argument) const {
+    const std::uint32_t number = graph_.inputs[input].value;
+    const IntrusivePtr<Storage>& storage = impl_of(argument).storage;
+    vk::Binding place = spot_of(argument);
+    const bool is_result = std::any_of(
+        graph_.outputs.begin(), graph_.outputs.end(), [number](const graph::TensorRef& output) {
+            return output.value == number;
+        });
+    const bool is_written = std::any_of(
+        graph_.values.begin(), graph_.values.end(), [&storage](const graph::Value& value) {
+            return value.storage == storage && value.write_count > 0;
+        });
+    const bool is_aligned =
+        place.offset_bytes % vk::device().capabilities().storage_alignment_bytes == 0;
+    if (is_result || is_written || !is_aligned || place.size_bytes < lowered_.value_bytes[number]) {
+        place.buffer = nullptr;
+    }
+    return place;
+}
+
+// Recording costs more than some copies, so arguments must have stayed where they are for a while;
+// for longer each time.
+const Plan::Impl::Commands& Plan::Impl::choose_commands(std::span<const Tensor> arguments) {
+    const auto lies_at = [&](const Places& spots) {
+        return std::equal(arguments.begin(),
+                          arguments.end(),
+                          spots.begin(),
+                          spots.end(),
+                          [](const Tensor& argument, const vk::Binding& spot) {
+                              return is_same_spot(spot_of(argument), spot);
+                          });
+    };
+    if (in_place_.recording && lies_at(in_place_spots_)) {
+        return in_place_;
+    }
+    if (!lies_at(last_spots_)) {
+        same_count_ = 0;
+        last_spots_.clear();
+        for (const Tensor& argument : arguments) {
+            last_spots_.push_back(spot_of(argument));
+        }
+    } else if (++same_count_ == wanted_count_) {
+        Commands commands;
+        for (std::size_t i = 0; i < arguments.size(); ++i) {
+            commands.places.push_back(place_of(i, arguments[i]));
+        }
+        if (std::any_of(commands.places.begin(), commands.places.end(), [](const auto& place) {
+                return place.buffer != nullptr;
+            })) {
+            commands.recording = record(commands.places);
+            in_place_ = std::move(commands);
+            in_place_spots_ = last_spots_;
+            wanted_count_ *= 2;
+            return in_place_;
+        }
+    }
+    return copying_;
 }
 
 void Plan::Impl::check_arguments(std::span<const Tensor> arguments) const {
@@ -238,13 +356,20 @@ Tensor Plan::Impl::lend(const graph::TensorRef& ref) {
     return output;
 }
 
-void Plan::Impl::run(std::span<const Tensor> arguments, std::vector<Tensor>& results) {
+void Plan::Impl::run(const Commands& commands,
+                     std::span<const Tensor> arguments,
+                     std::vector<Tensor>& results) {
     take_back_lent();
     memory::allocator().poison(slab_->allocation().range);
+    in_place_count_ = 0;
     for (std::size_t i = 0; i < arguments.size(); ++i) {
-        copy_in(placed_tensor(graph_.inputs[i]), arguments[i]);
+        if (commands.places[i].buffer != nullptr) {
+            ++in_place_count_;
+        } else {
+            copy_in(placed_tensor(graph_.inputs[i]), arguments[i]);
+        }
     }
-    last_replay_ = vk::device().queue().replay(*recording_);
+    last_replay_ = vk::device().queue().replay(*commands.recording);
     for (const IntrusivePtr<VersionCounter>& version : graph_.bumped) {
         version->bump();
     }
@@ -273,8 +398,9 @@ std::vector<Tensor> Plan::Impl::replay(std::span<const Tensor> arguments) {
     const std::lock_guard lock(mutex_);
     check_values();
     if (has_moved()) {
-        record();
+        record_again();
     }
+    const Commands& commands = choose_commands(arguments);
     std::vector<Tensor> results(graph_.outputs.size());
     for (std::size_t i = 0; i < results.size(); ++i) {
         const graph::TensorRef& ref = graph_.outputs[i];
@@ -282,7 +408,7 @@ std::vector<Tensor> Plan::Impl::replay(std::span<const Tensor> arguments) {
             results[i] = dispatch::make_tensor(ref.sizes, ref.dtype);
         }
     }
-    run(arguments, results);
+    run(commands, arguments, results);
     return results;
 }
 
@@ -296,12 +422,21 @@ std::uint64_t Plan::Impl::constant_bytes() const {
     return bytes;
 }
 
+std::size_t Plan::Impl::operator_count() const noexcept {
+    std::size_t count = 0;
+    for (const graph::Node& node : graph_.nodes) {
+        count += std::max<std::size_t>(node.parts.size(), 1);
+    }
+    return count;
+}
+
 PlanStats Plan::Impl::stats() const {
     const std::lock_guard lock(mutex_);
-    return {.operator_count = graph_.nodes.size(),
+    return {.operator_count = operator_count(),
             .kernel_count = lowered_.kernels.size(),
-            .barrier_count = vk::Queue::counters_of(*recording_).barriers,
+            .barrier_count = vk::Queue::counters_of(*copying_.recording).barriers,
             .recording_count = recording_count_,
+            .inputs_in_place = in_place_count_,
             .planned_bytes = memory_.height_bytes,
             .lower_bound_bytes = memory_.lower_bound_bytes,
             .constant_bytes = constant_bytes()};
@@ -324,7 +459,7 @@ memory::TraceEvent Plan::Impl::traced_step(std::size_t step) const {
         add_values(graph_.outputs, event.read_ids);
     } else {
         const graph::KernelCall& call = lowered_.kernels[step - 1];
-        const std::uint32_t written = vk::kernel_info(call.kernel).written_mask;
+        const std::uint32_t written = call.written_mask();
         event.label = call.label;
         for (std::size_t i = 0; i < call.slots.size(); ++i) {
             ((written >> i & 1U) != 0 ? event.written_ids : event.read_ids)
@@ -409,6 +544,9 @@ Plan capture(const CaptureFunction& fn,
     }
     if (options.eliminate_common_subexpressions) {
         eliminate_common_subexpressions(graph);
+    }
+    if (options.fuse_elementwise) {
+        fuse_maps(graph, vk::device().capabilities());
     }
     release_unused_values(graph);
     return Plan(std::make_shared<Plan::Impl>(std::move(graph), examples, mode, options));

@@ -42,6 +42,14 @@ public:
     void dump_trace(const std::string& path) const;
 
 private:
+    /// Of each input, where it lies outside of the slab; a null buffer where it does not.
+    using Places = std::vector<vk::Binding>;
+
+    struct Commands {
+        std::shared_ptr<vk::Recording> recording;
+        Places places;
+    };
+
     // What a replay's argument must be like.
     struct Argument {
         Dims sizes;
@@ -55,15 +63,23 @@ private:
     /// A value whose tensor has other memory than at the capture, or null.
     [[nodiscard]] const graph::Value* exchanged_value() const noexcept;
     void check_values() const;
-    [[nodiscard]] vk::Binding range_of(const graph::Slot& slot) const;
+    /// Where a kernel finds a slot, inputs at `places` or, where these are null, in the slab.
+    [[nodiscard]] vk::Binding range_of(const graph::Slot& slot, const Places& places) const;
     [[nodiscard]] bool is_planned(const graph::TensorRef& ref) const noexcept;
     [[nodiscard]] bool is_lent(const graph::TensorRef& ref) const noexcept;
     [[nodiscard]] bool has_moved() const noexcept;
-    void record();
+    void make_runtime_kernels();
+    [[nodiscard]] std::shared_ptr<vk::Recording> record(const Places& places);
+    void record_again();
+    [[nodiscard]] vk::Binding place_of(std::size_t input, const Tensor& argument) const;
+    const Commands& choose_commands(std::span<const Tensor> arguments);
     void take_back_lent() noexcept;
-    void run(std::span<const Tensor> arguments, std::vector<Tensor>& results);
+    void run(const Commands& commands,
+             std::span<const Tensor> arguments,
+             std::vector<Tensor>& results);
     [[nodiscard]] Tensor placed_tensor(const graph::TensorRef& ref) const;
     Tensor lend(const graph::TensorRef& ref);
+    [[nodiscard]] std::size_t operator_count() const noexcept;
     [[nodiscard]] std::uint64_t constant_bytes() const;
 
     const graph::Graph graph_;
@@ -74,10 +90,17 @@ private:
     MemoryPlan memory_;
     std::vector<std::uint64_t> offset_of_;  ///< of planned values, in the slab
     IntrusivePtr<Storage> slab_;
+    std::vector<std::shared_ptr<const vk::RuntimeKernel>> runtime_kernels_;  ///< by kernel call
 
-    mutable std::mutex mutex_;  ///< guards what follows
-    std::shared_ptr<vk::Recording> recording_;
+    mutable std::mutex mutex_;                  ///< guards what follows
+    Commands copying_;                          ///< reads all inputs from the slab
     std::vector<vk::Binding> recorded_ranges_;  ///< of values with memory, when it was recorded
+    Commands in_place_;                         ///< for the arguments that lie at in_place_spots_
+    Places in_place_spots_;
+    Places last_spots_;               ///< of the last arguments
+    std::uint32_t same_count_ = 0;    ///< replays in a row whose arguments lay there too
+    std::uint32_t wanted_count_ = 2;  ///< of these, before commands are recorded for the spot
+    std::size_t in_place_count_ = 0;  ///< inputs that the last replay read where they lay
     std::size_t recording_count_ = 0;
     std::uint64_t last_replay_ = 0;            ///< timeline value
     std::vector<IntrusivePtr<Storage>> lent_;  ///< parts of the slab that callers have

@@ -5,9 +5,13 @@
 #include "pumice/ops/reduce.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/element.h"
 #include "ops/map_step.h"
 
+#include <fmt/format.h>
+
 #include <array>
+#include <string>
 
 namespace pumice::ops {
 
@@ -55,6 +59,41 @@ void select_binary(const dispatch::OpCall& call,
                  program);
 }
 
+// An operand's element in the common dtype.
+inline std::string express_operand(const std::string& bits, DType dtype, DType common) {
+    if (dtype == common || !is_floating_point(common)) {
+        return dispatch::decoded(bits, dtype, is_floating_point(common));
+    }
+    return fmt::format("real_operand({}, 0u, {}u, {}u)",
+                       bits,
+                       static_cast<std::uint32_t>(dtype),
+                       static_cast<std::uint32_t>(common));
+}
+
+template <vk::BinaryOp kOp, bool kIsScalar, vk::KernelId kKernel>
+std::string express_binary(const dispatch::OpCall& call,
+                           const Tensor& output,
+                           dispatch::Element& element) {
+    const auto& attrs = call.attrs_as<BinaryAttrs>();
+    const bool is_real = is_floating_point(attrs.common);
+    const auto operand = [&](std::size_t i) {
+        return express_operand(element.operands[i], impl_of(call.inputs[i]).dtype, attrs.common);
+    };
+    const auto number = [&](std::uint32_t bits) {
+        return dispatch::decoded(element.parameter(bits), is_real ? kFloat32 : kInt32, is_real);
+    };
+    const std::string function = element.function_of(vk::kernel_info(kKernel).name,
+                                                     static_cast<std::uint32_t>(kOp),
+                                                     "a b p1",
+                                                     vk::formula_of(kOp),
+                                                     is_real);
+    const std::string a = operand(0);
+    const std::string b = kIsScalar ? number(attrs.bits[0]) : operand(1);
+    return dispatch::encoded(fmt::format("{}({}, {}, {})", function, a, b, number(attrs.bits[1])),
+                             impl_of(output).dtype,
+                             is_real);
+}
+
 /// Two tensors. What `saved` keeps, and what for, comes from the gradient.
 template <vk::BinaryOp kOp, vk::KernelId kKernel = vk::KernelId::kElementwiseBinarySimple>
 constexpr dispatch::OpDef pair(std::string_view name,
@@ -70,7 +109,8 @@ constexpr dispatch::OpDef pair(std::string_view name,
             .writes_strided = true,
             .saved = saved,
             .lends = 0b11,
-            .backward = backward};
+            .backward = backward,
+            .express = express_binary<kOp, false, kKernel>};
 }
 
 /// A tensor and a number.
@@ -87,7 +127,8 @@ constexpr dispatch::OpDef with_scalar(std::string_view name,
             .writes_strided = true,
             .saved = saved,
             .lends = 1,
-            .backward = backward};
+            .backward = backward,
+            .express = express_binary<kOp, true, kKernel>};
 }
 
 /// Each operand is saved for the other's gradient.

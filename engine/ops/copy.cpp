@@ -4,6 +4,7 @@
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/element.h"
 #include "ops/all_ops.h"
 #include "ops/factory.h"
 #include "ops/map_step.h"
@@ -127,6 +128,20 @@ void select_fill(const OpCall& call,
              program);
 }
 
+template <std::size_t kInput>
+std::string express_copy(const OpCall& call, const Tensor& output, dispatch::Element& element) {
+    return fmt::format("convert_bits({}, 0u, {}u, {}u)",
+                       element.operands[kInput],
+                       static_cast<std::uint32_t>(impl_of(call.inputs[kInput]).dtype),
+                       static_cast<std::uint32_t>(impl_of(output).dtype));
+}
+
+std::string express_fill(const OpCall& call, const Tensor& output, dispatch::Element& element) {
+    return fmt::format("number_bits({}, {}u)",
+                       element.parameter(call.attrs_as<FillAttrs>().bits[0]),
+                       static_cast<std::uint32_t>(impl_of(output).dtype));
+}
+
 // The kernel takes a float or an int32 and converts it, so it gets what the dtype keeps: both paths
 // of fill_ and `full` then round once and alike.
 std::uint32_t fill_kernel_word(std::uint32_t bits, DType dtype) {
@@ -193,7 +208,8 @@ constexpr OpDef kClone{.name = "clone",
                        .select = select_copy<0>,
                        .window = dispatch::window_of_map,
                        .writes_strided = true,
-                       .backward = clone_grad};
+                       .backward = clone_grad,
+                       .express = express_copy<0>};
 static_assert(well_formed(kClone));
 
 constexpr OpDef kToCopy{.name = "to_copy",
@@ -202,7 +218,8 @@ constexpr OpDef kToCopy{.name = "to_copy",
                         .select = select_copy<0>,
                         .window = dispatch::window_of_map,
                         .writes_strided = true,
-                        .backward = convert_grad};
+                        .backward = convert_grad,
+                        .express = express_copy<0>};
 static_assert(well_formed(kToCopy));
 
 constexpr OpDef kCopy{.name = "copy_",
@@ -211,7 +228,8 @@ constexpr OpDef kCopy{.name = "copy_",
                       .select = select_copy<1>,
                       .window = dispatch::window_of_map,
                       .writes_strided = true,
-                      .backward = copy_grad};
+                      .backward = copy_grad,
+                      .express = express_copy<1>};
 static_assert(well_formed(kCopy));
 
 constexpr OpDef kFill{.name = "fill_",
@@ -220,7 +238,8 @@ constexpr OpDef kFill{.name = "fill_",
                       .select = select_fill,
                       .window = dispatch::window_of_map,
                       .writes_strided = true,
-                      .backward = fill_grad};
+                      .backward = fill_grad,
+                      .express = express_fill};
 static_assert(well_formed(kFill));
 
 }  // namespace pumice::ops

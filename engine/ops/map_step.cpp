@@ -6,87 +6,35 @@
 
 #include "dispatch/corridor.h"
 #include "ops/factory.h"
+#include "ops/map_walk.h"
 #include "ops/promote.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 
 namespace pumice::ops {
 
 namespace {
 
 constexpr std::size_t kMostOperands = 4;
-constexpr std::int64_t kMostDims = 4;
+using Walk = MapWalk<kMostOperands>;
 
-// Dimensions innermost first, merged where every operand walks on evenly.
-struct Geometry {
-    std::int64_t dim_count = 0;
-    std::array<std::int64_t, kMaxDims> sizes{};
-    std::array<std::array<std::int64_t, kMaxDims>, kMostOperands> strides{};
-};
-
-std::int64_t broadcast_stride(const TensorImpl& operand, std::int64_t dim, std::int64_t rank) {
-    const std::int64_t own = dim - (rank - operand.sizes.count());
-    return own < 0 || operand.sizes[own] == 1 ? 0 : operand.strides[own];
+void set_divisor(MapPush& push, std::size_t dim, std::uint32_t size) {
+    const Divisor divisor = divisor_of(size);
+    push.sizes[dim] = size;
+    push.magics[dim] = divisor.magic;
+    push.shifts |= divisor.shift << (5U * dim);
 }
 
-Geometry collapse(const Dims& sizes, std::span<const TensorImpl* const> operands) {
-    Geometry geometry;
-    const std::int64_t rank = sizes.count();
-    for (std::int64_t dim = rank - 1; dim >= 0; --dim) {
-        if (sizes[dim] == 1) {
-            continue;
-        }
-        const auto last =
-            static_cast<std::size_t>(std::max<std::int64_t>(geometry.dim_count - 1, 0));
-        bool merges = geometry.dim_count > 0;
-        std::array<std::int64_t, kMostOperands> strides{};
-        for (std::size_t i = 0; i < operands.size(); ++i) {
-            strides[i] = broadcast_stride(*operands[i], dim, rank);
-            merges = merges && strides[i] == geometry.strides[i][last] * geometry.sizes[last];
-        }
-        if (merges) {
-            geometry.sizes[last] *= sizes[dim];
-            continue;
-        }
-        const auto next = static_cast<std::size_t>(geometry.dim_count++);
-        geometry.sizes[next] = sizes[dim];
-        for (std::size_t i = 0; i < operands.size(); ++i) {
-            geometry.strides[i][next] = strides[i];
-        }
-    }
-    if (geometry.dim_count == 0) {
-        geometry.dim_count = 1;
-        geometry.sizes[0] = 1;
-    }
-    return geometry;
-}
-
-// Granlund and Montgomery, "Division by invariant integers using multiplication", 1994: for
-// n < 2^31, n / divisor is (high(n * magic) + n) >> shift.
-void set_divisor(MapPush& push, std::size_t dim, std::uint32_t divisor) {
-    const auto shift = static_cast<std::uint32_t>(std::bit_width(divisor - 1));
-    const std::uint64_t magic =
-        ((std::uint64_t{1} << 32U) * ((std::uint64_t{1} << shift) - divisor)) / divisor + 1;
-    push.sizes[dim] = divisor;
-    push.magics[dim] = static_cast<std::uint32_t>(magic);
-    push.shifts |= shift << (5U * dim);
-}
-
-bool walks_contiguously(const Geometry& geometry, std::size_t operand) {
-    return geometry.dim_count == 1 && geometry.strides[operand][0] == 1;
-}
-
-void set_strides(MapPush& push, const Geometry& geometry, std::size_t operand_count) {
-    const auto dims = static_cast<std::size_t>(geometry.dim_count);
+void set_strides(MapPush& push, const Walk& walk, std::size_t operand_count) {
+    const auto dims = static_cast<std::size_t>(walk.dim_count);
     for (std::size_t dim = 0; dim + 1 < dims; ++dim) {
-        set_divisor(push, dim, static_cast<std::uint32_t>(geometry.sizes[dim]));
+        set_divisor(push, dim, static_cast<std::uint32_t>(walk.sizes[dim]));
     }
     for (std::size_t i = 0; i < operand_count; ++i) {
         for (std::size_t dim = 0; dim < dims; ++dim) {
-            push.strides[i][dim] = static_cast<std::uint32_t>(geometry.strides[i][dim]);
+            push.strides[i][dim] = static_cast<std::uint32_t>(walk.strides[i][dim]);
         }
     }
 }
@@ -105,29 +53,26 @@ Layout choose_layout(const MapCall& call, MapPush& push) {
     if (is_plain) {
         return {};
     }
-    const Geometry geometry = collapse(output.sizes, call.operands);
-    PUMICE_INVARIANT(geometry.dim_count <= kMostDims);
+    const Walk walk = collapse<kMostOperands>(output.sizes, call.operands);
+    PUMICE_INVARIANT(walk.dim_count <= kMostMapDims);
     bool is_contiguous = true;
     for (std::size_t i = 0; i < call.operands.size(); ++i) {
-        is_contiguous = is_contiguous && walks_contiguously(geometry, i);
+        is_contiguous = is_contiguous && walk.is_contiguous(i);
     }
     if (is_contiguous) {
         return {};
     }
-    set_strides(push, geometry, call.operands.size());
+    set_strides(push, walk, call.operands.size());
     return {.kind = output.is_contiguous ? vk::Layout::kStrided : vk::Layout::kScattered,
-            .dim_count = static_cast<std::uint32_t>(geometry.dim_count)};
+            .dim_count = static_cast<std::uint32_t>(walk.dim_count)};
 }
 
 // Invocations that the output asks for: its words, or its elements where they are scattered.
 std::uint64_t unit_count(const TensorImpl& output, const MapPush& push, const Layout& layout) {
-    const unsigned word_shift = 2 - dispatch::item_shift(output.dtype);
-    if (layout.kind == vk::Layout::kScattered || word_shift == 0) {
+    if (layout.kind == vk::Layout::kScattered) {
         return push.count;
     }
-    const std::uint64_t per_word = std::uint64_t{1} << word_shift;
-    const std::uint64_t lead = push.offsets[0] & (per_word - 1);
-    return (lead + push.count + per_word - 1) >> word_shift;
+    return word_count(push.offsets[0], push.count, dispatch::item_shift(output.dtype));
 }
 
 // Whether the bytes from first to last element of two tensors of one storage overlap.
@@ -174,18 +119,15 @@ void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::P
     }
     const Layout layout = choose_layout(call, push);
     const std::uint64_t units = unit_count(output, push, layout);
-    // Software drivers pay for workgroups, GPUs for idle lanes.
-    constexpr std::uint32_t kLocalSize = 64;
-    const std::uint32_t words =
-        caps.is_cpu ? (units >= std::uint64_t{64} * kLocalSize ? 16 : 4) : 1;
+    const MapSchedule schedule = schedule_map(units, caps.is_cpu);
 
     dispatch::Step& step = program.steps.emplace_back();
     step.kernel = call.kernel;
-    step.spec.push_back(kLocalSize);
+    step.spec.push_back(MapSchedule::kLocalSize);
     step.spec.push_back(static_cast<std::uint32_t>(output.dtype));
     step.spec.push_back(static_cast<std::uint32_t>(layout.kind));
     step.spec.push_back(layout.dim_count);
-    step.spec.push_back(words);
+    step.spec.push_back(schedule.words);
     for (const std::uint32_t value : call.spec) {
         step.spec.push_back(value);
     }
@@ -193,14 +135,12 @@ void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::P
         step.bindings.push_back(binding);
     }
     step.set_push(push);
-    const std::uint64_t per_group = std::uint64_t{kLocalSize} * words;
-    const std::uint64_t groups = (units + per_group - 1) >> std::countr_zero(per_group);
-    step.groups = dispatch::fold_groups(groups, caps);
+    step.groups = dispatch::fold_groups(schedule.groups, caps);
     step.work = static_cast<std::uint64_t>(output.numel) * call.operands.size();
 }
 
 bool fits_map(const Dims& sizes, std::span<const Tensor> inputs, const Tensor* target) {
-    if (sizes.count() <= kMostDims) {
+    if (sizes.count() <= kMostMapDims) {
         return true;
     }
     InlineVector<const TensorImpl*, kMostOperands> operands;
@@ -209,7 +149,8 @@ bool fits_map(const Dims& sizes, std::span<const Tensor> inputs, const Tensor* t
     }
     const Tensor fresh = target == nullptr ? make_symbolic(sizes, kFloat32) : *target;
     operands.push_back(&impl_of(fresh));
-    return collapse(sizes, {operands.data(), operands.size()}).dim_count <= kMostDims;
+    return collapse<kMostOperands>(sizes, {operands.data(), operands.size()}).dim_count <=
+           kMostMapDims;
 }
 
 Dims broadcast_sizes(std::string_view op, std::span<const Tensor> inputs) {
@@ -240,7 +181,7 @@ Dims broadcast_sizes(std::string_view op, std::span<const Tensor> inputs) {
 void make_mappable(std::string_view op, std::span<Tensor> inputs, const Tensor* target) {
     bool is_small = true;
     for (const Tensor& input : inputs) {
-        is_small = is_small && impl_of(input).sizes.count() <= kMostDims;
+        is_small = is_small && impl_of(input).sizes.count() <= kMostMapDims;
     }
     if (is_small) {
         return;
@@ -306,7 +247,7 @@ void write_mapped_out(const dispatch::OpDef& def,
         throw UnsupportedError(def.name,
                                fmt::format("out's dimensions must collapse to {}; got out {} with "
                                            "strides {}",
-                                           kMostDims,
+                                           kMostMapDims,
                                            describe(out),
                                            to_string(out.strides())));
     }

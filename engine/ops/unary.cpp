@@ -5,6 +5,7 @@
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/element.h"
 #include "ops/all_ops.h"
 #include "ops/gradients.h"
 #include "ops/map_step.h"
@@ -74,6 +75,24 @@ void select(const OpCall& call,
                  program);
 }
 
+template <UnaryOp kOp, KernelId kKernel>
+std::string express(const OpCall& call, const Tensor& output, dispatch::Element& element) {
+    const DType x = impl_of(call.inputs[0]).dtype;
+    const DType y = impl_of(output).dtype;
+    const bool is_real = is_floating_point(x) || is_floating_point(y);
+    const std::string function = element.function_of(vk::kernel_info(kKernel).name,
+                                                     static_cast<std::uint32_t>(kOp),
+                                                     is_real ? "x p0 p1 p2" : "x p0 p1",
+                                                     vk::formula_of(kOp),
+                                                     is_real);
+    std::string value = function + "(" + dispatch::decoded(element.operands[0], x, is_real);
+    for (std::size_t i = 0; i < (is_real ? 3 : 2); ++i) {
+        const std::string bits = element.parameter(call.attrs_as<Attrs>().bits[i]);
+        value += ", " + dispatch::decoded(bits, is_real ? kFloat32 : kInt32, is_real);
+    }
+    return dispatch::encoded(value + ")", y, is_real);
+}
+
 constexpr std::uint32_t kReadsInput = 1;
 constexpr std::uint32_t kReadsOutput = 2;
 
@@ -87,7 +106,8 @@ constexpr OpDef row(std::string_view name, std::uint32_t reads, BackwardFn backw
             .writes_strided = true,
             .saved = {.inputs = reads & kReadsInput, .outputs = reads >> 1U},
             .lends = 1,
-            .backward = backward};
+            .backward = backward,
+            .express = express<kOp, kKernel>};
 }
 
 Tensor run(const OpDef& def, Tensor x, const Attrs& attrs = {}) {

@@ -4,6 +4,7 @@
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/element.h"
 #include "ops/all_ops.h"
 #include "ops/gradients.h"
 #include "ops/map_step.h"
@@ -54,6 +55,23 @@ void select(const OpCall& call,
                  program);
 }
 
+std::string express(const OpCall& call, const Tensor& output, dispatch::Element& element) {
+    const auto dtype_of = [](const Tensor& tensor) {
+        return static_cast<std::uint32_t>(impl_of(tensor).dtype);
+    };
+    const auto converted = [&](std::size_t input) {
+        return fmt::format("convert_bits({}, 0u, {}u, {}u)",
+                           element.operands[input],
+                           dtype_of(call.inputs[input]),
+                           dtype_of(output));
+    };
+    return fmt::format("decode_int({}, 0u, {}u) != 0 ? {} : {}",
+                       element.operands[0],
+                       dtype_of(call.inputs[0]),
+                       converted(1),
+                       converted(2));
+}
+
 // The gradient goes to the operand that was taken.
 void backward(BackwardCall& call) {
     const Tensor condition = call.input(0);
@@ -77,7 +95,8 @@ constexpr OpDef kWhere{
     .writes_strided = true,
     .saved = {.inputs = 0b001},
     .lends = 0b110,
-    .backward = backward};
+    .backward = backward,
+    .express = express};
 static_assert(well_formed(kWhere));
 
 }  // namespace pumice::ops

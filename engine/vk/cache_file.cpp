@@ -15,10 +15,14 @@
 namespace pumice::vk {
 namespace {
 
-constexpr std::array<char, 8> kMagic = {'P', 'U', 'M', 'I', 'C', 'E', 'P', '1'};
+using Magic = std::array<char, 8>;
+
+Magic magic_of(CacheFileKind kind) noexcept {
+    return {'P', 'U', 'M', 'I', 'C', 'E', static_cast<char>(kind), '1'};
+}
 
 struct Header {
-    std::array<char, 8> magic = kMagic;
+    Magic magic{};
     std::uint64_t size_bytes = 0;
     std::uint64_t sum = 0;
 };
@@ -45,7 +49,7 @@ bool is_of_device(std::span<const std::byte> bytes, const VkPhysicalDeviceProper
 
 }  // namespace
 
-std::string cache_file_path(std::string_view uuid, std::uint32_t driver_version) {
+std::string cache_folder() {
     if (environment_value("PUMICE_CACHE") == "off") {
         return {};
     }
@@ -57,11 +61,17 @@ std::string cache_file_path(std::string_view uuid, std::uint32_t driver_version)
         }
         folder = home + "/.cache";
     }
-    return folder + "/pumice/" + std::string(uuid) + "-" + std::to_string(driver_version) + ".bin";
+    return folder + "/pumice";
 }
 
-std::vector<std::byte> read_cache_file(const std::string& path,
-                                       const VkPhysicalDeviceProperties& properties) {
+std::string cache_file_path(std::string_view uuid, std::uint32_t driver_version) {
+    const std::string folder = cache_folder();
+    return folder.empty()
+               ? ""
+               : folder + "/" + std::string(uuid) + "-" + std::to_string(driver_version) + ".bin";
+}
+
+std::vector<std::byte> read_summed_file(const std::string& path, CacheFileKind kind) {
     std::error_code error;
     if (path.empty() || !std::filesystem::is_regular_file(path, error)) {
         return {};
@@ -70,26 +80,35 @@ std::vector<std::byte> read_cache_file(const std::string& path,
     std::ifstream file(path, std::ios::binary);
     Header header;
     if (error || !file.read(reinterpret_cast<char*>(&header), sizeof(header)) ||
-        header.magic != kMagic || header.size_bytes != file_bytes - sizeof(header)) {
+        header.magic != magic_of(kind) || header.size_bytes != file_bytes - sizeof(header)) {
         return {};
     }
     std::vector<std::byte> bytes(header.size_bytes);
     if (!file.read(reinterpret_cast<char*>(bytes.data()),
                    static_cast<std::streamsize>(bytes.size())) ||
-        sum_of(bytes) != header.sum || !is_of_device(bytes, properties)) {
+        sum_of(bytes) != header.sum) {
         return {};
     }
     return bytes;
 }
 
-void write_cache_file(const std::string& path, std::span<const std::byte> bytes) {
+std::vector<std::byte> read_cache_file(const std::string& path,
+                                       const VkPhysicalDeviceProperties& properties) {
+    std::vector<std::byte> bytes = read_summed_file(path, CacheFileKind::kPipelines);
+    if (!is_of_device(bytes, properties)) {
+        bytes.clear();
+    }
+    return bytes;
+}
+
+void write_summed_file(const std::string& path,
+                       std::span<const std::byte> bytes,
+                       CacheFileKind kind) {
     const std::filesystem::path target(path);
     std::error_code error;
     std::filesystem::create_directories(target.parent_path(), error);
     const std::string draft = path + "." + std::to_string(::getpid()) + ".tmp";
-    Header header;
-    header.size_bytes = bytes.size();
-    header.sum = sum_of(bytes);
+    const Header header{.magic = magic_of(kind), .size_bytes = bytes.size(), .sum = sum_of(bytes)};
     std::ofstream file(draft, std::ios::binary | std::ios::trunc);
     file.write(reinterpret_cast<const char*>(&header), sizeof(header));
     file.write(reinterpret_cast<const char*>(bytes.data()),
@@ -103,7 +122,7 @@ void write_cache_file(const std::string& path, std::span<const std::byte> bytes)
     }
     std::error_code ignored;
     std::filesystem::remove(draft, ignored);
-    throw FileError(path, "the pipeline cache cannot be written");
+    throw FileError(path, "the cache cannot be written");
 }
 
 }  // namespace pumice::vk

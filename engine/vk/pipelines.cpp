@@ -81,10 +81,14 @@ void PipelineCache::save() noexcept {
                             handles_.device, driver_cache_, &size_bytes, bytes.data()),
                         "vkGetPipelineCacheData");
         bytes.resize(size_bytes);
-        write_cache_file(file_path_, bytes);
+        write_summed_file(file_path_, bytes, CacheFileKind::kPipelines);
         is_changed_ = false;
     } catch (...) {  // NOLINT(bugprone-empty-catch): a cache that is not saved costs time only
     }
+}
+
+std::string PipelineCache::module_folder() const {
+    return file_path_.empty() ? "" : file_path_.substr(0, file_path_.rfind('.'));
 }
 
 const Pipeline& PipelineCache::get(KernelId kernel, std::span<const std::uint32_t> spec) {
@@ -123,6 +127,13 @@ const PipelineCache::Entry& PipelineCache::find(KernelId kernel,
         }
     }
     return make(kernel, spec, hash);
+}
+
+Pipeline PipelineCache::make_own(const KernelInfo& info, std::span<const std::uint32_t> spec) {
+    Pipeline pipeline{.layout = &layout(info.binding_count)};
+    pipeline.handle = compile(info, spec, pipeline.layout->pipeline);
+    is_changed_ = true;
+    return pipeline;
 }
 
 const PipelineCache::Entry& PipelineCache::make(KernelId kernel,
@@ -271,7 +282,7 @@ VkPipeline PipelineCache::compile(const KernelInfo& info,
     PUMICE_VK_CHECK(table_.vkCreateShaderModule(handles_.device, &code, nullptr, &module),
                     "vkCreateShaderModule");
 
-    std::array<VkSpecializationMapEntry, kMaxSpecWords> map{};
+    std::vector<VkSpecializationMapEntry> map(spec.size());
     for (std::uint32_t i = 0; i < spec.size(); ++i) {
         map[i] = {i, static_cast<std::uint32_t>(i * sizeof(std::uint32_t)), sizeof(std::uint32_t)};
     }

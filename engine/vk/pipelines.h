@@ -54,6 +54,13 @@ public:
     ///         OutOfMemoryError, InternalError
     const Pipeline& get(KernelId kernel, std::span<const std::uint32_t> spec);
 
+    /// A pipeline that the caller destroys. @throws DeviceError, OutOfMemoryError
+    Pipeline make_own(const KernelInfo& info, std::span<const std::uint32_t> spec);
+
+    /// Where modules of kernels that were written at run time are kept for this device and driver;
+    /// empty if nothing is.
+    [[nodiscard]] std::string module_folder() const;
+
     /// Writes the driver's cache to disk if pipelines were made since the last time. Failing to is
     /// no error: the next process compiles again.
     void save() noexcept;

@@ -6,7 +6,9 @@
 #include "base/invariant.h"
 #include "vk/check.h"
 #include "vk/device.h"
+#include "vk/module_store.h"
 #include "vk/recorder.h"
+#include "vk/runtime_kernel.h"
 #include "vk/watcher.h"
 
 #include <mutex>
@@ -25,9 +27,16 @@ bool is_inside(const Binding& range) noexcept {
 
 }  // namespace
 
+const KernelInfo& info_of(const Dispatch& dispatch) noexcept {
+    return dispatch.runtime == nullptr ? kernel_info(dispatch.kernel) : dispatch.runtime->info();
+}
+
 struct Queue::State {
     explicit State(Device& its_device)
-        : device(its_device), caps(its_device.capabilities()), recorder(its_device) {}
+        : device(its_device),
+          caps(its_device.capabilities()),
+          recorder(its_device),
+          modules(its_device.pipelines().module_folder()) {}
 
     void check_range(const Binding& range) const;
     void check(const Dispatch& dispatch, const KernelInfo& info) const;
@@ -38,6 +47,8 @@ struct Queue::State {
     std::mutex mutex;  ///< guards recorder
     Recorder recorder;
     Watcher watcher{recorder.timeline()};
+    std::mutex modules_mutex;  ///< guards modules
+    ModuleStore modules;
 };
 
 void Queue::State::check_range(const Binding& range) const {
@@ -125,9 +136,19 @@ bool Queue::is_idle(const Binding& range) {
     return state_->recorder.is_idle(range);
 }
 
+std::shared_ptr<const RuntimeKernel> Queue::make_kernel(const KernelSource& source) {
+    const auto words = [&] {
+        const std::lock_guard lock(state_->modules_mutex);
+        return state_->modules.get(source.text);
+    }();
+    const std::lock_guard lock(state_->mutex);
+    state_->recorder.check_alive();
+    return std::make_shared<const RuntimeKernel>(state_->device, source, *words);
+}
+
 std::shared_ptr<Recording> Queue::record(std::span<const Dispatch> dispatches) {
     for (const Dispatch& dispatch : dispatches) {
-        state_->check(dispatch, kernel_info(dispatch.kernel));
+        state_->check(dispatch, info_of(dispatch));
     }
     const std::lock_guard lock(state_->mutex);
     return state_->recorder.record(dispatches);

@@ -17,6 +17,8 @@ namespace pumice::vk {
 
 class Device;
 class Recording;
+class RuntimeKernel;
+struct KernelSource;
 
 /// A byte range of a buffer as one kernel sees it. The offset is a multiple of the device's
 /// storage alignment and the size a multiple of 4.
@@ -29,13 +31,17 @@ struct Binding {
 /// One kernel call. Whether a binding is read or written comes from the kernel's reflection.
 struct Dispatch {
     KernelId kernel{};
-    std::span<const std::uint32_t> spec;  ///< value of specialization constant i at index i
+    const RuntimeKernel* runtime = nullptr;  ///< instead of `kernel` and `spec`; in recordings only
+    std::span<const std::uint32_t> spec;     ///< value of specialization constant i at index i
     std::span<const Binding> bindings;
     std::span<const std::byte> push;
     std::array<std::uint32_t, 3> groups{1, 1, 1};
     std::uint64_t work = 0;  ///< estimated arithmetic or memory operations, bounds a submit
     std::string_view label;  ///< operator name, static lifetime
 };
+
+/// The kernel of a call.
+const KernelInfo& info_of(const Dispatch& dispatch) noexcept;
 
 /// Counters of one queue since its creation.
 struct QueueCounters {
@@ -70,6 +76,9 @@ public:
     /// True if no submitted or collected command still touches the range.
     bool is_idle(const Binding& range);
 
+    /// Compiles a kernel that was written at run time, or takes it from the folder on disk where
+    /// those of earlier processes are kept. @throws InternalError, OutOfMemoryError, DeviceError
+    std::shared_ptr<const RuntimeKernel> make_kernel(const KernelSource& source);
     /// Records commands to be submitted many times; see Recording. Nothing is submitted.
     /// @throws as `dispatch`, and OutOfMemoryError
     std::shared_ptr<Recording> record(std::span<const Dispatch> dispatches);

@@ -4,6 +4,7 @@
 #include "vk/check.h"
 #include "vk/command_writer.h"
 #include "vk/device.h"
+#include "vk/runtime_kernel.h"
 
 namespace pumice::vk {
 
@@ -29,8 +30,10 @@ Recording::Recording(Device& device, std::span<const Dispatch> dispatches, Hazar
             open();
             work = 0;
         }
-        const Pipeline& pipeline = device.pipelines().get(dispatch.kernel, dispatch.spec);
-        writer.dispatch(dispatch, kernel_info(dispatch.kernel), pipeline, 0);
+        const Pipeline& pipeline = dispatch.runtime == nullptr
+                                       ? device.pipelines().get(dispatch.kernel, dispatch.spec)
+                                       : dispatch.runtime->pipeline();
+        writer.dispatch(dispatch, info_of(dispatch), pipeline, 0);
         work += dispatch.work;
     }
     last_hazard = {HazardKind::kFull, false};

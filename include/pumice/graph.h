@@ -29,6 +29,7 @@ struct CaptureOptions {
     bool eliminate_dead_code = true;              ///< drop operators whose results nobody sees
     bool fold_constants = true;                   ///< run what depends on nothing once, at capture
     bool eliminate_common_subexpressions = true;  ///< run equal operators on equal operands once
+    bool fuse_elementwise = true;  ///< run chains of elementwise operators as one kernel each
     /// Results are the plan's own memory instead of copies: each is good until the next replay, or
     /// the plan's end; reading one after that throws GradModeError. What the function returns of
     /// the program's own tensors, and constants, are copies all the same.
@@ -39,10 +40,11 @@ struct CaptureOptions {
 
 /// What a plan is made of. Bytes are device bytes.
 struct PlanStats {
-    std::size_t operator_count = 0;       ///< after the passes
+    std::size_t operator_count = 0;       ///< after the passes, fused ones too
     std::size_t kernel_count = 0;         ///< a replay
     std::size_t barrier_count = 0;        ///< a replay
     std::size_t recording_count = 0;      ///< times that the commands were recorded
+    std::size_t inputs_in_place = 0;      ///< read by the last replay where they lay, not copied
     std::uint64_t planned_bytes = 0;      ///< the one block of all transients, inputs and outputs
     std::uint64_t lower_bound_bytes = 0;  ///< of any placement of these
     std::uint64_t constant_bytes = 0;     ///< kept results of folded operators

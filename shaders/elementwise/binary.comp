@@ -35,11 +35,6 @@ layout(constant_id = 7) const uint COMMON_DTYPE = 0u;
 layout(constant_id = 8) const uint OP = 0u;
 layout(constant_id = 9) const bool B_IS_NUMBER = false;
 
-float real_operand(uint word, uint at, uint dtype) {
-    float value = decode_float(word, at, dtype);
-    return dtype == COMMON_DTYPE ? value : round_to_dtype(value, COMMON_DTYPE);
-}
-
 uint result_bits(uvec4 index) {
     uint a_at = element_at(1u, index);
     uint a_word = a_words[word_index(a_at, A_DTYPE)];
@@ -50,8 +45,9 @@ uint result_bits(uvec4 index) {
         b_word = b_words[word_index(b_at, B_DTYPE)];
     }
     if (is_float_dtype(COMMON_DTYPE)) {
-        float a = real_operand(a_word, a_at, A_DTYPE);
-        float b = B_IS_NUMBER ? uintBitsToFloat(b_word) : real_operand(b_word, b_at, B_DTYPE);
+        float a = real_operand(a_word, a_at, A_DTYPE, COMMON_DTYPE);
+        float b = B_IS_NUMBER ? uintBitsToFloat(b_word)
+                              : real_operand(b_word, b_at, B_DTYPE, COMMON_DTYPE);
         float y = binary_float(OP, a, b, uintBitsToFloat(map.params[1]));
         return encode_float(y, OUT_DTYPE);
     }

@@ -24,8 +24,7 @@ layout(constant_id = 6) const bool IS_FILL = false;
 
 uint result_bits(uvec4 index) {
     if (IS_FILL) {
-        return is_float_dtype(OUT_DTYPE) ? encode_float(uintBitsToFloat(map.params[0]), OUT_DTYPE)
-                                         : encode_int(int(map.params[0]), OUT_DTYPE);
+        return number_bits(map.params[0], OUT_DTYPE);
     }
     uint at = element_at(1u, index);
     return convert_bits(x_words[word_index(at, X_DTYPE)], at, X_DTYPE, OUT_DTYPE);

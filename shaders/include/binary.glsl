@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The formulas of elementwise operators of two operands: a constant and a case each. Floating
 // dtypes are computed in float32 and rounded once at the store; the others in 32-bit integers. p1
-// is the operator's parameter (the rows are in engine/ops/binary.cpp). FORMULA_* chooses the group
-// that is compiled, the build variant of the row's kernel.
+// is the operator's parameter (the rows are in engine/ops/binary.cpp). FORMULA_*: see unary.glsl.
 #ifndef PUMICE_BINARY_GLSL
 #define PUMICE_BINARY_GLSL
 
-#if defined(FORMULA_NORMAL)
+#ifdef FORMULA_NORMAL
 #include "math_normal.glsl"
-#elif defined(FORMULA_POWER)
-#include "math_power.glsl"
-#else
-#include "math.glsl"
 #endif
+#ifdef FORMULA_POWER
+#include "math_power.glsl"
+#endif
+#include "dtype.glsl"
 #include "extrema.glsl"
 #include "gelu_tanh.glsl"
+#include "math.glsl"
 
 //@enum BinaryOp
 const uint kBinaryAdd = 0u;   // a + p1 b
@@ -58,17 +58,21 @@ float silu_slope(float x) {
     return is_finite(x) ? slope : s;
 }
 
+//@formulas BinaryOp
 float binary_float(uint op, float a, float b, float p1) {
     precise float y = a;
     switch (op) {
-#if defined(FORMULA_EXPONENTIAL)
+#ifdef FORMULA_EXPONENTIAL
         case kBinaryGeluTanhBackward: y = a * gelu_tanh_slope(b); break;
         case kBinarySiluBackward: y = a * silu_slope(b); break;
-#elif defined(FORMULA_NORMAL)
+#endif
+#ifdef FORMULA_NORMAL
         case kBinaryGeluBackward: y = a * gelu_slope(b); break;
-#elif defined(FORMULA_POWER)
+#endif
+#ifdef FORMULA_POWER
         case kBinaryPow: y = pow_float(a, b); break;
-#else
+#endif
+#ifdef FORMULA_SIMPLE
         case kBinaryAdd: y = a + p1 * b; break;
         case kBinarySub: y = a - p1 * b; break;
         case kBinaryRsub: y = b - a; break;
@@ -94,6 +98,7 @@ float binary_float(uint op, float a, float b, float p1) {
     return y;
 }
 
+//@formulas BinaryOp
 int binary_int(uint op, int a, int b, int p1) {
     switch (op) {
         case kBinaryAdd: return a + p1 * b;
@@ -116,6 +121,12 @@ int binary_int(uint op, int a, int b, int p1) {
         case kBinaryLogicalXor: return int((a != 0) != (b != 0));
     }
     return a;
+}
+
+// An operand's element, number `at` of those whose bits `word` holds, rounded to the common dtype.
+float real_operand(uint word, uint at, uint dtype, uint common_dtype) {
+    float value = decode_float(word, at, dtype);
+    return dtype == common_dtype ? value : round_to_dtype(value, common_dtype);
 }
 
 #endif

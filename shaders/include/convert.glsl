@@ -34,4 +34,9 @@ uint convert_bits(uint word, uint element, uint from, uint to) {
     return encode_int(float_to_int(value), to);
 }
 
+// A number's bits in dtype `to`; they come as bits of a float for floating dtypes, else of an int.
+uint number_bits(uint bits, uint to) {
+    return is_float_dtype(to) ? encode_float(uintBitsToFloat(bits), to) : encode_int(int(bits), to);
+}
+
 #endif

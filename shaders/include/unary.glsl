@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // The formulas of elementwise operators of one operand: a constant and a case each. Floating dtypes
 // are computed in float32 and rounded once at the store; the others in 32-bit integers. p0, p1 and
-// p2 are the operator's parameters (the rows are in engine/ops/unary.cpp). FORMULA_* chooses the
-// group that is compiled, the build variant of the row's kernel.
+// p2 are the operator's parameters (the rows are in engine/ops/unary.cpp). FORMULA_* choose the
+// groups that are compiled: one in a kernel that is built ahead, the build variant of the row's
+// kernel; those it needs in one that is written at run time.
 #ifndef PUMICE_UNARY_GLSL
 #define PUMICE_UNARY_GLSL
 
-#if defined(FORMULA_ANGLE)
+#ifdef FORMULA_ANGLE
 #include "math_angle.glsl"
-#elif defined(FORMULA_HYPERBOLIC)
-#include "math_hyperbolic.glsl"
-#elif defined(FORMULA_NORMAL)
-#include "math_normal.glsl"
-#else
-#include "math.glsl"
 #endif
+#ifdef FORMULA_HYPERBOLIC
+#include "math_hyperbolic.glsl"
+#endif
+#ifdef FORMULA_NORMAL
+#include "math_normal.glsl"
+#endif
+#include "dtype.glsl"
 #include "extrema.glsl"
 #include "gelu_tanh.glsl"
+#include "math.glsl"
 
 //@enum UnaryOp
 const uint kUnaryNeg = 0u;
@@ -75,10 +78,11 @@ float nan_to_num_float(float x, float nan, float posinf, float neginf) {
     return is_finite(x) ? x : (x > 0.0 ? posinf : neginf);
 }
 
+//@formulas UnaryOp
 float unary_float(uint op, float x, float p0, float p1, float p2) {
     precise float y = x;
     switch (op) {
-#if defined(FORMULA_EXPONENTIAL)
+#ifdef FORMULA_EXPONENTIAL
         case kUnaryExp: y = exp_float(x); break;
         case kUnaryLog: y = log_float(x); break;
         case kUnaryLog1p: y = log1p_float(x); break;
@@ -86,18 +90,22 @@ float unary_float(uint op, float x, float p0, float p1, float p2) {
         case kUnarySilu: y = x * sigmoid_float(x); break;
         case kUnaryGeluTanh: y = x * sigmoid_float(gelu_tanh_argument(x)); break;
         case kUnarySoftplus: y = softplus_float(x, p0, p1); break;
-#elif defined(FORMULA_ANGLE)
+#endif
+#ifdef FORMULA_ANGLE
         case kUnarySin: y = sine_of(x, 0); break;
         case kUnaryCos: y = sine_of(x, 1); break;
-#elif defined(FORMULA_HYPERBOLIC)
+#endif
+#ifdef FORMULA_HYPERBOLIC
         case kUnaryTanh: y = tanh_float(x); break;
         case kUnarySinh: y = sinh_float(x); break;
         case kUnaryCosh: y = cosh_float(x); break;
         case kUnaryAsinh: y = asinh_float(x); break;
-#elif defined(FORMULA_NORMAL)
+#endif
+#ifdef FORMULA_NORMAL
         case kUnaryErf: y = erf_float(x); break;
         case kUnaryGelu: y = gelu_float(x); break;
-#else
+#endif
+#ifdef FORMULA_SIMPLE
         case kUnaryNeg: y = -x; break;
         case kUnaryAbs: y = abs(x); break;
         case kUnarySign: y = is_nan(x) ? 0.0 : sign(x); break;
@@ -117,6 +125,7 @@ float unary_float(uint op, float x, float p0, float p1, float p2) {
 }
 
 // Operators that have an integer form; for the others integers are promoted to float32.
+//@formulas UnaryOp
 int unary_int(uint op, int x, int p0, int p1) {
     switch (op) {
         case kUnaryNeg: return -x;

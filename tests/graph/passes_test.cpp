@@ -15,7 +15,8 @@ using test::random_tensor;
 
 constexpr CaptureOptions kNone{.eliminate_dead_code = false,
                                .fold_constants = false,
-                               .eliminate_common_subexpressions = false};
+                               .eliminate_common_subexpressions = false,
+                               .fuse_elementwise = false};
 
 CaptureOptions only(bool CaptureOptions::*pass) {
     CaptureOptions options = kNone;

@@ -22,6 +22,25 @@ layout(binding = 1, std430) writeonly buffer Y {{ float y[]; }};
 layout(push_constant) uniform Push {{ uint row_count; uvec4 shape; float slopes[3]; }};
 """
 MAIN = "void main() { y[gl_GlobalInvocationID.x] = x[row_count + kOp] * kScale; }\n"
+FORMULAS = """
+//@formulas UnaryOp
+float unary_float(uint op, float x) {
+    float y = x;
+    switch (op) {
+        case kUnaryNeg: y = -x; break;
+        case kUnaryExp: y = exp(x); break;
+    }
+    return y;
+}
+
+//@formulas UnaryOp
+int unary_int(uint op, int x) {
+    switch (op) {
+        case kUnaryNeg: return 0 - x;
+    }
+    return x;
+}
+"""
 OPS = "//@enum UnaryOp\nconst uint kUnaryNeg = 0u;  // -x\nconst uint kUnaryExp = 5u;\n"
 
 
@@ -90,6 +109,18 @@ class Interface(ShaderTree):
         header, _ = self.generate()
         expected = "enum class UnaryOp : std::uint32_t {\n    kNeg = 0,\n    kExp = 5,\n};"
         self.assertIn(expected, header)
+
+    def test_formulas_are_taken_out_of_their_switch(self):
+        self.write("include/ops.glsl", OPS + FORMULAS)
+        header, source = self.generate()
+        self.assertIn("Formula formula_of(UnaryOp op) noexcept;", header)
+        self.assertIn('case UnaryOp::kNeg: return {"-x", "0 - x"};', source)
+        self.assertIn('case UnaryOp::kExp: return {"exp(x)", ""};', source)
+
+    def test_texts_of_include_files_have_no_comments(self):
+        self.write("include/ops.glsl", OPS)
+        _, source = self.generate()
+        self.assertIn('{"ops.glsl", R"glsl(const uint kUnaryNeg = 0u;\nconst uint', source)
 
     @unittest.skipUnless(shutil.which("c++"), "no C++ compiler")
     def test_generated_code_compiles(self):
@@ -198,6 +229,18 @@ class Refusals(ShaderTree):
         ):
             with self.subTest(pattern):
                 self.write("include/ops.glsl", text)
+                self.assert_refused(pattern)
+
+    def test_formulas(self):
+        for formulas, pattern in (
+            (FORMULAS.replace("kUnaryExp: y", "kUnaryLog: y"), "error: not understood: case kUnaryLog"),
+            (FORMULAS.replace("y = -x; break;", "break;"), "error: not understood: case kUnaryNeg"),
+            (FORMULAS.replace("        case kUnaryExp: y = exp(x); break;\n", ""), "Exp has no float"),
+            (FORMULAS.replace("UnaryOp", "OtherOp"), "error: no //@enum OtherOp"),
+            (FORMULAS.replace("float unary_float", "\nfloat unary_float"), "must follow //@formulas"),
+        ):
+            with self.subTest(pattern):
+                self.write("include/ops.glsl", OPS + formulas)
                 self.assert_refused(pattern)
 
     def test_place_of_a_file(self):

@@ -56,7 +56,7 @@ TEST_CASE("cache file: comes back as it was written, folders made") {
     const std::string path = (folder.path / "a" / "b.bin").string();
     CHECK(read_cache_file(path, properties).empty());
     const std::vector<std::byte> bytes = driver_bytes(properties);
-    write_cache_file(path, bytes);
+    write_summed_file(path, bytes, CacheFileKind::kPipelines);
     CHECK(read_cache_file(path, properties) == bytes);
     std::size_t file_count = 0;
     for (const auto& each : std::filesystem::directory_iterator(folder.path / "a")) {
@@ -70,7 +70,7 @@ TEST_CASE("cache file: damaged, truncated or another device's is ignored") {
     const Folder folder;
     const std::string path = (folder.path / "c.bin").string();
     VkPhysicalDeviceProperties properties = device_properties();
-    write_cache_file(path, driver_bytes(properties));
+    write_summed_file(path, driver_bytes(properties), CacheFileKind::kPipelines);
     const std::uintmax_t full_bytes = std::filesystem::file_size(path);
 
     SUBCASE("one byte differs") {
@@ -100,7 +100,8 @@ TEST_CASE("cache file: damaged, truncated or another device's is ignored") {
 }
 
 TEST_CASE("cache file: a place that cannot be written is an error") {
-    CHECK_THROWS_AS(write_cache_file("/proc/pumice/none.bin", {}), FileError);
+    CHECK_THROWS_AS(write_summed_file("/proc/pumice/none.bin", {}, CacheFileKind::kPipelines),
+                    FileError);
 }
 
 }  // namespace

@@ -190,6 +190,7 @@ void add_bench(CLI::App& app) {
     command->add_flag("--json", options->as_json);
     command->callback([options] { run_overhead(*options); });
     add_bench_memory(*bench);
+    add_bench_chain(*bench);
     add_bench_replay(*bench);
 }
 

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vk/runtime_kernel.h"
+
+#include "vk/device.h"
+
+namespace pumice::vk {
+
+RuntimeKernel::RuntimeKernel(Device& device,
+                             const KernelSource& source,
+                             const std::vector<std::uint32_t>& words)
+    : device_(device),
+      name_(source.name),
+      info_{.name = name_.c_str(),
+            .code = words.data(),
+            .word_count = static_cast<std::uint32_t>(words.size()),
+            .binding_count = source.binding_count,
+            .written_mask = source.written_mask,
+            .read_mask = static_cast<std::uint8_t>(~source.written_mask),
+            .push_size_bytes = 0,
+            .spec_count = static_cast<std::uint8_t>(source.spec.size()),
+            .features = 0},
+      pipeline_(device.pipelines().make_own(info_, source.spec)) {
+    info_.code = nullptr;  // the words are the store's
+    info_.word_count = 0;
+}
+
+RuntimeKernel::~RuntimeKernel() {
+    device_.table().vkDestroyPipeline(device_.handles().device, pipeline_.handle, nullptr);
+}
+
+}  // namespace pumice::vk
