@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/random.h"
+
 #include "dispatch/decide.h"
 #include "dispatch/op_def.h"
 
+#include <functional>
 #include <span>
 
 namespace pumice::dispatch {
@@ -46,6 +49,15 @@ public:
     /// Before anything is allocated for the call. @throws GradModeError (G75)
     virtual void check(const OpCall& call) = 0;
     virtual void append(const OpCall& call, std::span<const Tensor> outputs) = 0;
+
+    /// The generator that the function draws from; see Note [Captured generator].
+    virtual GeneratorState& generator() noexcept = 0;
+    /// Where replays write the program's generator's state: int32 [4], seed and offset, low words
+    /// first. Made by the first call. @throws OutOfMemoryError
+    virtual Tensor generator_tensor() = 0;
+    /// See pumice::host_call and host_number.
+    virtual void add_call(std::function<void()> call, std::function<bool()> is_current) = 0;
+    virtual Tensor add_number(std::function<double()> read) = 0;
 };
 
 /// The observer of calls that record a node: the tape. Set once, when the first tensor that

@@ -10,6 +10,7 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace pumice::graph {
@@ -31,6 +32,18 @@ private:
 
     void check(const dispatch::OpCall& call) override;
     void append(const dispatch::OpCall& call, std::span<const Tensor> outputs) override;
+
+    GeneratorState& generator() noexcept override { return graph_.host->generator(); }
+
+    Tensor generator_tensor() override { return graph_.host->generator_tensor(); }
+
+    void add_call(std::function<void()> call, std::function<bool()> is_current) override {
+        graph_.host->add_call(std::move(call), std::move(is_current));
+    }
+
+    Tensor add_number(std::function<double()> read) override {
+        return graph_.host->add_number(std::move(read));
+    }
 
     std::vector<Tensor> add_inputs(std::span<const Tensor> examples);
     void add_outputs(std::vector<Tensor>& outputs);

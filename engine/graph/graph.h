@@ -2,10 +2,12 @@
 #pragma once
 
 #include "dispatch/op_def.h"
+#include "graph/host_state.h"
 #include "tensor/tensor_impl.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -66,6 +68,8 @@ struct Graph {
     std::vector<TensorRef> outputs;
     /// Counters of normal tensors that outlive the function and were written, one entry a write.
     std::vector<IntrusivePtr<VersionCounter>> bumped;
+    /// What replays get from the host, in values of their own.
+    std::shared_ptr<HostState> host = std::make_shared<HostState>();
 };
 
 /// A tensor of that geometry on the value's storage (or on another); for infer and select.

@@ -328,6 +328,11 @@ void Plan::Impl::check_values() const {
                                         to_string(exchanged->holder->sizes),
                                         to_string(exchanged->holder->dtype)));
     }
+    if (!graph_.host->is_current()) {
+        throw ArgumentError("replay",
+                            "what the function reads on the host (an optimizer's state, or options "
+                            "other than rates) was exchanged since the capture; capture again");
+    }
 }
 
 Tensor Plan::Impl::placed_tensor(const graph::TensorRef& ref) const {
@@ -359,6 +364,7 @@ Tensor Plan::Impl::lend(const graph::TensorRef& ref) {
 void Plan::Impl::run(const Commands& commands,
                      std::span<const Tensor> arguments,
                      std::vector<Tensor>& results) {
+    graph_.host->feed();
     take_back_lent();
     memory::allocator().poison(slab_->allocation().range);
     in_place_count_ = 0;
@@ -517,10 +523,6 @@ std::string Plan::dot() const {
 
 void Plan::dump_trace(const std::string& path) const {
     checked().dump_trace(path);
-}
-
-bool is_capturing() noexcept {
-    return dispatch::capturer() != nullptr;
 }
 
 namespace detail {

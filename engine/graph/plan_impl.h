@@ -35,7 +35,9 @@ public:
 
     std::vector<Tensor> replay(std::span<const Tensor> arguments);
 
-    [[nodiscard]] bool is_stale() const noexcept { return exchanged_value() != nullptr; }
+    [[nodiscard]] bool is_stale() const {
+        return exchanged_value() != nullptr || !graph_.host->is_current();
+    }
 
     [[nodiscard]] PlanStats stats() const;
     [[nodiscard]] std::string dot() const;

@@ -34,7 +34,7 @@ struct DropoutPush {
     float scale;
 };
 
-static_assert(sizeof(DropoutPush) == vk::push_size_bytes(vk::KernelId::kNormDropout));
+static_assert(sizeof(DropoutPush) == vk::push_size_bytes(vk::KernelId::kNormDropoutHost));
 
 void check_probability(double p) {
     if (!(p >= 0.0 && p <= 1.0)) {
@@ -55,14 +55,19 @@ void select_dropout(const dispatch::OpCall& call,
                     dispatch::Program& program) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     const auto& attrs = call.attrs_as<DropoutAttrs>();
+    const bool is_captured = call.inputs[1].defined();
     constexpr std::uint32_t kLocalSize = 64;
     dispatch::for_each_run(x.numel, x.dtype, caps, [&](const dispatch::Run& run) {
         dispatch::Step& step = program.steps.emplace_back();
-        step.kernel = vk::KernelId::kNormDropout;
+        step.kernel =
+            is_captured ? vk::KernelId::kNormDropoutDevice : vk::KernelId::kNormDropoutHost;
         step.spec.push_back(kLocalSize);
         step.spec.push_back(static_cast<std::uint32_t>(x.dtype));
         step.bindings.push_back(dispatch::window_of(dispatch::input(0), run.first, run.count));
         step.bindings.push_back(dispatch::window_of(dispatch::output(0), run.first, run.count));
+        if (is_captured) {
+            step.bindings.push_back(dispatch::input(1));
+        }
         step.set_push(
             DropoutPush{.seed = words_of(attrs.state.seed),
                         .offset = words_of(attrs.state.offset + random_blocks(run.first)),
@@ -77,7 +82,7 @@ void select_dropout(const dispatch::OpCall& call,
 }
 
 Tensor masked(Tensor x, const DropoutAttrs& attrs) {
-    Tensor inputs[] = {contiguous(std::move(x))};
+    Tensor inputs[] = {contiguous(std::move(x)), generator_tensor(attrs.state)};
     return dispatch::call(kDropout, inputs, attrs);
 }
 
@@ -90,7 +95,7 @@ void backward_dropout(dispatch::BackwardCall& call) {
 
 constexpr dispatch::OpDef kDropout{
     .name = "dropout",
-    .inputs = {{{"x", dispatch::Grad::kFormula}}},
+    .inputs = {{{"x", dispatch::Grad::kFormula}, {"generator"}}},
     .infer = infer_dropout,
     .select = select_dropout,
     .lends = 1,

@@ -28,9 +28,9 @@ namespace {
 struct RandomAttrs {
     Dims sizes;
     DType dtype = kFloat32;
-    GeneratorState state;
-    std::int32_t low = 0;     ///< randint only
-    std::uint32_t range = 0;  ///< randint only; 0 stands for 2^32
+    GeneratorState state = {};  ///< of the first block
+    std::int32_t low = 0;       ///< randint only
+    std::uint32_t range = 0;    ///< randint only; 0 stands for 2^32
 };
 
 void check_random(std::string_view op, const Dims& sizes, DType dtype) {
@@ -54,7 +54,7 @@ struct Push {
     std::uint32_t range;
 };
 
-constexpr std::size_t kPushBytes = vk::push_size_bytes(vk::KernelId::kFactoryRandom);
+constexpr std::size_t kPushBytes = vk::push_size_bytes(vk::KernelId::kFactoryRandomHost);
 static_assert(sizeof(Push) == kPushBytes);
 
 template <vk::RandomKind kKind>
@@ -64,13 +64,18 @@ void select_random(const OpCall& call,
                    Program& program) {
     const auto& attrs = call.attrs_as<RandomAttrs>();
     const TensorImpl& out = impl_of(outputs[0]);
+    const bool is_captured = call.inputs[0].defined();
     dispatch::for_each_run(out.numel, out.dtype, caps, [&](const dispatch::Run& run) {
         Step& step = program.steps.emplace_back();
-        step.kernel = vk::KernelId::kFactoryRandom;
+        step.kernel =
+            is_captured ? vk::KernelId::kFactoryRandomDevice : vk::KernelId::kFactoryRandomHost;
         launch_flat(step, random_blocks(run.count), caps);
         step.spec.push_back(static_cast<std::uint32_t>(attrs.dtype));
         step.spec.push_back(static_cast<std::uint32_t>(kKind));
         step.bindings.push_back(dispatch::window_of(dispatch::output(), run.first, run.count));
+        if (is_captured) {
+            step.bindings.push_back(dispatch::input(0));
+        }
         step.set_push(Push{.seed = words_of(attrs.state.seed),
                            .offset = words_of(attrs.state.offset + random_blocks(run.first)),
                            .element_count = static_cast<std::uint32_t>(run.count),
@@ -80,26 +85,42 @@ void select_random(const OpCall& call,
     });
 }
 
+// Takes the blocks that the result needs.
+Tensor draw(const OpDef& def, RandomAttrs attrs) {
+    attrs.state = take_random_blocks(random_blocks(numel(attrs.sizes)));
+    Tensor inputs[] = {generator_tensor(attrs.state)};
+    return dispatch::call(def, inputs, attrs);
+}
+
 Tensor make_random(const OpDef& def, const Dims& sizes, const TensorOptions& options) {
     check_random(def.name, sizes, options.dtype());
-    const RandomAttrs attrs{.sizes = sizes,
-                            .dtype = options.dtype(),
-                            .state = take_random_blocks(random_blocks(numel(sizes)))};
-    return make(def, attrs, options.requires_grad());
+    Tensor made = draw(def, {.sizes = sizes, .dtype = options.dtype()});
+    if (options.requires_grad()) {
+        made.set_requires_grad(true);
+    }
+    return made;
 }
+
+constexpr std::array<dispatch::InputDef, dispatch::kMaxInputs> kInputs{{{"generator"}}};
 
 }  // namespace
 
-constexpr OpDef kRand{
-    .name = "rand", .infer = infer_random, .select = select_random<vk::RandomKind::kUniform>};
+constexpr OpDef kRand{.name = "rand",
+                      .inputs = kInputs,
+                      .infer = infer_random,
+                      .select = select_random<vk::RandomKind::kUniform>};
 static_assert(well_formed(kRand));
 
-constexpr OpDef kRandn{
-    .name = "randn", .infer = infer_random, .select = select_random<vk::RandomKind::kNormal>};
+constexpr OpDef kRandn{.name = "randn",
+                       .inputs = kInputs,
+                       .infer = infer_random,
+                       .select = select_random<vk::RandomKind::kNormal>};
 static_assert(well_formed(kRandn));
 
-constexpr OpDef kRandint{
-    .name = "randint", .infer = infer_random, .select = select_random<vk::RandomKind::kInteger>};
+constexpr OpDef kRandint{.name = "randint",
+                         .inputs = kInputs,
+                         .infer = infer_random,
+                         .select = select_random<vk::RandomKind::kInteger>};
 static_assert(well_formed(kRandint));
 
 }  // namespace pumice::ops
@@ -125,12 +146,11 @@ Tensor randint(std::int64_t low, std::int64_t high, const Dims& sizes) {
                                         low,
                                         high));
     }
-    const ops::RandomAttrs attrs{.sizes = sizes,
-                                 .dtype = kInt32,
-                                 .state = ops::take_random_blocks(ops::random_blocks(numel(sizes))),
-                                 .low = static_cast<std::int32_t>(low),
-                                 .range = static_cast<std::uint32_t>(high - low)};
-    return ops::make(ops::kRandint, attrs, false);
+    return ops::draw(ops::kRandint,
+                     {.sizes = sizes,
+                      .dtype = kInt32,
+                      .low = static_cast<std::int32_t>(low),
+                      .range = static_cast<std::uint32_t>(high - low)});
 }
 
 }  // namespace pumice

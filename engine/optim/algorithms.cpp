@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/error.h"
-#include "pumice/graph.h"
 #include "pumice/ops.h"
 #include "pumice/optim.h"
 
@@ -78,18 +77,18 @@ void SGD::update(Tensor& parameter, const Tensor& grad, const Update& now) {
         options.weight_decay > 0.0 ? add(grad, parameter, options.weight_decay) : grad;
     if (options.momentum > 0.0) {
         Tensor& buffer = now.state[0];
-        if (now.is_state_new && options.dampening != 0.0 && is_capturing()) {
-            throw UnsupportedError("SGD",
-                                   "the first step with momentum is not damped, so replays would "
-                                   "not be either; run one step before the capture");
-        }
-        // The first gradient starts the buffer, undamped.
-        const double taken = now.is_state_new ? 1.0 : 1.0 - options.dampening;
         mul_(buffer, options.momentum);
-        add_(buffer, direction, taken);
+        if (options.dampening == 0.0) {
+            add_(buffer, direction);
+        } else {
+            now.add_scaled(buffer, direction, [](const Moment& at) {
+                // The first gradient starts the buffer, undamped.
+                return at.is_state_new ? 1.0 : 1.0 - values_of<SGDOptions>(at.options).dampening;
+            });
+        }
         direction = options.nesterov ? add(direction, buffer, options.momentum) : buffer;
     }
-    add_(parameter, direction, -options.lr);
+    now.add_scaled(parameter, direction, [](const Moment& at) { return -at.options.get_lr(); });
 }
 
 void AdamOptions::check() const {
@@ -118,17 +117,26 @@ bool Adam::keeps_state(const OptimizerOptions& /*options*/) const {
     return true;
 }
 
-void Adam::apply_moments(Tensor& parameter, const Tensor& grad, const Update& now, double decay) {
+namespace {
+
+// What the zeros at their start leave of the mean, and of the root of the mean square.
+struct Corrections {
+    double mean = 1.0;
+    double root = 1.0;
+};
+
+Corrections corrections_of(const AdamOptions& options, std::int64_t step) {
+    const auto t = static_cast<double>(step);
+    return {.mean = 1.0 - std::pow(options.beta1, t),
+            .root = std::sqrt(1.0 - std::pow(options.beta2, t))};
+}
+
+}  // namespace
+
+// With m and v biased by c1 and c2, m / c1 / (sqrt(v / c2) + eps) is
+// sqrt(c2) / c1 * m / (sqrt(v) + eps * sqrt(c2)).
+void Adam::apply_moments(Tensor& parameter, const Tensor& grad, const Update& now, bool decays) {
     const auto& options = values_of<AdamOptions>(now.options);
-    if (is_capturing()) {
-        throw UnsupportedError("Adam",
-                               "the bias corrections change from step to step and are numbers of "
-                               "the host, which a captured step would keep; capture forward and "
-                               "backward alone");
-    }
-    const auto t = static_cast<double>(now.step);
-    const double correction1 = 1.0 - std::pow(options.beta1, t);
-    const double correction2 = 1.0 - std::pow(options.beta2, t);
     Tensor& mean = now.state[0];
     Tensor& mean_square = now.state[1];
     mul_(mean, options.beta1);
@@ -136,13 +144,23 @@ void Adam::apply_moments(Tensor& parameter, const Tensor& grad, const Update& no
     mul_(mean_square, options.beta2);
     add_(mean_square, square(grad), 1.0 - options.beta2);
     Tensor denominator = sqrt(mean_square);
-    mul_(denominator, 1.0 / std::sqrt(correction2));
-    add_(denominator, options.eps);
+    now.add_number(denominator, [](const Moment& at) {
+        const auto& values = values_of<AdamOptions>(at.options);
+        return values.eps * corrections_of(values, at.step).root;
+    });
     Tensor direction = div(mean, std::move(denominator));
-    if (decay > 0.0) {
-        add_(direction, parameter, decay * correction1);
+    if (decays && options.weight_decay > 0.0) {
+        now.add_scaled(direction, parameter, [](const Moment& at) {
+            const auto& values = values_of<AdamOptions>(at.options);
+            const Corrections by = corrections_of(values, at.step);
+            return values.weight_decay * by.mean / by.root;
+        });
     }
-    add_(parameter, std::move(direction), -options.lr / correction1);
+    now.add_scaled(parameter, direction, [](const Moment& at) {
+        const auto& values = values_of<AdamOptions>(at.options);
+        const Corrections by = corrections_of(values, at.step);
+        return -values.lr * by.root / by.mean;
+    });
 }
 
 void Adam::update(Tensor& parameter, const Tensor& grad, const Update& now) {
@@ -151,7 +169,7 @@ void Adam::update(Tensor& parameter, const Tensor& grad, const Update& now) {
 }
 
 void AdamW::update(Tensor& parameter, const Tensor& grad, const Update& now) {
-    apply_moments(parameter, grad, now, values_of<AdamOptions>(now.options).weight_decay);
+    apply_moments(parameter, grad, now, true);
 }
 
 }  // namespace pumice::optim

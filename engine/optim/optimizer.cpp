@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/error.h"
 #include "pumice/grad_mode.h"
+#include "pumice/graph.h"
 #include "pumice/ops.h"
 #include "pumice/optim.h"
 
@@ -75,13 +76,13 @@ bool has(const std::vector<Tensor>& parameters, const Tensor& parameter) {
     });
 }
 
-// Calls with the index over all groups, each parameter, and its group's options.
+// Calls with the index over all groups, each parameter, and its group.
 template <class F>
 void for_each_parameter(const std::vector<OptimizerParamGroup>& groups, F&& call) {
     std::size_t index = 0;
     for (const OptimizerParamGroup& group : groups) {
         for (const Tensor& parameter : group.params()) {
-            call(index, parameter, group.options());
+            call(index, parameter, group);
             ++index;
         }
     }
@@ -107,6 +108,7 @@ void Optimizer::add_param_group(const OptimizerParamGroup& group) {
     slots_.reserve(slots_.size() + added.params().size());
     groups_.push_back(std::move(added));
     slots_.resize(slots_.size() + groups_.back().params().size());
+    ++*slots_version_;
 }
 
 void Optimizer::check_group(const OptimizerParamGroup& group) const {
@@ -195,6 +197,79 @@ std::vector<Tensor> Optimizer::new_state(const Tensor& parameter) const {
     return state;
 }
 
+Tensor Optimizer::Update::factor_for(const Tensor& x, Number number) const {
+    // Of x's rank and float32, so that products and sums are computed as those with a number are.
+    return host_number([options = options_, progress = progress_, number] {
+               return number(Moment(*options, *progress));
+           })
+        .view(Dims::filled(x.dim(), 1));
+}
+
+void Optimizer::Update::add_scaled(Tensor& target, const Tensor& x, Number number) const {
+    if (is_capturing()) {
+        add_(target, mul(x, factor_for(x, number)));
+    } else {
+        add_(target, x, number(*this));
+    }
+}
+
+void Optimizer::Update::add_number(Tensor& target, Number number) const {
+    if (is_capturing()) {
+        add_(target, factor_for(target, number));
+    } else {
+        add_(target, number(*this));
+    }
+}
+
+// A replay checks the options, as a step does, before it counts anything.
+void Optimizer::follow_replays() const {
+    struct Options {
+        std::shared_ptr<const OptimizerOptions> now;
+        std::shared_ptr<const OptimizerOptions> captured;
+    };
+
+    std::vector<Options> all;
+    for (const OptimizerParamGroup& group : groups_) {
+        all.push_back({group.options_, group.options().clone()});
+    }
+    const auto check = [all] {
+        for (const Options& each : all) {
+            each.now->check();
+        }
+    };
+    host_call(check, [all, version = slots_version_, captured = *slots_version_] {
+        return *version == captured && std::all_of(all.begin(), all.end(), [](const auto& each) {
+            return each.now->equals_but_lr(*each.captured);
+        });
+    });
+}
+
+void Optimizer::update_slot(Slot& slot,
+                            Tensor parameter,
+                            const OptimizerParamGroup& group,
+                            std::vector<Tensor> made) {
+    const Tensor grad = parameter.grad();
+    if (!grad.defined()) {
+        return;
+    }
+    // State of a first update that fails is dropped: it may be written in part.
+    const bool is_made = !made.empty();
+    std::vector<Tensor>& state = is_made ? made : slot.state;
+    update(parameter, grad, Update(group.options_, slot.progress, state));
+    if (is_made) {
+        slot.state = std::move(made);
+    }
+    const auto count = [keeps = keeps_state(group.options())](Progress& progress) {
+        ++progress.step_count;
+        progress.is_state_new = progress.is_state_new && !keeps;
+    };
+    if (is_capturing()) {
+        host_call([count, progress = slot.progress] { count(*progress); });
+    } else {
+        count(*slot.progress);
+    }
+}
+
 void Optimizer::step() {
     for (const OptimizerParamGroup& group : groups_) {
         group.options().check();
@@ -202,31 +277,21 @@ void Optimizer::step() {
     // All memory that stays is asked for before anything is written.
     std::vector<std::vector<Tensor>> made(slots_.size());
     for_each_parameter(
-        groups_, [&](std::size_t i, const Tensor& parameter, const OptimizerOptions& options) {
-            if (slots_[i].state.empty() && keeps_state(options) && parameter.grad().defined()) {
+        groups_, [&](std::size_t i, const Tensor& parameter, const OptimizerParamGroup& group) {
+            if (slots_[i].state.empty() && keeps_state(group.options()) &&
+                parameter.grad().defined()) {
                 made[i] = new_state(parameter);
             }
         });
-    const auto update_one = [&](std::size_t i, Tensor parameter, const OptimizerOptions& options) {
-        const Tensor grad = parameter.grad();
-        if (!grad.defined()) {
-            return;
-        }
-        Slot& slot = slots_[i];
-        // State of a first update that fails is dropped: it may be written in part.
-        const bool is_new = !made[i].empty();
-        update(parameter,
-               grad,
-               {.options = options,
-                .state = is_new ? made[i] : slot.state,
-                .is_state_new = is_new,
-                .step = slot.step_count + 1});
-        if (is_new) {
-            slot.state = std::move(made[i]);
-        }
-        ++slot.step_count;
-    };
-    no_grad([&] { for_each_parameter(groups_, update_one); });
+    if (is_capturing()) {
+        follow_replays();
+    }
+    no_grad([&] {
+        for_each_parameter(
+            groups_, [&](std::size_t i, const Tensor& parameter, const OptimizerParamGroup& group) {
+                update_slot(slots_[i], parameter, group, std::move(made[i]));
+            });
+    });
 }
 
 Tensor Optimizer::step(const std::function<Tensor()>& closure) {
@@ -251,14 +316,15 @@ void Optimizer::zero_grad(bool set_to_none) {
 StateDict Optimizer::state_dict() const {
     std::vector<std::int64_t> counts;
     for (const Slot& slot : slots_) {
-        counts.push_back(slot.step_count);
+        counts.push_back(slot.progress->step_count);
     }
     StateDict dict = {{"step", tensor(counts)}};
     const std::vector<std::string> names = state_names();
     for_each_parameter(
-        groups_, [&](std::size_t i, const Tensor& /*parameter*/, const OptimizerOptions& options) {
+        groups_, [&](std::size_t i, const Tensor& /*parameter*/, const OptimizerParamGroup& group) {
             const std::vector<Tensor>& state = slots_[i].state;
-            for (std::size_t j = 0; keeps_state(options) && j < state.size(); ++j) {
+            const bool is_kept = keeps_state(group.options()) && !slots_[i].progress->is_state_new;
+            for (std::size_t j = 0; is_kept && j < state.size(); ++j) {
                 dict.insert(state_key(i, names[j]), state[j]);
             }
         });
@@ -272,9 +338,9 @@ void Optimizer::load_state_dict(const StateDict& state) {
     std::vector<std::vector<Tensor>> sources(slots_.size());
     std::string missing;
     for_each_parameter(
-        groups_, [&](std::size_t i, const Tensor& parameter, const OptimizerOptions& options) {
-            for (std::size_t j = 0; counts[i] > 0 && keeps_state(options) && j < names.size();
-                 ++j) {
+        groups_, [&](std::size_t i, const Tensor& parameter, const OptimizerParamGroup& group) {
+            const bool is_kept = counts[i] > 0 && keeps_state(group.options());
+            for (std::size_t j = 0; is_kept && j < names.size(); ++j) {
                 const std::string key = state_key(i, names[j]);
                 const auto found = given.find(key);
                 if (found == given.end()) {
@@ -298,8 +364,9 @@ void Optimizer::load_state_dict(const StateDict& state) {
     no_grad([&] {
         for_each_parameter(
             groups_,
-            [&](std::size_t i, const Tensor& parameter, const OptimizerOptions& /*options*/) {
-                loaded[i].step_count = counts[i];
+            [&](std::size_t i, const Tensor& parameter, const OptimizerParamGroup& /*group*/) {
+                loaded[i].progress->step_count = counts[i];
+                loaded[i].progress->is_state_new = sources[i].empty();
                 loaded[i].state = sources[i].empty() ? std::vector<Tensor>() : new_state(parameter);
                 for (std::size_t j = 0; j < sources[i].size(); ++j) {
                     copy_(loaded[i].state[j], sources[i][j]);
@@ -307,6 +374,7 @@ void Optimizer::load_state_dict(const StateDict& state) {
             });
     });
     slots_ = std::move(loaded);
+    ++*slots_version_;
 }
 
 Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm) {

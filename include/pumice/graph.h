@@ -58,6 +58,10 @@ struct PlanStats {
 /// new tensors of the kind that the capture's mode gives, without history, bit for bit those of the
 /// function. Gradients and states that the function itself made and left behind stay the plan's,
 /// and each replay writes them anew.
+///
+/// Random numbers are those that the function would draw at the replay, and the generator moves on
+/// as far; dead draws count. Optimizers' steps count theirs, and take the learning rates of the
+/// replay; see host_call.
 class Plan {
 public:
     /// Undefined; only assigning to it is legal.
@@ -66,8 +70,8 @@ public:
     /// Runs the function on these arguments: same count, shapes, dtypes, kinds and requires_grad as
     /// the examples; strides are free.
     /// @throws GradModeError (E19) in another mode than the capture's; ArgumentError, ShapeError or
-    ///         DTypeError naming the argument; ArgumentError if a tensor that the function used was
-    ///         given other memory since (set_data, Module::to); OutOfMemoryError, DeviceError
+    ///         DTypeError naming the argument; ArgumentError if the plan is stale; what a host_call
+    ///         throws, and nothing has run then; OutOfMemoryError, DeviceError
     // NOLINTNEXTLINE(modernize-use-nodiscard): a replay may be wanted for what it writes
     std::vector<Tensor> replay(std::span<const Tensor> arguments) const;
 
@@ -86,7 +90,8 @@ public:
     /// @}
 
     /// Whether a tensor that the function used was given other memory since (set_data, Module::to),
-    /// so that replay would throw.
+    /// or a host_call finds the plan out of date (an optimizer was given other state, groups or
+    /// options than learning rates), so that replay would throw.
     [[nodiscard]] bool is_stale() const;
     /// Figures of the plan.
     [[nodiscard]] PlanStats stats() const;
@@ -201,10 +206,10 @@ concept ModulePointer = requires(M& module) {
 /// them.
 ///
 /// Uploads (`tensor({1, 2})`), and whatever runs under PersistentAllocGuard, happen at once and are
-/// constants of the plan. Values of Scalars are the plan's too: a learning rate stays what it was.
+/// constants of the plan. Values of Scalars are the plan's too; host_number gives one that changes.
 /// @throws what `fn` throws; GradModeError for a host's read of a value (naming the line), or where
-///         inference mode changes inside (G75); UnsupportedError for random numbers and for writes
-///         to an argument; OutOfMemoryError
+///         inference mode changes inside (G75); UnsupportedError for writes to an argument;
+///         OutOfMemoryError
 /// Source: grad-mode rules G72 to G76.
 template <class F>
 Plan capture(F&& fn,
@@ -282,5 +287,16 @@ Compiled<std::decay_t<F>> compile(F&& fn,
 
 /// Whether a capture runs on this thread, for code that has a choice.
 bool is_capturing() noexcept;
+
+/// Calls `call` whenever the function around it runs: now, or, under a capture, at each replay
+/// before its operators, in the order of the function. It may not replay the plan itself; what it
+/// throws leaves the replay. Where `is_current` gives false a plan is stale (empty: never).
+/// @throws ArgumentError for an empty `call`; what it throws
+void host_call(std::function<void()> call, std::function<bool()> is_current = {});
+
+/// What `read` gives whenever the function around it runs, as host_call: a number of the host, such
+/// as a rate that follows a schedule, as a zero-dimensional float32 tensor. Not to be written.
+/// @throws ArgumentError for an empty `read`; what it throws; OutOfMemoryError
+[[nodiscard]] Tensor host_number(std::function<double()> read);
 
 }  // namespace pumice

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 /// Optimizers and learning-rate schedules, written with the public operators.
@@ -17,6 +18,10 @@ namespace pumice::optim {
 /// Base of the optimizers. Steps run under no_grad and bump each parameter's version by 1; state
 /// has each parameter's shape and dtype and lives in persistent memory whatever the mode of the
 /// first step (G64, G78).
+///
+/// Steps may be captured (pumice/graph.h). A replay counts as a step, has the bits of one and takes
+/// the learning rates of its time. The plan is stale once state was loaded, a group was added or
+/// other options were changed.
 class Optimizer {
 public:
     Optimizer(const Optimizer&) = delete;
@@ -85,12 +90,54 @@ public:
     void load_state_dict(const OrderedDict<std::string, Tensor>& state);
 
 protected:
-    /// What an update works with besides the parameter and its gradient.
-    struct Update {
+    /// How far one parameter has come; shared with captured steps, whose replays move it on.
+    struct Progress {
+        std::int64_t step_count = 0;  ///< its updates
+        bool is_state_new = true;     ///< whether none of them kept state
+    };
+
+    /// What the numbers of an update are computed from.
+    struct Moment {
         const OptimizerOptions& options;  ///< of the group, of the type of the defaults
-        std::vector<Tensor>& state;       ///< in the order of state_names()
         bool is_state_new;                ///< whether the state is zeros, made for this update
         std::int64_t step;                ///< count of this parameter's updates, this one included
+
+        /// Of the update that comes next.
+        Moment(const OptimizerOptions& group_options, const Progress& progress) noexcept
+            : options(group_options),
+              is_state_new(progress.is_state_new),
+              step(progress.step_count + 1) {}
+    };
+
+    /// A number that changes from step to step.
+    using Number = double (*)(const Moment& now);
+
+    /// What an update works with besides the parameter and its gradient. Under a capture the moment
+    /// is that of the capture: what replays compute anew goes through the functions below.
+    class Update : public Moment {
+    public:
+        std::vector<Tensor>& state;  ///< in the order of state_names()
+
+        /// target += number * x, as add_; a replay computes the number anew.
+        void add_scaled(Tensor& target, const Tensor& x, Number number) const;
+        /// target += number, as above.
+        void add_number(Tensor& target, Number number) const;
+
+    private:
+        friend class Optimizer;
+
+        Update(std::shared_ptr<const OptimizerOptions> group_options,
+               std::shared_ptr<const Progress> progress,
+               std::vector<Tensor>& its_state) noexcept
+            : Moment(*group_options, *progress),
+              state(its_state),
+              options_(std::move(group_options)),
+              progress_(std::move(progress)) {}
+
+        [[nodiscard]] Tensor factor_for(const Tensor& x, Number number) const;
+
+        std::shared_ptr<const OptimizerOptions> options_;
+        std::shared_ptr<const Progress> progress_;
     };
 
     /// @throws ArgumentError without groups; as add_param_group for each
@@ -107,15 +154,22 @@ private:
     // What is known of one parameter.
     struct Slot {
         std::vector<Tensor> state = {};  // empty until the first update that keeps it
-        std::int64_t step_count = 0;     // its updates
+        std::shared_ptr<Progress> progress = std::make_shared<Progress>();
     };
 
     void check_group(const OptimizerParamGroup& group) const;
+    void follow_replays() const;
+    void update_slot(Slot& slot,
+                     Tensor parameter,
+                     const OptimizerParamGroup& group,
+                     std::vector<Tensor> made);
     [[nodiscard]] std::vector<Tensor> new_state(const Tensor& parameter) const;
 
     std::unique_ptr<OptimizerOptions> defaults_;
     std::vector<OptimizerParamGroup> groups_;
     std::vector<Slot> slots_;  // of each parameter, over all groups
+    // Counts the changes of slots_; captured steps follow it.
+    std::shared_ptr<std::int64_t> slots_version_ = std::make_shared<std::int64_t>(0);
 };
 
 /// Options of SGD.
@@ -128,6 +182,9 @@ struct SGDOptions {
 
     /// @throws ArgumentError for negative values, or nesterov without momentum or with dampening
     void check() const;
+
+    /// Value by value.
+    friend bool operator==(const SGDOptions&, const SGDOptions&) = default;
 };
 
 /// Stochastic gradient descent with momentum, as torch::optim::SGD: with g the gradient plus
@@ -160,6 +217,9 @@ struct AdamOptions {
 
     /// @throws ArgumentError for betas outside [0, 1) or negative values
     void check() const;
+
+    /// Value by value.
+    friend bool operator==(const AdamOptions&, const AdamOptions&) = default;
 };
 
 /// Adam with L2 regularisation: with g the gradient plus weight_decay * p, means m and v of g and
@@ -181,11 +241,12 @@ protected:
     /// True.
     [[nodiscard]] bool keeps_state(const OptimizerOptions& options) const override;
     void update(Tensor& parameter, const Tensor& grad, const Update& now) override;
-    /// The update without regularisation, less lr * decay * parameter; one write (G78).
+    /// The update without regularisation or, with `decays`, less lr * weight_decay * parameter; one
+    /// write (G78).
     static void apply_moments(Tensor& parameter,
                               const Tensor& grad,
                               const Update& now,
-                              double decay = 0.0);
+                              bool decays = false);
 };
 
 /// Adam with decoupled weight decay: p is first scaled by 1 - lr * weight_decay.

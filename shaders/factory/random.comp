@@ -3,14 +3,16 @@
 // with as many bits as the dtype's mantissa holds, standard normal by Box and Muller's formula, or
 // integers in [low, low + range) by the upper half of a product.
 //
-// Bindings: 0 output, contiguous; float32, float16, bfloat16, or int32 for integers.
-// Push constants: seed and offset of the generator, low word first; element_count of the output;
-// low
-//   and range of the integers (range 0 stands for 2^32).
+// Bindings: 0 output, contiguous; float32, float16, bfloat16, or int32 for integers; 1 (GENERATOR
+//   device) the generator at the replay: seed, offset, low words first.
+// Push constants: seed and offset of the generator, low word first (GENERATOR device: the offset
+//   from the replay's, no seed); element_count of the output; low and range of the integers (range
+//   0 stands for 2^32).
 // Specialization constants:
 //   0 LOCAL_SIZE  invocations a workgroup
 //   1 DTYPE       of the output, 0 to 3, default 0
 //   2 KIND        RandomKind, default uniform
+//@variant GENERATOR = host device
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
@@ -19,6 +21,7 @@ layout(local_size_x_id = 0) in;
 #include "dtype.glsl"
 #include "grid.glsl"
 #include "math_angle.glsl"
+#define GENERATOR_BINDING 1
 #include "philox.glsl"
 #include "random_kind.glsl"
 
@@ -92,7 +95,7 @@ void main() {
     if (first >= element_count) {
         return;
     }
-    uvec4 bits = block_bits(random_block(seed, offset, block));
+    uvec4 bits = block_bits(drawn_block(seed, offset, block));
     uint count = min(4u, element_count - first);
     uint step = elements_per_word(DTYPE);
     for (uint i = 0u; i < count; i += step) {

@@ -30,6 +30,26 @@ uvec4 random_block(uvec2 seed, uvec2 offset, uint index) {
     return philox(uvec4(low, offset.y + carry, 0u, 0u), seed);
 }
 
+// The same of a draw. In a captured function its state counts from that of the replay, which the
+// including kernel's build variant reads (//@variant GENERATOR = host device, and
+// GENERATOR_BINDING).
+#ifdef GENERATOR_DEVICE
+layout(std430, set = 0, binding = GENERATOR_BINDING) readonly buffer Generator {
+    uvec2 replay_seed;
+    uvec2 replay_offset;
+};
+
+uvec4 drawn_block(uvec2 seed, uvec2 offset, uint index) {
+    uint carry;
+    uint low = uaddCarry(replay_offset.x, offset.x, carry);
+    return random_block(replay_seed, uvec2(low, replay_offset.y + offset.y + carry), index);
+}
+#else
+uvec4 drawn_block(uvec2 seed, uvec2 offset, uint index) {
+    return random_block(seed, offset, index);
+}
+#endif
+
 // Uniform in [0, 1): the upper 24 bits, exact in float32.
 float uniform_float(uint bits) {
     return float(bits >> 8u) * 5.9604644775390625e-8;

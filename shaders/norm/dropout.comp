@@ -3,12 +3,15 @@
 // (seed, offset) alone, so that the backward pass computes the same mask again. One invocation
 // takes the four elements of a Philox block.
 //
-// Bindings: 0 x [count], 1 y [count], both contiguous
-// Push: seed, offset  of the generator, low word first; offset in Philox blocks
+// Bindings: 0 x [count], 1 y [count], both contiguous; 2 (GENERATOR device) the generator at the
+//       replay: seed, offset, low words first
+// Push: seed, offset  of the generator, low word first; offset in Philox blocks (GENERATOR device:
+//                     from the replay's, no seed)
 //       count         elements
 //       x_offset      elements before the first of x
 //       p, scale      probability of a zero; 1 / (1 - p)
 // Spec: LOCAL_SIZE 1..1024 (64); X_DTYPE a floating DType (float32).
+//@variant GENERATOR = host device
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
@@ -34,6 +37,7 @@ layout(push_constant, std430) uniform Push {
 
 #include "dtype.glsl"
 #include "grid.glsl"
+#define GENERATOR_BINDING 2
 #include "philox.glsl"
 
 void main() {
@@ -42,7 +46,7 @@ void main() {
     if (first >= push.count) {
         return;
     }
-    uvec4 bits = random_block(push.seed, push.offset, block);
+    uvec4 bits = drawn_block(push.seed, push.offset, block);
     uint run = elements_per_word(X_DTYPE);
     uint end = min(first + 4u, push.count);
     for (uint at = first; at < end; at += run) {

@@ -93,4 +93,32 @@ TEST_CASE("passes: equal calls are one, unless something is written between") {
     CHECK(count_of(written, only(&CaptureOptions::eliminate_common_subexpressions)) == 5);
 }
 
+TEST_CASE("passes: draws are never merged or folded, and a dead one leaves its place") {
+    const InferenceMode guard;
+    const auto fn = [](const Tensor& x) {
+        rand({4});
+        const Tensor noise = sub(rand({3, 4}), rand({3, 4}));
+        return add(noise, sub(dropout(x, 0.5), dropout(x, 0.5)));
+    };
+    const Tensor x = random_tensor({3, 4}, -1, 1, 1);
+    for (const CaptureOptions& options : {kNone, CaptureOptions{}}) {
+        const Plan plan = capture(fn, {x}, options);
+        CHECK(plan.stats().operator_count == (options.fold_constants ? 7 : 8));
+        CHECK(plan.stats().constant_bytes == 0);
+        for (const std::uint64_t seed : {1U, 2U}) {
+            manual_seed(seed);
+            const Tensor wanted = fn(x);
+            const std::uint64_t offset = get_rng_state().offset;
+            manual_seed(seed);
+            check_same_bits(plan(x)[0], wanted);
+            CHECK(get_rng_state().offset == offset);
+        }
+    }
+    const auto seeded = [](const Tensor& in) {
+        manual_seed(8);
+        return add(in, rand({3, 4}));
+    };
+    CHECK(count_of(seeded, only(&CaptureOptions::fold_constants)) == 1);
+}
+
 }  // namespace pumice

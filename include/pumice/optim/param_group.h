@@ -27,6 +27,9 @@ public:
     [[nodiscard]] virtual std::unique_ptr<OptimizerOptions> clone() const = 0;
     /// @throws ArgumentError for a value that the optimizer does not take
     virtual void check() const = 0;
+    /// Whether the others are options of the same type with the same values, learning rate aside:
+    /// what a captured step has kept.
+    [[nodiscard]] virtual bool equals_but_lr(const OptimizerOptions& other) const = 0;
 
 protected:
     /// Copied and moved by the options derived from it alone.
@@ -39,7 +42,7 @@ protected:
     /// @}
 };
 
-/// SGDOptions or AdamOptions as the options of a group.
+/// SGDOptions or AdamOptions as the options of a group; or an own type with `lr`, `check()` and ==.
 template <class Values>
 class GroupOptions : public OptimizerOptions {
 public:
@@ -59,6 +62,17 @@ public:
 
     /// See OptimizerOptions.
     void check() const override { values_.check(); }
+
+    /// See OptimizerOptions.
+    [[nodiscard]] bool equals_but_lr(const OptimizerOptions& other) const override {
+        const auto* const same = dynamic_cast<const GroupOptions*>(&other);
+        if (same == nullptr) {
+            return false;
+        }
+        Values values = same->values_;
+        values.lr = values_.lr;
+        return values == values_;
+    }
 
     /// All of them.
     [[nodiscard]] const Values& values() const noexcept { return values_; }
@@ -110,8 +124,10 @@ public:
     [[nodiscard]] OptimizerOptions& options() const;
 
 private:
+    friend class Optimizer;
+
     std::vector<Tensor> params_;
-    std::unique_ptr<OptimizerOptions> options_;
+    std::shared_ptr<OptimizerOptions> options_;  // shared with captured steps
 };
 
 }  // namespace pumice::optim
