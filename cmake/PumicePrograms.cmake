@@ -14,12 +14,17 @@ add_library(networks STATIC ${network_sources})
 target_include_directories(networks PUBLIC ${PROJECT_SOURCE_DIR}/samples)
 target_link_libraries(networks PUBLIC pumice PRIVATE pumice_options)
 
+# A long run of mixed work, shared by `pumice bench soak` and a test.
+add_library(soak STATIC tools/soak/soak.cpp)
+target_include_directories(soak PUBLIC ${PROJECT_SOURCE_DIR}/tools)
+target_link_libraries(soak PUBLIC pumice PRIVATE pumice_options fmt::fmt)
+
 file(GLOB command_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/pumice/*.cpp)
 if(command_sources)
     add_executable(pumice_command ${command_sources})
     set_target_properties(pumice_command PROPERTIES OUTPUT_NAME pumice
         INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR})
-    target_link_libraries(pumice_command PRIVATE forecaster networks pumice pumice_options pumice_private
+    target_link_libraries(pumice_command PRIVATE forecaster networks soak pumice pumice_options pumice_private
                                                  CLI11::CLI11 Threads::Threads)
     target_compile_definitions(pumice_command PRIVATE
         PUMICE_MODEL_DIR="${PROJECT_SOURCE_DIR}/samples/models/forecaster")

@@ -50,7 +50,11 @@ struct Allocator::State {
         return storage_class == StorageClass::kTransient ? transient : persistent;
     }
 
-    Range* grow_and_allocate(Arena& arena, std::uint64_t size_bytes);
+    Arena& other_than(const Arena& arena) { return &arena == &transient ? persistent : transient; }
+
+    Range* find_room(Arena& arena, std::uint64_t size_bytes);
+    Range* allocate_as_guest(Arena& host, std::uint64_t size_bytes);
+    void free(Range* range, StorageClass storage_class) noexcept;
     void add_block(Arena& arena, std::uint64_t size_bytes);
     vk::Buffer* create_dedicated(std::uint64_t size_bytes);
     void give_back_idle_blocks();
@@ -84,10 +88,20 @@ void Allocator::State::add_block(Arena& arena, std::uint64_t size_bytes) {
     }
 }
 
-Range* Allocator::State::grow_and_allocate(Arena& arena, std::uint64_t size_bytes) {
-    // G67: what one policy left idle is there for the other.
-    if (arena.adopt_idle_block(&arena == &transient ? persistent : transient, size_bytes)) {
+// Note [Guests]: each policy has blocks of its own, so that what lives long does not scatter what
+// comes and goes. Two things let one use what the other does not, before the driver is asked: a
+// block that the other left idle changes hands, and where enough is free but lies scattered, a
+// range is a guest in a hole of the other's. Otherwise memory that had been enough at a run's
+// height would not be at its next one, as the free ranges lie.
+Range* Allocator::State::find_room(Arena& arena, std::uint64_t size_bytes) {
+    Arena& other = other_than(arena);
+    if (arena.adopt_idle_block(other, size_bytes)) {  // G67
         return arena.allocate(size_bytes);
+    }
+    if (arena.free_bytes() >= size_bytes) {
+        if (Range* guest = allocate_as_guest(other, size_bytes)) {
+            return guest;
+        }
     }
     try {
         add_block(arena, size_bytes);
@@ -96,6 +110,9 @@ Range* Allocator::State::grow_and_allocate(Arena& arena, std::uint64_t size_byte
         try {
             add_block(arena, size_bytes);
         } catch (const OutOfMemoryError&) {
+            if (Range* guest = allocate_as_guest(other, size_bytes)) {
+                return guest;
+            }
             const std::uint64_t hole_bytes = arena.largest_hole_bytes();
             throw OutOfMemoryError("memory",
                                    size_bytes,
@@ -104,6 +121,21 @@ Range* Allocator::State::grow_and_allocate(Arena& arena, std::uint64_t size_byte
         }
     }
     return arena.allocate(size_bytes);
+}
+
+Range* Allocator::State::allocate_as_guest(Arena& host, std::uint64_t size_bytes) {
+    Range* range = host.allocate(size_bytes);
+    if (range != nullptr) {
+        range->is_guest = true;
+    }
+    return range;
+}
+
+void Allocator::State::free(Range* range, StorageClass storage_class) noexcept {
+    Arena& own = arena_of(storage_class);
+    Arena& host = range->is_guest ? other_than(own) : own;
+    range->is_guest = false;
+    host.free(range);
 }
 
 vk::Buffer* Allocator::State::create_dedicated(std::uint64_t size_bytes) {
@@ -179,9 +211,10 @@ Allocation Allocator::allocate(std::uint64_t size_bytes, StorageClass storage_cl
             Arena& arena = state.arena_of(storage_class);
             Range* range = arena.allocate(size_bytes);
             if (range == nullptr) [[unlikely]] {
-                range = state.grow_and_allocate(arena, size_bytes);
+                range = state.find_room(arena, size_bytes);
             }
-            allocation.range = arena.binding(*range);
+            Arena& host = range->is_guest ? state.other_than(arena) : arena;
+            allocation.range = host.binding(*range);
             allocation.node = range;
         }
         state.count_allocated(allocation.range.size_bytes, storage_class);
@@ -210,7 +243,7 @@ void Allocator::deallocate(const Allocation& allocation) noexcept {
         const std::unique_ptr<vk::Buffer> buffer(static_cast<vk::Buffer*>(allocation.node));
         destroy_buffer(state.device, *buffer);
     } else {
-        state.arena_of(allocation.storage_class).free(static_cast<Range*>(allocation.node));
+        state.free(static_cast<Range*>(allocation.node), allocation.storage_class);
     }
 }
 

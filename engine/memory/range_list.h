@@ -14,6 +14,7 @@ struct Range {
     std::uint64_t size_bytes = 0;
     std::uint32_t block = 0;
     bool is_free = false;
+    bool is_guest = false;   ///< the owner's own mark on a taken range
     Range* lower = nullptr;  ///< neighbour by address, null at the block's edge
     Range* upper = nullptr;
     Range* previous = nullptr;  ///< in its bin of holes

@@ -67,12 +67,44 @@ TEST_CASE("allocator: ranges are aligned to the device and named once") {
     }
 }
 
-TEST_CASE("allocator: the two policies never share a block") {
+TEST_CASE("allocator: the two policies have blocks of their own") {
     const ScopedEnvironment scope("PUMICE_MEMORY", nullptr);
     Allocator allocator(pumice::vk::device());
     const Allocation persistent = allocator.allocate(64, StorageClass::kPersistent);
     const Allocation transient = allocator.allocate(64, StorageClass::kTransient);
     CHECK(persistent.range.buffer != transient.range.buffer);
+}
+
+TEST_CASE("allocator: where enough is free but scattered, the other policy's hole serves") {
+    const ScopedEnvironment scope("PUMICE_MEMORY", nullptr);
+    Allocator allocator(pumice::vk::device());
+    constexpr std::uint64_t kQuarterBytes = 256U << 10U;
+    const Allocation other = allocator.allocate(64, StorageClass::kTransient);
+    std::array<Allocation, 4> quarters;  // of the first block
+    for (Allocation& quarter : quarters) {
+        quarter = allocator.allocate(kQuarterBytes, StorageClass::kPersistent);
+    }
+    const std::uint64_t before_count = allocator.stats().driver_allocation_count;
+    allocator.deallocate(quarters[0]);
+    allocator.deallocate(quarters[2]);
+    const Allocation guest = allocator.allocate(2 * kQuarterBytes, StorageClass::kPersistent);
+    CHECK(guest.range.buffer == other.range.buffer);
+    CHECK(guest.storage_class == StorageClass::kPersistent);
+    CHECK(allocator.stats().driver_allocation_count == before_count);
+    CHECK(allocator.stats().transient_live_bytes == other.range.size_bytes);
+    // It goes back to where it came from, and the next tenant there is the policy's own.
+    allocator.deallocate(guest);
+    const Allocation own = allocator.allocate(2 * kQuarterBytes, StorageClass::kTransient);
+    CHECK(own.range.buffer == guest.range.buffer);
+    CHECK(own.range.offset_bytes == guest.range.offset_bytes);
+    // A shortage is another matter: then the policy grows.
+    const Allocation short_of = allocator.allocate(3 * kQuarterBytes, StorageClass::kPersistent);
+    CHECK(short_of.range.buffer != other.range.buffer);
+    CHECK(allocator.stats().driver_allocation_count == before_count + 1);
+    for (const Allocation& allocation : {other, quarters[1], quarters[3], own, short_of}) {
+        allocator.deallocate(allocation);
+    }
+    allocator.trim();
 }
 
 TEST_CASE("allocator: a freed transient's range goes to the next tenant") {
@@ -177,6 +209,20 @@ TEST_CASE("allocator: a driver without memory gets idle blocks of both policies 
     CHECK(allocator.stats().live_bytes == before.live_bytes);
     allocator.deallocate(allocator.allocate(asked_bytes, StorageClass::kPersistent));
     allocator.deallocate(held);
+}
+
+TEST_CASE("allocator: a driver without memory leaves the other policy's holes") {
+    const ScopedEnvironment scope("PUMICE_MEMORY", nullptr);
+    pumice::vk::Device& device = pumice::vk::device();
+    Allocator allocator(device);
+    const Allocation other = allocator.allocate(64, StorageClass::kTransient);
+    pumice::vk::inject_fault(
+        device, pumice::vk::Entry::kAllocateMemory, pumice::vk::Fault::kOutOfDeviceMemory);
+    const Allocation guest = allocator.allocate(5000, StorageClass::kPersistent);
+    pumice::vk::restore(device);
+    CHECK(guest.range.buffer == other.range.buffer);
+    allocator.deallocate(guest);
+    allocator.deallocate(other);
 }
 
 TEST_CASE("allocator: threads allocate and free at the same time") {

@@ -192,6 +192,7 @@ void add_bench(CLI::App& app) {
     add_bench_memory(*bench);
     add_bench_chain(*bench);
     add_bench_replay(*bench);
+    add_bench_soak(*bench);
 }
 
 }  // namespace pumice::command

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The `pumice` command. Exit codes: 0 done, 1 bad input, 2 no usable device, else CLI11's for
-// usage.
+// The `pumice` command. Exit codes: 0 done, 1 bad input or a check that failed, 2 no usable
+// device, else CLI11's for usage.
 #include "pumice/error.h"
 
 #include "commands.h"
