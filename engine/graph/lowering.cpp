@@ -3,9 +3,11 @@
 
 #include "dispatch/execute.h"
 #include "graph/fused_kernel.h"
+#include "graph/lending.h"
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <unordered_map>
 
 namespace pumice::graph {
@@ -28,16 +30,18 @@ public:
 
     Lowered run() && {
         for (const Node& node : graph_.nodes) {
-            if (!node.parts.empty()) {
+            if (node.parts.empty()) {
+                const NodeCall call(graph_, node);
+                dispatch::lower(call.call(), call.outputs(), caps_, [this](const auto& bound) {
+                    add_kernel(bound);
+                });
+            } else {
                 lowered_.kernels.push_back(write_fused(graph_, node, caps_));
-                continue;
             }
-            const NodeCall call(graph_, node);
-            dispatch::lower(call.call(), call.outputs(), caps_, [this](const auto& bound) {
-                add_kernel(bound);
-            });
+            node_ends_.push_back(lowered_.kernels.size());
         }
         add_lifetimes();
+        lend_places(graph_, node_ends_, lowered_);
         return std::move(lowered_);
     }
 
@@ -74,6 +78,8 @@ private:
     void add_lifetimes() {
         constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
         const std::size_t count = lowered_.value_bytes.size();
+        lowered_.place_of.resize(count);
+        std::iota(lowered_.place_of.begin(), lowered_.place_of.end(), 0U);
         std::vector<PlanBuffer> buffers(count, {.lower = kNever, .upper = 0});
         const auto use = [&](std::uint32_t value, std::int64_t step) {
             buffers[value].lower = std::min(buffers[value].lower, step);
@@ -109,6 +115,7 @@ private:
     const vk::Capabilities& caps_;
     Lowered lowered_;
     std::unordered_map<const Storage*, std::uint32_t> index_of_;
+    std::vector<std::size_t> node_ends_;          // kernels of the nodes up to each
     std::vector<IntrusivePtr<Storage>> scratch_;  // so that no two have one address
 };
 

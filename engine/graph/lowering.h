@@ -46,7 +46,9 @@ struct KernelCall {
 struct Lowered {
     std::vector<KernelCall> kernels;
     std::vector<std::uint64_t> value_bytes;
-    /// Of the planned values, with their bytes and lifetimes in steps: step 0 copies the inputs in,
+    /// The value whose place each value has: its own, or that of the operand that lent it.
+    std::vector<std::uint32_t> place_of;
+    /// Of the planned places, with their bytes and lifetimes in steps: step 0 copies the inputs in,
     /// kernel i is step i + 1, the last one copies the outputs out.
     std::vector<std::uint32_t> planned;
     std::vector<PlanBuffer> buffers;

@@ -68,6 +68,9 @@ Plan::Impl::Impl(graph::Graph graph,
     for (std::size_t i = 0; i < lowered_.planned.size(); ++i) {
         offset_of_[lowered_.planned[i]] = memory_.offsets[i];
     }
+    for (std::size_t value = 0; value < offset_of_.size(); ++value) {
+        offset_of_[value] = offset_of_[lowered_.place_of[value]];
+    }
     copying_.places.resize(graph_.inputs.size());
     make_runtime_kernels();
     record_again();
@@ -448,13 +451,13 @@ PlanStats Plan::Impl::stats() const {
             .constant_bytes = constant_bytes()};
 }
 
-// What step `step` reads and writes: kernel step - 1, or one of the copies at the ends.
+// The places that step `step` reads and writes: kernel step - 1, or one of the copies at the ends.
 memory::TraceEvent Plan::Impl::traced_step(std::size_t step) const {
     memory::TraceEvent event{.kind = memory::TraceEvent::Kind::kKernel};
-    const auto add_values = [](const std::vector<graph::TensorRef>& refs,
-                               std::vector<std::uint64_t>& ids) {
+    const auto add_values = [this](const std::vector<graph::TensorRef>& refs,
+                                   std::vector<std::uint64_t>& ids) {
         for (const graph::TensorRef& ref : refs) {
-            ids.push_back(ref.value);
+            ids.push_back(lowered_.place_of[ref.value]);
         }
     };
     if (step == 0) {
@@ -469,7 +472,7 @@ memory::TraceEvent Plan::Impl::traced_step(std::size_t step) const {
         event.label = call.label;
         for (std::size_t i = 0; i < call.slots.size(); ++i) {
             ((written >> i & 1U) != 0 ? event.written_ids : event.read_ids)
-                .push_back(call.slots[i].value);
+                .push_back(lowered_.place_of[call.slots[i].value]);
         }
     }
     return event;
