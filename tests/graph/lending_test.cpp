@@ -36,10 +36,13 @@ Tensor argument(std::uint64_t seed) {
     return random_tensor({32, 32}, -1, 1, seed);
 }
 
+// One kernel a call, as each of these tests means it.
+constexpr CaptureOptions kPlain{.fuse_elementwise = false};
+
 // Bytes that the plan of `fn` needs at least; its replays must give the function's bits.
-std::uint64_t bound_of(const Function& fn) {
+std::uint64_t bound_of(const Function& fn, const CaptureOptions& options = kPlain) {
     const InferenceMode guard;
-    const Plan plan = capture(fn, {argument(1)});
+    const Plan plan = capture(fn, {argument(1)}, options);
     for (std::uint64_t seed = 1; seed < 4; ++seed) {
         const Tensor x = argument(seed);
         check_same_bits(plan(x)[0], fn(x));
@@ -93,7 +96,7 @@ TEST_CASE("lending: an operand that is read again keeps its place") {
         const Tensor y = mul(x, 2.0);
         return std::vector<Tensor>{y, neg(y)};
     };
-    const Plan plan = capture(both, {argument(1)});
+    const Plan plan = capture(both, {argument(1)}, kPlain);
     const std::vector<Tensor> got = plan.replay({argument(2)});
     check_same_bits(got[0], both(argument(2))[0]);
     check_same_bits(got[1], both(argument(2))[1]);
@@ -119,7 +122,8 @@ TEST_CASE("lending: parameters and states lend nothing") {
     const InferenceMode guard;
     Tensor state = random_tensor({32, 32}, -1, 1, 7);
     const Tensor before = state.clone();
-    const Plan plan = capture([&](const Tensor& x) { return add(neg(state), x); }, {argument(1)});
+    const Plan plan =
+        capture([&](const Tensor& x) { return add(neg(state), x); }, {argument(1)}, kPlain);
     check_same_bits(plan(argument(2))[0], add(neg(before), argument(2)));
     check_same_bits(state, before);
 }
@@ -137,6 +141,16 @@ TEST_CASE("lending: another program finds the bound of what shares places") {
     CHECK(result.output.find(
               "\"lower_bound_bytes\":" + std::to_string(plan.stats().lower_bound_bytes) + ",") !=
           std::string::npos);
+}
+
+TEST_CASE("lending: all operands of a fused kernel that are like its result lend") {
+    const Wide wide;
+    const Function fn = [&](const Tensor& x) {
+        const Tensor y = wide(x);
+        return sum(mul(relu(y), add(y, 1.0)), {1});
+    };
+    CHECK(bound_of(fn, {}) == kSmallBytes + kWideBytes);
+    CHECK(bound_of(fn) > kSmallBytes + kWideBytes);
 }
 
 }  // namespace pumice
