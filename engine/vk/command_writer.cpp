@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vk/command_writer.h"
 
+#include "vk/command_timer.h"
 #include "vk/device.h"
 #include "vk/flight_log.h"
-
-#include <algorithm>
+#include "vk/timings.h"
 
 namespace pumice::vk {
 namespace {
 
 /// Begins a debug label; the text is copied because Vulkan wants it to end in a zero.
 void begin_label(VkCommandBuffer buffer, std::string_view text) noexcept {
-    std::array<char, 64> name{};
-    std::copy_n(text.data(), std::min(text.size(), name.size() - 1), name.data());
+    const LabelText name = to_label_text(text);
     VkDebugUtilsLabelEXT label{};
     label.sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_LABEL_EXT;
     label.pLabelName = name.data();
@@ -36,8 +35,9 @@ CommandWriter::CommandWriter(Device& device,
       last_hazard_(last_hazard),
       log_(log) {}
 
-void CommandWriter::open(CommandSlot& slot) noexcept {
+void CommandWriter::open(CommandSlot& slot, Stopwatch* stopwatch) noexcept {
     slot_ = &slot;
+    stopwatch_ = stopwatch;
     bound_pipeline_ = VK_NULL_HANDLE;
 }
 
@@ -64,6 +64,17 @@ void CommandWriter::release_to_host() noexcept {
                                 0,
                                 nullptr);
     ++counters_.barriers;
+}
+
+template <class Record>
+void CommandWriter::timed(std::string_view label, const Record& record) noexcept {
+    if (stopwatch_ == nullptr) [[likely]] {
+        record();
+        return;
+    }
+    stopwatch_->begin(label);
+    record();
+    stopwatch_->end();
 }
 
 void CommandWriter::order(std::span<const Access> accesses, std::uint64_t value) noexcept {
@@ -141,7 +152,7 @@ void CommandWriter::dispatch(const Dispatch& dispatch,
     }
     order(std::span(accesses).first(dispatch.bindings.size()), value);
     bind(pipeline, set, dispatch.bindings);
-    record_dispatch(dispatch, pipeline);
+    timed(dispatch.label, [&] { record_dispatch(dispatch, pipeline); });
     ++counters_.dispatches;
 }
 
@@ -151,21 +162,25 @@ void CommandWriter::copy(const Binding& source,
     const std::array<Access, 2> accesses = {access_of(source, false), access_of(target, true)};
     order(accesses, value);
     const VkBufferCopy region{source.offset_bytes, target.offset_bytes, source.size_bytes};
-    table_.vkCmdCopyBuffer(slot_->buffer,
-                           to_handle<VkBuffer>(source.buffer->handle),
-                           to_handle<VkBuffer>(target.buffer->handle),
-                           1,
-                           &region);
+    timed("buffer_copy", [&] {
+        table_.vkCmdCopyBuffer(slot_->buffer,
+                               to_handle<VkBuffer>(source.buffer->handle),
+                               to_handle<VkBuffer>(target.buffer->handle),
+                               1,
+                               &region);
+    });
 }
 
 void CommandWriter::fill(const Binding& target, std::uint32_t word, std::uint64_t value) noexcept {
     const Access access = access_of(target, true);
     order({&access, 1}, value);
-    table_.vkCmdFillBuffer(slot_->buffer,
-                           to_handle<VkBuffer>(target.buffer->handle),
-                           target.offset_bytes,
-                           target.size_bytes,
-                           word);
+    timed("buffer_fill", [&] {
+        table_.vkCmdFillBuffer(slot_->buffer,
+                               to_handle<VkBuffer>(target.buffer->handle),
+                               target.offset_bytes,
+                               target.size_bytes,
+                               word);
+    });
 }
 
 }  // namespace pumice::vk

@@ -10,10 +10,12 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace pumice::vk {
 
 class FlightLog;
+class Stopwatch;
 
 /// Full masks on both sides of every barrier between commands: a driver is known to drop narrower
 /// ones.
@@ -36,8 +38,9 @@ public:
     /// `counters` counts dispatches and barriers, `log`, if any, is told of every access.
     CommandWriter(Device& device, QueueCounters& counters, Hazard& last_hazard, FlightLog* log);
 
-    /// Goes on in this slot's command buffer, which was begun.
-    void open(CommandSlot& slot) noexcept;
+    /// Goes on in this slot's command buffer, which was begun, and times its commands if there is a
+    /// stopwatch.
+    void open(CommandSlot& slot, Stopwatch* stopwatch) noexcept;
 
     [[nodiscard]] bool is_open() const noexcept { return slot_ != nullptr; }
 
@@ -61,6 +64,9 @@ public:
     HazardTracker& hazards() noexcept { return hazards_; }
 
 private:
+    /// Calls `record`, between timestamps if there is a stopwatch.
+    template <class Record>
+    void timed(std::string_view label, const Record& record) noexcept;
     void order(std::span<const Access> accesses, std::uint64_t value) noexcept;
     void bind(const Pipeline& pipeline,
               VkDescriptorSet set,
@@ -74,6 +80,7 @@ private:
     Hazard& last_hazard_;
     FlightLog* log_;
     CommandSlot* slot_ = nullptr;
+    Stopwatch* stopwatch_ = nullptr;
     VkPipeline bound_pipeline_ = VK_NULL_HANDLE;
     HazardTracker hazards_;
 };

@@ -58,6 +58,8 @@ struct Device::State {
         : physical(chosen), capabilities(chosen.capabilities), info(chosen.info) {
         handles.physical = chosen.handle;
         handles.queue_family = chosen.queue_family;
+        handles.timestamp_bits = chosen.timestamp_bits;
+        handles.timestamp_period_ns = chosen.properties.limits.timestampPeriod;
         handles.has_debug_utils = Instance::get().has_debug_utils();
         handles.device = create_logical(chosen);
         volkLoadDeviceTable(&table, handles.device);
@@ -102,6 +104,10 @@ const Capabilities& Device::capabilities() const noexcept {
 
 void Device::set_storage_range(std::uint64_t most_bytes) noexcept {
     state_->capabilities.max_storage_range_bytes = most_bytes;
+}
+
+void Device::set_timestamp_bits(std::uint32_t bits) noexcept {
+    state_->handles.timestamp_bits = bits;
 }
 
 const DeviceInfo& Device::info() const noexcept {

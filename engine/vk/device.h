@@ -39,6 +39,8 @@ public:
     VolkDeviceTable& table() noexcept;
     /// For the seam, as `table` is; no call may be on its way.
     void set_storage_range(std::uint64_t most_bytes) noexcept;
+    /// Likewise.
+    void set_timestamp_bits(std::uint32_t bits) noexcept;
     /// The raw handles, for this room's files (`vk/vulkan.h`).
     [[nodiscard]] const DeviceHandles& handles() const noexcept;
 

@@ -17,6 +17,7 @@ struct PhysicalDevice {
     VkPhysicalDevice handle = VK_NULL_HANDLE;
     std::uint32_t api_version = 0;
     std::uint32_t queue_family = 0;
+    std::uint32_t timestamp_bits = 0;  ///< of that family
     std::uint64_t max_buffer_bytes = 0;
     bool has_memory_budget = false;
     VkPhysicalDeviceProperties properties{};

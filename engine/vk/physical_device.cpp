@@ -51,14 +51,18 @@ bool has_extension(VkPhysicalDevice device, std::string_view name) {
     });
 }
 
-/// A family with compute; one that can take timestamps is preferred, for the profiler.
-std::optional<std::uint32_t> compute_family(VkPhysicalDevice device) {
+std::vector<VkQueueFamilyProperties> queue_families(VkPhysicalDevice device) {
     std::uint32_t count = 0;
     vkGetPhysicalDeviceQueueFamilyProperties(device, &count, nullptr);
     std::vector<VkQueueFamilyProperties> families(count);
     vkGetPhysicalDeviceQueueFamilyProperties(device, &count, families.data());
+    return families;
+}
+
+/// A family with compute; one that can take timestamps is preferred, for the profiler.
+std::optional<std::uint32_t> compute_family(const std::vector<VkQueueFamilyProperties>& families) {
     std::optional<std::uint32_t> best;
-    for (std::uint32_t i = 0; i < count; ++i) {
+    for (std::uint32_t i = 0; i < families.size(); ++i) {
         if ((families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) == 0) {
             continue;
         }
@@ -154,6 +158,7 @@ void fill_lists(PhysicalDevice& device) {
         {"max_shared_memory_bytes", caps.max_shared_memory_bytes},
         {"max_push_bytes", caps.max_push_bytes},
         {"subgroup_invocations", caps.subgroup_size},
+        {"timestamp_bits", device.timestamp_bits},
     };
 }
 
@@ -170,8 +175,10 @@ PhysicalDevice describe_device(VkPhysicalDevice handle, std::uint32_t index) {
     device.info.api_version = version_text(device.api_version);
     fill_limits(device);
     fill_memory(device);
-    const std::optional<std::uint32_t> family = compute_family(handle);
+    const std::vector<VkQueueFamilyProperties> families = queue_families(handle);
+    const std::optional<std::uint32_t> family = compute_family(families);
     device.queue_family = family.value_or(0);
+    device.timestamp_bits = family ? families[*family].timestampValidBits : 0;
     if (device.api_version < VK_API_VERSION_1_2) {
         device.info.refusal = "Vulkan " + device.info.api_version + "; wanted 1.2";
     } else if (!fill_from_1_2(device)) {

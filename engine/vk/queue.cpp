@@ -9,6 +9,7 @@
 #include "vk/module_store.h"
 #include "vk/recorder.h"
 #include "vk/runtime_kernel.h"
+#include "vk/timings.h"
 #include "vk/watcher.h"
 
 #include <mutex>
@@ -161,6 +162,25 @@ std::uint64_t Queue::replay(const Recording& recording) {
 
 QueueCounters Queue::counters_of(const Recording& recording) noexcept {
     return recording.counters();
+}
+
+void Queue::start_timing() {
+    const std::lock_guard lock(state_->mutex);
+    state_->recorder.start_timing();
+}
+
+Timings Queue::stop_timing() noexcept {
+    Recorder& recorder = state_->recorder;
+    std::uint64_t value = 0;
+    {
+        const std::lock_guard lock(state_->mutex);
+        value = recorder.end_timing();
+    }
+    // Without the lock: others go on recording. A lost device has nothing to wait for.
+    const VkResult result =
+        value > recorder.timeline().known() ? recorder.timeline().wait(value) : VK_SUCCESS;
+    const std::lock_guard lock(state_->mutex);
+    return recorder.take_timings(result);
 }
 
 std::uint64_t Queue::flush() {

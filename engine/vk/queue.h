@@ -19,6 +19,7 @@ class Device;
 class Recording;
 class RuntimeKernel;
 struct KernelSource;
+struct Timings;
 
 /// A byte range of a buffer as one kernel sees it. The offset is a multiple of the device's
 /// storage alignment and the size a multiple of 4.
@@ -87,6 +88,13 @@ public:
     std::uint64_t replay(const Recording& recording);
     /// Dispatches and barriers of one replay.
     static QueueCounters counters_of(const Recording& recording) noexcept;
+
+    /// Times every later command on the device, until `stop_timing`; see CommandTimer.
+    /// @throws ArgumentError while commands are timed already; UnsupportedError if the queue takes
+    ///         no timestamps; DeviceError
+    void start_timing();
+    /// Ends that, submits, and waits for what was timed (not on a lost device).
+    Timings stop_timing() noexcept;
 
     /// Submits what was collected; returns the timeline value that marks its end.
     std::uint64_t flush();

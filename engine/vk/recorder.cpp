@@ -22,6 +22,7 @@ namespace {
 /// submit's cost (20 us on lavapipe) small, few enough that the device starts while the host goes
 /// on recording.
 constexpr std::uint32_t kCommandsPerSubmit = 128;
+static_assert(kCommandsPerSubmit <= Stopwatch::kMostCommands);
 
 constexpr std::string_view kLost =
     "the device was lost (VK_ERROR_DEVICE_LOST) by an earlier command; restart the process";
@@ -66,8 +67,12 @@ void Recorder::begin() {
     if (writer_.is_open()) {
         return;
     }
+    if (is_timing_) {
+        timer_->prepare();
+    }
     try {
-        writer_.open(ring_.begin_next(timeline_));
+        CommandSlot& slot = ring_.begin_next(timeline_);
+        writer_.open(slot, is_timing_ ? &timer_->take(slot.buffer) : nullptr);
     } catch (const DeviceError&) {
         mark_lost(kLost);
         throw;
@@ -130,12 +135,13 @@ void Recorder::count_command(std::uint64_t work) {
 }
 
 std::uint64_t Recorder::submit() {
-    return has_pending() ? submit_with({}) : submitted_;
+    return has_pending() ? submit_with({}, nullptr) : submitted_;
 }
 
 // One call to the driver, a batch for each command buffer: a long batch loses the device on real
 // drivers. What is pending goes first; the last batch signals.
-std::uint64_t Recorder::submit_with(std::span<const VkCommandBuffer> recorded) {
+std::uint64_t Recorder::submit_with(std::span<const VkCommandBuffer> recorded,
+                                    const std::shared_ptr<const Recording>& kept) {
     const std::uint64_t value = submitted_ + 1;
     VkSemaphore semaphore = timeline_.handle();
     VkTimelineSemaphoreSubmitInfo timeline{};
@@ -181,18 +187,25 @@ std::uint64_t Recorder::submit_with(std::span<const VkCommandBuffer> recorded) {
     pending_work_ = 0;
     writer_.hazards().mark_submit();
     ++counters_.submits;
+    if (timer_ != nullptr) [[unlikely]] {
+        timer_->submitted(value, kept);
+        timer_->collect(timeline_.known());
+    }
     return value;
 }
 
 std::shared_ptr<Recording> Recorder::record(std::span<const Dispatch> dispatches) {
     check_alive();
-    return std::make_shared<Recording>(device_, dispatches, last_hazard_);
+    return std::make_shared<Recording>(device_, dispatches, last_hazard_, nullptr);
 }
 
 std::uint64_t Recorder::replay(const Recording& recording) {
     check_alive();
-    batches_.reserve(recording.buffers().size() + 1);  // may throw, so before anything else
-    const std::uint64_t value = submit_with(recording.buffers());
+    // What may throw, before anything else.
+    batches_.reserve(recording.buffers().size() + 1);
+    const std::shared_ptr<const Recording> timed = is_timing_ ? record_timed(recording) : nullptr;
+    const std::uint64_t value =
+        submit_with(timed != nullptr ? timed->buffers() : recording.buffers(), timed);
     // The recording begins and ends with a barrier of its own, and the last one serves the host.
     writer_.hazards().clear();
     log_.add({0, UINT64_MAX, true}, value);
@@ -200,6 +213,63 @@ std::uint64_t Recorder::replay(const Recording& recording) {
     counters_.dispatches += recording.counters().dispatches;
     counters_.barriers += recording.counters().barriers;
     return value;
+}
+
+// The same commands with timestamps between them: what was recorded before can have none.
+std::shared_ptr<const Recording> Recorder::record_timed(const Recording& recording) {
+    const std::size_t taken_count = timer_->taken_count();
+    try {
+        auto timed = std::make_shared<const Recording>(
+            device_, recording.dispatches(), last_hazard_, timer_.get());
+        batches_.reserve(timed->buffers().size() + 1);
+        return timed;
+    } catch (...) {
+        timer_->drop_taken(taken_count);
+        throw;
+    }
+}
+
+void Recorder::start_timing() {
+    check_alive();
+    if (timer_ != nullptr) {
+        throw ArgumentError("Profiler", "one profiler at a time; another one is still on");
+    }
+    if (handles_.timestamp_bits == 0) {
+        throw UnsupportedError("Profiler",
+                               "this device's queue takes no timestamps (timestampValidBits is 0)");
+    }
+    auto timer = std::make_unique<CommandTimer>(handles_, table_);
+    submit();
+    writer_.close();  // a command buffer without commands may still be open
+    timer_ = std::move(timer);
+    is_timing_ = true;
+}
+
+std::uint64_t Recorder::end_timing() noexcept {
+    is_timing_ = false;
+    try {
+        submit();
+    } catch (const Error&) {
+        // The device is lost; what was timed is, too.
+    }
+    writer_.close();
+    return is_lost() ? timeline_.known() : submitted_;
+}
+
+Timings Recorder::take_timings(VkResult result) noexcept {
+    if (result < 0) {
+        mark_lost(kLost);
+    }
+    if (timer_ == nullptr) {
+        return {};
+    }
+    if (is_lost()) {
+        return timer_->finish();  // its queries and commands may be in use
+    }
+    timer_->collect(timeline_.known());
+    Timings timings = timer_->finish();
+    timer_.reset();
+    return timings;
 }
 
 void Recorder::learn_waited(std::uint64_t value) noexcept {

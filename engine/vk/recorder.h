@@ -3,6 +3,7 @@
 
 #include "vk/capabilities.h"
 #include "vk/command_ring.h"
+#include "vk/command_timer.h"
 #include "vk/command_writer.h"
 #include "vk/flight_log.h"
 #include "vk/hazards.h"
@@ -41,6 +42,14 @@ public:
     /// Submits what is pending, then the recording.
     std::uint64_t replay(const Recording& recording);
 
+    /// Times every later command. @throws as Queue::start_timing
+    void start_timing();
+    /// Ends that and submits; returns the timeline value that ends what was timed, or one that was
+    /// seen if the device is lost.
+    std::uint64_t end_timing() noexcept;
+    /// What was timed, once that value was waited for with this result.
+    Timings take_timings(VkResult result) noexcept;
+
     std::uint64_t submit();
     /// @throws DeviceError once the device was lost or the process ends
     void check_alive() const;
@@ -72,7 +81,10 @@ private:
     /// Opens a command buffer if none is open.
     void begin();
     void count_command(std::uint64_t work);
-    std::uint64_t submit_with(std::span<const VkCommandBuffer> recorded);
+    /// `kept` lives until the submit has ended if commands are timed.
+    std::uint64_t submit_with(std::span<const VkCommandBuffer> recorded,
+                              const std::shared_ptr<const Recording>& kept);
+    std::shared_ptr<const Recording> record_timed(const Recording& recording);
 
     Device& device_;
     const DeviceHandles& handles_;
@@ -87,6 +99,8 @@ private:
     std::uint64_t submitted_ = 0;        ///< timeline value of the last submit
     std::uint64_t pending_work_ = 0;
     std::uint32_t pending_count_ = 0;
+    std::unique_ptr<CommandTimer> timer_;  ///< until its times were taken; a lost device keeps it
+    bool is_timing_ = false;
     bool is_released_ = true;  ///< the host may see all that was submitted
     std::string_view lost_reason_;
 };

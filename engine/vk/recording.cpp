@@ -2,20 +2,30 @@
 #include "vk/recording.h"
 
 #include "vk/check.h"
+#include "vk/command_timer.h"
 #include "vk/command_writer.h"
 #include "vk/device.h"
 #include "vk/runtime_kernel.h"
 
 namespace pumice::vk {
 
-Recording::Recording(Device& device, std::span<const Dispatch> dispatches, Hazard& last_hazard) {
+Recording::Recording(Device& device,
+                     std::span<const Dispatch> dispatches,
+                     Hazard& last_hazard,
+                     CommandTimer* timer)
+    : list_(timer == nullptr ? dispatches : std::span<const Dispatch>()) {
+    Stopwatch* stopwatch = nullptr;
     CommandWriter writer(device, counters_, last_hazard, nullptr);
     const auto open = [&] {
+        if (timer != nullptr) {
+            timer->prepare();
+        }
         CommandSlot& slot =
             *slots_.emplace_back(std::make_unique<CommandSlot>(device.handles(), device.table()));
         slot.begin(VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT);
-        writer.open(slot);
         buffers_.push_back(slot.buffer);
+        stopwatch = timer != nullptr ? &timer->take(slot.buffer) : nullptr;
+        writer.open(slot, stopwatch);
     };
     const auto end = [&] {
         PUMICE_VK_CHECK(device.table().vkEndCommandBuffer(buffers_.back()), "vkEndCommandBuffer");
@@ -25,7 +35,7 @@ Recording::Recording(Device& device, std::span<const Dispatch> dispatches, Hazar
     writer.barrier();
     std::uint64_t work = 0;
     for (const Dispatch& dispatch : dispatches) {
-        if (work >= kWorkPerBuffer) {
+        if (work >= kWorkPerBuffer || (stopwatch != nullptr && stopwatch->is_full())) {
             end();
             open();
             work = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vk/command_ring.h"
+#include "vk/dispatch_list.h"
 #include "vk/hazards.h"
 #include "vk/queue.h"
 #include "vk/vulkan.h"
@@ -12,21 +13,31 @@
 
 namespace pumice::vk {
 
+class CommandTimer;
+
 /// Command buffers that are recorded once and submitted as often as wanted, also while an earlier
 /// submit of theirs is on its way: the first command is a barrier, and so is the last, which also
 /// serves the host. Barriers between the commands stand where eager recording would put them.
 /// Made and replayed by Queue, under its lock; dies after its last submit has ended.
 class Recording {
 public:
+    /// With a timer, the commands are timed at their next submit, the only one then.
     /// @throws what PipelineCache::get throws, OutOfMemoryError, DeviceError
-    Recording(Device& device, std::span<const Dispatch> dispatches, Hazard& last_hazard);
+    Recording(Device& device,
+              std::span<const Dispatch> dispatches,
+              Hazard& last_hazard,
+              CommandTimer* timer);
 
     [[nodiscard]] std::span<const VkCommandBuffer> buffers() const noexcept { return buffers_; }
+
+    /// What was recorded, to be recorded again; none if it was timed.
+    [[nodiscard]] std::span<const Dispatch> dispatches() const noexcept { return list_.calls(); }
 
     /// Dispatches and barriers of one replay.
     [[nodiscard]] const QueueCounters& counters() const noexcept { return counters_; }
 
 private:
+    DispatchList list_;
     std::vector<std::unique_ptr<CommandSlot>> slots_;
     std::vector<VkCommandBuffer> buffers_;
     QueueCounters counters_;

@@ -32,7 +32,8 @@ struct SeamState {
     VkSemaphore semaphore = VK_NULL_HANDLE;
     std::uint64_t value = 0;
     std::uint64_t storage_range_bytes = 0;  ///< the device's own
-    std::array<FaultPlan, 8> faults{};
+    std::uint32_t timestamp_bits = 0;       ///< likewise
+    std::array<FaultPlan, 10> faults{};
     BarrierFilter filter;
     std::uint32_t matched_count = 0;
     std::uint32_t dropped_count = 0;
@@ -48,6 +49,7 @@ VolkDeviceTable& open(Device& device) {
         seam.original = device.table();
         seam.below = seam.original;
         seam.storage_range_bytes = device.capabilities().max_storage_range_bytes;
+        seam.timestamp_bits = device.handles().timestamp_bits;
         seam.begin_label = vkCmdBeginDebugUtilsLabelEXT;
         seam.end_label = vkCmdEndDebugUtilsLabelEXT;
     }
@@ -189,6 +191,9 @@ void install_null_execution(Device& device) {
     ignore(table.vkCmdPushConstants);
     ignore(table.vkBeginCommandBuffer);
     ignore(table.vkEndCommandBuffer);
+    ignore(table.vkCmdResetQueryPool);
+    ignore(table.vkCmdWriteTimestamp);
+    ignore(table.vkGetQueryPoolResults);
     ignore(table.vkWaitSemaphores);
     ignore(vkCmdBeginDebugUtilsLabelEXT);
     ignore(vkCmdEndDebugUtilsLabelEXT);
@@ -219,6 +224,10 @@ void inject_fault(Device& device, Entry entry, Fault fault, std::uint32_t passed
         case Entry::kGetSemaphoreCounterValue:
             return fail<Entry::kGetSemaphoreCounterValue, &Table::vkGetSemaphoreCounterValue>(
                 table);
+        case Entry::kCreateQueryPool:
+            return fail<Entry::kCreateQueryPool, &Table::vkCreateQueryPool>(table);
+        case Entry::kGetQueryPoolResults:
+            return fail<Entry::kGetQueryPoolResults, &Table::vkGetQueryPoolResults>(table);
     }
 }
 
@@ -239,6 +248,11 @@ void limit_storage_range(Device& device, std::uint64_t most_bytes) {
     device.set_storage_range(std::min(most_bytes, seam.storage_range_bytes));
 }
 
+void limit_timestamps(Device& device, std::uint32_t most_bits) {
+    open(device);
+    device.set_timestamp_bits(std::min(most_bits, seam.timestamp_bits));
+}
+
 void restore(Device& device) {
     if (seam.device != &device) {
         return;
@@ -248,6 +262,7 @@ void restore(Device& device) {
     }
     device.table() = seam.original;
     device.set_storage_range(seam.storage_range_bytes);
+    device.set_timestamp_bits(seam.timestamp_bits);
     vkCmdBeginDebugUtilsLabelEXT = seam.begin_label;
     vkCmdEndDebugUtilsLabelEXT = seam.end_label;
     seam.device = nullptr;

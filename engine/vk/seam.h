@@ -38,6 +38,8 @@ enum class Entry : std::uint8_t {
     kQueueSubmit,
     kWaitSemaphores,
     kGetSemaphoreCounterValue,
+    kCreateQueryPool,
+    kGetQueryPoolResults,
 };
 
 /// What it returns then.
@@ -63,6 +65,9 @@ std::uint32_t dropped_barrier_count() noexcept;
 
 /// Lowers maxStorageBufferRange, so that small tensors take the path of large ones.
 void limit_storage_range(Device& device, std::uint64_t most_bytes);
+
+/// Lowers the valid bits of the queue's timestamps; 0: it takes none.
+void limit_timestamps(Device& device, std::uint32_t most_bits);
 
 /// Takes everything out again. After null execution, values that were passed on paper are signalled
 /// to the real timeline.

@@ -38,6 +38,8 @@ struct DeviceHandles {
     VkQueue queue = VK_NULL_HANDLE;
     std::uint32_t queue_family = 0;
     bool has_debug_utils = false;
+    std::uint32_t timestamp_bits = 0;  ///< of the queue's timestamps; 0: it takes none
+    double timestamp_period_ns = 1.0;  ///< a tick
 };
 
 }  // namespace pumice::vk

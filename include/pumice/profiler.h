@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+/// @file
+/// What the device spends its time on, by operator.
+
+namespace pumice {
+
+/// One kernel, or one copy or fill of memory, as the device ran it. Times are in microseconds.
+struct ProfileEvent {
+    std::string label;         ///< its operator (63 characters at most), buffer_copy or buffer_fill
+    double start_us = 0.0;     ///< device clock, from the start of the earliest event
+    double duration_us = 0.0;  ///< device clock; never negative
+    std::uint64_t submit = 0;  ///< grows with each batch that was handed to the driver's queue
+    double host_us = 0.0;      ///< host clock, from the profiler's start to the recording call
+};
+
+/// All events of one label.
+struct ProfileRow {
+    std::string label;
+    std::size_t count = 0;
+    double total_us = 0.0;
+    double mean_us = 0.0;
+    double share = 0.0;  ///< of the sum of all durations; 0 where that is 0
+};
+
+/// Times, from its making to `stop`, what every thread records: two timestamps a command, taken by
+/// the device and read once they are there, so that nothing waits. What was recorded before is not
+/// timed. A command that takes several kernels gives several events.
+///
+/// A start is the moment when the device comes to a command, past the barrier before it, an end the
+/// moment when it has finished all up to it: kernels that overlap on the device overlap here.
+/// Replays of captured functions are recorded anew while a profiler is on, each kernel with its
+/// times; the host pays for that, values and order stay.
+class Profiler {
+public:
+    /// Starts at once; makes the device if there is none yet.
+    /// @throws ArgumentError while another profiler is on; UnsupportedError if the device's queue
+    ///         takes no timestamps; DeviceError
+    Profiler();
+    /// Stops.
+    ~Profiler();
+    Profiler(const Profiler&) = delete;
+    Profiler& operator=(const Profiler&) = delete;
+    Profiler(Profiler&&) = delete;
+    Profiler& operator=(Profiler&&) = delete;
+
+    /// Ends timing and waits for what was timed; later calls do nothing. On a lost device it does
+    /// not wait: events whose times have not arrived are lost.
+    void stop() noexcept;
+
+    /// In the order of recording. @throws ArgumentError before `stop`
+    [[nodiscard]] const std::vector<ProfileEvent>& events() const;
+    /// Commands that were timed and whose times never arrived: 0 unless the device was lost or host
+    /// memory ran out. @throws ArgumentError before `stop`
+    [[nodiscard]] std::size_t lost_count() const;
+    /// From the earliest start to the latest end; 0 without events.
+    /// @throws ArgumentError before `stop`
+    [[nodiscard]] double span_us() const;
+    /// A row a label, the largest total first. @throws ArgumentError before `stop`
+    [[nodiscard]] std::vector<ProfileRow> summary() const;
+    /// The summary as lines of text, for people. @throws ArgumentError before `stop`
+    [[nodiscard]] std::string table() const;
+    /// Writes the events as JSON for chrome://tracing or Perfetto: process 1 is the device, with a
+    /// row for each of the commands that overlap, process 2 the host's recording calls. The two
+    /// clocks are apart, and each starts at 0. The file appears whole or not at all.
+    /// @throws FileError if it cannot be written; ArgumentError before `stop`
+    void write(const std::string& path) const;
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace pumice
