@@ -488,7 +488,9 @@ void Plan::Impl::dump_trace(const std::string& path) const {
                 events.push_back({.kind = kind,
                                   .is_transient = true,
                                   .id = lowered_.planned[i],
-                                  .size_bytes = lowered_.buffers[i].size_bytes});
+                                  .size_bytes = lowered_.buffers[i].size_bytes,
+                                  .buffer = 1,
+                                  .offset_bytes = memory_.offsets[i]});
             }
         }
     };

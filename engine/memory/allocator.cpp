@@ -220,8 +220,10 @@ Allocation Allocator::allocate(std::uint64_t size_bytes, StorageClass storage_cl
         state.count_allocated(allocation.range.size_bytes, storage_class);
     }
     if (trace_is_open.load(std::memory_order_relaxed)) [[unlikely]] {
-        trace_allocated(
-            allocation.id, allocation.range.size_bytes, storage_class == StorageClass::kTransient);
+        trace_allocated(allocation.id,
+                        allocation.range.size_bytes,
+                        storage_class == StorageClass::kTransient,
+                        {allocation.range.buffer->id, allocation.range.offset_bytes});
     }
     return allocation;
 }

@@ -111,13 +111,18 @@ std::uint64_t peak_of(const TraceEvents& events) {
 
 }  // namespace
 
-void trace_allocated(std::uint64_t id, std::uint64_t size_bytes, bool is_transient) noexcept {
+void trace_allocated(std::uint64_t id,
+                     std::uint64_t size_bytes,
+                     bool is_transient,
+                     TracePlace place) noexcept {
     if (is_open()) {
         append([&] {
             return TraceEvent{.kind = TraceEvent::Kind::kAllocated,
                               .is_transient = is_transient,
                               .id = id,
-                              .size_bytes = size_bytes};
+                              .size_bytes = size_bytes,
+                              .buffer = place.buffer,
+                              .offset_bytes = place.offset_bytes};
         });
     }
 }

@@ -8,11 +8,20 @@
 
 namespace pumice::memory {
 
+/// Where a storage lies; see trace_file.h.
+struct TracePlace {
+    std::uint64_t buffer = 0;
+    std::uint64_t offset_bytes = 0;
+};
+
 extern std::atomic<bool> trace_is_open;
 
 /// The corridor's and the allocator's hooks into an open MemoryTrace; each is a relaxed load and a
 /// return while none is open. Storage ids are Allocation::id.
-void trace_allocated(std::uint64_t id, std::uint64_t size_bytes, bool is_transient) noexcept;
+void trace_allocated(std::uint64_t id,
+                     std::uint64_t size_bytes,
+                     bool is_transient,
+                     TracePlace place = {}) noexcept;
 void trace_freed(std::uint64_t id, std::uint64_t size_bytes) noexcept;
 void trace_kernel(std::string_view label,
                   std::span<const std::uint64_t> read_ids,

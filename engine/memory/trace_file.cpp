@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/trace_file.h"
 
-#include "pumice/error.h"
+#include "base/whole_file.h"
 
 #include <nlohmann/json.hpp>
-
-#include <filesystem>
-#include <fstream>
-#include <system_error>
-#include <unistd.h>
 
 namespace pumice::memory {
 namespace {
@@ -22,7 +17,9 @@ Json json_of(const TraceEvent& event) {
             return {{"event", "allocated"},
                     {"id", event.id},
                     {"bytes", event.size_bytes},
-                    {"transient", event.is_transient}};
+                    {"transient", event.is_transient},
+                    {"buffer", event.buffer},
+                    {"offset", event.offset_bytes}};
         case TraceEvent::Kind::kFreed:
             return {{"event", "freed"}, {"id", event.id}, {"bytes", event.size_bytes}};
         case TraceEvent::Kind::kHostRead: return {{"event", "host_read"}, {"id", event.id}};
@@ -34,36 +31,20 @@ Json json_of(const TraceEvent& event) {
             {"writes", event.written_ids}};
 }
 
-void write_line(std::ofstream& file, const Json& line) {
-    file << line.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
-}
-
-bool write_lines(const std::string& path, const TraceEvents& events) {
-    std::ofstream file(path, std::ios::trunc);
-    write_line(file, {{"event", "begin"}, {"version", 1}});
-    for (const TraceEvent& event : events) {
-        write_line(file, json_of(event));
-    }
-    write_line(file, {{"event", "end"}, {"event_count", events.size()}});
-    file.close();
-    return !file.fail();
+void add_line(std::string& text, const Json& line) {
+    text += line.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
 }  // namespace
 
 void write_trace_file(const std::string& path, const TraceEvents& events) {
-    const std::string temporary_path = path + ".tmp" + std::to_string(::getpid());
-    std::error_code error;
-    if (!write_lines(temporary_path, events)) {
-        std::filesystem::remove(temporary_path, error);
-        throw FileError(path, "cannot write the trace beside it, to " + temporary_path);
+    std::string text;
+    add_line(text, {{"event", "begin"}, {"version", 1}});
+    for (const TraceEvent& event : events) {
+        add_line(text, json_of(event));
     }
-    std::filesystem::rename(temporary_path, path, error);
-    if (error) {
-        const std::string reason = error.message();
-        std::filesystem::remove(temporary_path, error);
-        throw FileError(path, "cannot rename the written trace to it: " + reason);
-    }
+    add_line(text, {{"event", "end"}, {"event_count", events.size()}});
+    write_whole_file(path, text);
 }
 
 }  // namespace pumice::memory

@@ -27,20 +27,25 @@ std::filesystem::path fresh_directory() {
 TEST_CASE("trace_file: one JSON line an event, between begin and end") {
     const auto directory = fresh_directory();
     const auto path = directory / "trace.jsonl";
-    write_trace_file(
-        path.string(),
-        {{.kind = TraceEvent::Kind::kAllocated, .is_transient = true, .id = 7, .size_bytes = 64},
-         {.kind = TraceEvent::Kind::kKernel,
-          .label = "say \"add\"",
-          .read_ids = {5, 6},
-          .written_ids = {7}},
-         {.kind = TraceEvent::Kind::kHostRead, .id = 7},
-         {.kind = TraceEvent::Kind::kFreed, .id = 7, .size_bytes = 64}});
+    write_trace_file(path.string(),
+                     {{.kind = TraceEvent::Kind::kAllocated,
+                       .is_transient = true,
+                       .id = 7,
+                       .size_bytes = 64,
+                       .buffer = 3,
+                       .offset_bytes = 512},
+                      {.kind = TraceEvent::Kind::kKernel,
+                       .label = "say \"add\"",
+                       .read_ids = {5, 6},
+                       .written_ids = {7}},
+                      {.kind = TraceEvent::Kind::kHostRead, .id = 7},
+                      {.kind = TraceEvent::Kind::kFreed, .id = 7, .size_bytes = 64}});
     std::stringstream text;
     text << std::ifstream(path).rdbuf();
     CHECK(text.str() ==
           "{\"event\":\"begin\",\"version\":1}\n"
-          "{\"event\":\"allocated\",\"id\":7,\"bytes\":64,\"transient\":true}\n"
+          "{\"event\":\"allocated\",\"id\":7,\"bytes\":64,\"transient\":true,\"buffer\":3,"
+          "\"offset\":512}\n"
           "{\"event\":\"kernel\",\"label\":\"say \\\"add\\\"\",\"reads\":[5,6],\"writes\":[7]}\n"
           "{\"event\":\"host_read\",\"id\":7}\n"
           "{\"event\":\"freed\",\"id\":7,\"bytes\":64}\n"

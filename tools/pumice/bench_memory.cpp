@@ -4,9 +4,7 @@
 #include "pumice/pumice.h"
 
 #include "commands.h"
-#include "forecaster/pipeline.h"
-#include "networks/resnet18.h"
-#include "networks/transformers.h"
+#include "subjects.h"
 #include "vk/device.h"
 #include "vk/seam.h"
 
@@ -34,12 +32,6 @@ struct Options {
     bool as_json = false;
 };
 
-/// A model with an input for it.
-struct Subject {
-    std::function<Tensor(const Tensor&)> run;
-    Tensor input;
-};
-
 struct Figures {
     double latency_ms = 0.0;
     std::uint64_t peak_bytes = 0;
@@ -50,50 +42,6 @@ struct Figures {
     std::uint64_t kernels = 0;
     double host_ns_a_kernel = 0.0;
 };
-
-Subject make_forecaster(const Options& options) {
-    const forecaster::Forecaster model = forecaster::load_model(options.forecaster);
-    return {[model](const Tensor& x) { return model->predict(x, 2); }, randn({1, 120})};
-}
-
-Subject make_encoder(const Options& /*options*/) {
-    const networks::Encoder model{networks::EncoderConfig()};
-    return {[model](const Tensor& x) { return model->forward(x); }, randint(0, 30000, {1, 128})};
-}
-
-Subject make_decoder(const Options& /*options*/) {
-    const networks::Decoder model{networks::DecoderConfig()};
-    return {[model](const Tensor& x) { return model->forward(x, 255); }, randn({1, 1, 1024})};
-}
-
-Subject make_resnet18(const Options& /*options*/) {
-    const networks::ResNet18 model;
-    model->eval();
-    return {[model](const Tensor& x) { return model->forward(x); }, randn({1, 3, 224, 224})};
-}
-
-using Maker = Subject (*)(const Options&);
-
-const std::map<std::string, Maker>& makers() {
-    static const std::map<std::string, Maker> all = {{"forecaster", make_forecaster},
-                                                     {"encoder", make_encoder},
-                                                     {"decoder", make_decoder},
-                                                     {"resnet18", make_resnet18}};
-    return all;
-}
-
-const std::vector<std::string> kModes = {"grad", "no_grad", "inference", "captured"};
-
-// The whole of a mode's measurement runs inside it.
-void in_mode(const std::string& mode, const std::function<void()>& body) {
-    if (mode == "grad") {
-        body();
-    } else if (mode == "no_grad") {
-        no_grad(body);
-    } else {
-        inference_mode(body);
-    }
-}
 
 double median_ms(int passes, const std::function<void()>& pass) {
     std::vector<double> taken;
@@ -234,7 +182,7 @@ void run_memory(const Options& options) {
     }
     for (const std::string& model : options.models) {
         manual_seed(1);
-        const Subject subject = makers().at(model)(options);
+        const Subject subject = make_sample(model, options.forecaster);
         std::map<std::string, Figures> by_mode;
         for (const std::string& mode : kModes) {
             by_mode[mode] = measure(mode, subject, options);
@@ -256,14 +204,10 @@ void add_bench_memory(CLI::App& bench) {
     CLI::App* command = bench.add_subcommand(
         "memory", "latency, peak and lower bound of models in grad, no_grad, inference, captured");
     const auto options = std::make_shared<Options>();
-    std::vector<std::string> names;
-    for (const auto& [name, maker] : makers()) {
-        names.push_back(name);
-    }
-    options->models = names;
+    options->models = kSamples;
     command->add_option("--models", options->models, "which, separated by commas")
         ->delimiter(',')
-        ->check(CLI::IsMember(names))
+        ->check(CLI::IsMember(kSamples))
         ->capture_default_str();
     command->add_option("--passes", options->passes, "timed passes a mode; the median counts")
         ->check(CLI::Range(1, 1000))

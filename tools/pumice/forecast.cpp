@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "forecaster/pipeline.h"
 #include "forecaster/plot.h"
+#include "subjects.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,7 +16,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 
 namespace pumice::command {
@@ -54,14 +54,6 @@ struct ModeFigures {
     std::uint64_t reserved_bytes = 0;
     std::uint64_t lower_bound_bytes = 0;
 };
-
-// Beside the sources, or where `cmake --install` puts it; --model overrides both.
-std::string default_model() {
-    const std::filesystem::path program = std::filesystem::canonical("/proc/self/exe");
-    const std::filesystem::path installed =
-        program.parent_path().parent_path() / "share/pumice/forecaster";
-    return std::filesystem::exists(installed) ? installed.string() : PUMICE_MODEL_DIR;
-}
 
 bool is_time_like(const data::CsvTable& table, const std::string& name) {
     try {
@@ -289,7 +281,7 @@ void print_text(const Series& series,
 void run(Options options) {
     const Series series = read_series(options);
     const forecaster::Forecaster model =
-        forecaster::load_model(options.model.empty() ? default_model() : options.model);
+        forecaster::load_model(options.model.empty() ? default_model_folder() : options.model);
     forecaster::Forecast wanted;
     std::vector<ModeFigures> figures;
     for (const std::string mode : {"grad", "no_grad", "inference"}) {

@@ -15,6 +15,8 @@ int main(int argc, char** argv) {
     pumice::command::add_forecast(app);
     pumice::command::add_bench(app);
     pumice::command::add_plan(app);
+    pumice::command::add_memory(app);
+    pumice::command::add_profile(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
