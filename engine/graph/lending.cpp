@@ -21,8 +21,8 @@ bool is_alike(const TensorRef& operand, const TensorRef& result) noexcept {
            is_plain(result);
 }
 
-// Bits over the inputs that are read only at the index that is written. All of a fused kernel are, where
-// they are like its result.
+// Bits over the inputs that are read only at the index that is written. All of a fused kernel are,
+// where they are like its result.
 std::uint32_t lends_of(const Node& node) noexcept {
     return node.parts.empty() ? node.def->lends : UINT32_MAX;
 }
