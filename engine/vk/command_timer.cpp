@@ -45,7 +45,9 @@ bool Stopwatch::read(std::uint64_t submit, std::vector<TimedCommand>& commands) 
     if (count_ == 0) {
         return true;
     }
-    commands.reserve(commands.size() + count_);
+    if (commands.capacity() - commands.size() < count_) {  // room for all, or none is added
+        commands.reserve(std::max(2 * commands.capacity(), commands.size() + count_));
+    }
     std::array<std::uint64_t, std::size_t{2} * kMostCommands> ticks{};
     const VkResult result = table_.vkGetQueryPoolResults(handles_.device,
                                                          pool_,
