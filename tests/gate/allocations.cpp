@@ -102,7 +102,7 @@ int run() {
     const Tensor b = pumice::rand({16, 16});
     const Tensor row = pumice::rand({16});
     Tensor target = pumice::rand({16, 16});
-    const std::array<Case, 13> cases = {{
+    const std::array<Case, 15> cases = {{
         {"add", [&] { add(a, b); }},
         {"add_broadcast", [&] { add(a, row); }},
         {"mul_scalar", [&] { mul(a, 2); }},
@@ -116,6 +116,8 @@ int run() {
         {"matmul", [&] { matmul(a, b); }},
         {"linear", [&] { linear(a, b, row); }},
         {"layer_norm", [&] { layer_norm(a, {16}, row, row); }},
+        {"rand", [&] { pumice::rand({16, 16}); }},
+        {"dropout", [&] { dropout(a, 0.5); }},
     }};
     pumice::synchronize();
     pumice::vk::install_null_execution(pumice::vk::device());
