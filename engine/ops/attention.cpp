@@ -386,7 +386,7 @@ constexpr dispatch::OpDef kAttention{
     .infer = infer_attention,
     .select = select_attention,
     .window = window_of_attention,
-    .saved = {.inputs = 0b1111, .outputs = 0b11},
+    .saved = {.inputs = 0b1111, .outputs = 0b11, .input_is_for = {0, 0, 0b1011, 0}},
     .backward = backward_attention,
 };
 static_assert(well_formed(kAttention));

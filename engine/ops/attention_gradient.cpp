@@ -160,8 +160,16 @@ Tensor differentiable_weights(const dispatch::BackwardCall& call) {
     return where(allowed, softmax(where(allowed, scores, floor), -1), zero);
 }
 
+// The value's gradient alone needs the weights, but neither the value nor d_scores.
+bool wants_scores(const dispatch::BackwardCall& call) {
+    return call.needs(0) || call.needs(1) || call.needs(3);
+}
+
 Weights differentiable(const dispatch::BackwardCall& call, const Tensor& d_result, double factor) {
     const Tensor weights = differentiable_weights(call);
+    if (!wants_scores(call)) {
+        return {.weights = weights, .d_scores = {}};
+    }
     const Tensor d_weights = matmul(d_result, transposed(call.input(2)));
     const Tensor dot = sum(mul(weights, d_weights), {-1}, true);
     return {.weights = weights, .d_scores = mul(mul(weights, sub(d_weights, dot)), factor)};
@@ -175,13 +183,19 @@ Tensor with_batch(const Tensor& mask, const Dims& sizes) {
     return expand(mask, sizes).contiguous();
 }
 
+Tensor dot_of(const Tensor& d_result, const Tensor& result) {
+    return sum(mul(d_result.to(kFloat32), result.to(kFloat32)), {-1});
+}
+
 Weights fused(const dispatch::BackwardCall& call, const Tensor& d_result, double factor) {
     const Tensor scores = matmul(call.input(0), transposed(call.input(1)));
-    const Tensor dot = sum(mul(d_result.to(kFloat32), call.output(0).to(kFloat32)), {-1});
+    const Tensor log_sum_exp = call.output(1);
+    const bool has_scores = wants_scores(call);
+    // The kernel makes the same weights whatever it makes d_scores of.
     Tensor inputs[] = {scores,
-                       matmul(d_result, transposed(call.input(2))),
-                       call.output(1),
-                       dot,
+                       has_scores ? matmul(d_result, transposed(call.input(2))) : scores,
+                       log_sum_exp,
+                       has_scores ? dot_of(d_result, call.output(0)) : log_sum_exp,
                        with_batch(call.input(3), scores.sizes())};
     std::array<Tensor, 2> outputs;
     dispatch::call_many(kAttentionGradient,

@@ -128,8 +128,7 @@ void pow_scalar_grad(BackwardCall& call) {
 constexpr OpDef kAdd = pair<BinaryOp::kAdd>("add", {}, add_grad);
 constexpr OpDef kSub = pair<BinaryOp::kSub>("sub", {}, sub_grad);
 constexpr OpDef kMul = pair<BinaryOp::kMul>("mul", kSavedCross, mul_grad);
-constexpr OpDef kDiv =
-    pair<BinaryOp::kDiv>("div", {.inputs = 0b11, .input_is_for = {0b10, 0b11}}, div_grad);
+constexpr OpDef kDiv = pair<BinaryOp::kDiv>("div", kSavedSecondForBoth, div_grad);
 constexpr OpDef kPow =
     pair<BinaryOp::kPow, KernelId::kElementwiseBinaryPower>("pow", kSavedBoth, pow_grad);
 constexpr OpDef kMaximum = pair<BinaryOp::kMaximum>("maximum", kSavedBoth, maximum_grad);

@@ -134,6 +134,9 @@ constexpr dispatch::OpDef with_scalar(std::string_view name,
 /// Each operand is saved for the other's gradient.
 inline constexpr dispatch::SavedSet kSavedCross = {.inputs = 0b11, .input_is_for = {0b10, 0b01}};
 inline constexpr dispatch::SavedSet kSavedBoth = {.inputs = 0b11};
+/// The first operand is read for the second's gradient alone, the second for both.
+inline constexpr dispatch::SavedSet kSavedSecondForBoth = {.inputs = 0b11,
+                                                           .input_is_for = {0b10, 0b11}};
 inline constexpr dispatch::SavedSet kSavedFirst = {.inputs = 0b01};
 
 /// Hands over the gradient of an operand that was broadcast.

@@ -118,17 +118,17 @@ constexpr OpDef kKeepWhere = masked(pair<BinaryOp::kKeepWhere>("keep_where", {},
 constexpr OpDef kReluBackward =
     masked(pair<BinaryOp::kReluBackward>("relu_backward", {}, relu_backward_grad));
 constexpr OpDef kTanhBackward =
-    pair<BinaryOp::kTanhBackward>("tanh_backward", kSavedBoth, tanh_backward_grad);
-constexpr OpDef kSigmoidBackward =
-    pair<BinaryOp::kSigmoidBackward>("sigmoid_backward", kSavedBoth, sigmoid_backward_grad);
+    pair<BinaryOp::kTanhBackward>("tanh_backward", kSavedSecondForBoth, tanh_backward_grad);
+constexpr OpDef kSigmoidBackward = pair<BinaryOp::kSigmoidBackward>(
+    "sigmoid_backward", kSavedSecondForBoth, sigmoid_backward_grad);
 constexpr OpDef kSiluBackward =
     pair<BinaryOp::kSiluBackward, KernelId::kElementwiseBinaryExponential>(
-        "silu_backward", kSavedBoth, silu_backward_grad);
+        "silu_backward", kSavedSecondForBoth, silu_backward_grad);
 constexpr OpDef kGeluBackward = pair<BinaryOp::kGeluBackward, KernelId::kElementwiseBinaryNormal>(
-    "gelu_backward", kSavedBoth, gelu_backward_grad);
+    "gelu_backward", kSavedSecondForBoth, gelu_backward_grad);
 constexpr OpDef kGeluTanhBackward =
     pair<BinaryOp::kGeluTanhBackward, KernelId::kElementwiseBinaryExponential>(
-        "gelu_tanh_backward", kSavedBoth, gelu_tanh_backward_grad);
+        "gelu_tanh_backward", kSavedSecondForBoth, gelu_tanh_backward_grad);
 static_assert(well_formed(kKeepWhere) && well_formed(kReluBackward) && well_formed(kTanhBackward) &&
               well_formed(kSigmoidBackward) && well_formed(kSiluBackward) &&
               well_formed(kGeluBackward) && well_formed(kGeluTanhBackward));

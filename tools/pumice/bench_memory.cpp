@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// pumice bench memory: what grad, no_grad, inference and captured replays of the same models take.
+// pumice bench memory: what training steps, grad, no_grad, inference and captured replays of the
+// same models take.
 #include "pumice/graph.h"
 #include "pumice/pumice.h"
 
@@ -88,6 +89,23 @@ void trace_pass(const std::function<void()>& pass, Figures& figures) {
     figures.lower_bound_bytes = trace.lower_bound_bytes();
 }
 
+// A whole training step, and the modes of a forward pass.
+std::vector<std::string> measured_modes() {
+    std::vector<std::string> modes = {"step"};
+    modes.insert(modes.end(), kModes.begin(), kModes.end());
+    return modes;
+}
+
+// Forward, backward, and the gradients let go of: what an optimizer would read lives at the peak.
+void run_step(const Subject& subject) {
+    Tensor loss = mean(square(subject.run(subject.input)));
+    loss.backward();
+    (void)loss.detach().to_host();
+    for (Tensor parameter : subject.parameters) {
+        parameter.set_grad({});
+    }
+}
+
 Figures measure(const std::string& mode, const Subject& subject, const Options& options) {
     Figures figures;
     empty_cache();
@@ -101,7 +119,8 @@ Figures measure(const std::string& mode, const Subject& subject, const Options& 
                 options, [&] { (void)plan(subject.input)[0].to_host(); }, figures);
             return;
         }
-        const auto pass = [&] { (void)subject.run(subject.input).to_host(); };
+        const std::function<void()> forward = [&] { (void)subject.run(subject.input).to_host(); };
+        const std::function<void()> pass = mode == "step" ? [&] { run_step(subject); } : forward;
         pass();
         trace_pass(pass, figures);
         measure_passes(options, pass, figures);
@@ -145,7 +164,7 @@ Json ratios(const std::map<std::string, Figures>& by_mode) {
 }
 
 void print_rows(const std::string& model, const std::map<std::string, Figures>& by_mode) {
-    for (const std::string& mode : kModes) {
+    for (const std::string& mode : measured_modes()) {
         const Figures& figures = by_mode.at(mode);
         fmt::print(
             "{:<11} {:<10} {:>10.2f} {:>12} {:>12} {:>7.3f} {:>13} {:>6} {:>8} {:>8} {:>8.0f}\n",
@@ -184,7 +203,7 @@ void run_memory(const Options& options) {
         manual_seed(1);
         const Subject subject = make_sample(model, options.forecaster);
         std::map<std::string, Figures> by_mode;
-        for (const std::string& mode : kModes) {
+        for (const std::string& mode : measured_modes()) {
             by_mode[mode] = measure(mode, subject, options);
             json[model][mode] = to_json(by_mode[mode]);
         }
@@ -201,8 +220,9 @@ void run_memory(const Options& options) {
 }  // namespace
 
 void add_bench_memory(CLI::App& bench) {
-    CLI::App* command = bench.add_subcommand(
-        "memory", "latency, peak and lower bound of models in grad, no_grad, inference, captured");
+    CLI::App* command = bench.add_subcommand("memory",
+                                             "latency, peak and lower bound of models in a "
+                                             "training step, grad, no_grad, inference, captured");
     const auto options = std::make_shared<Options>();
     options->models = kSamples;
     command->add_option("--models", options->models, "which, separated by commas")

@@ -21,23 +21,31 @@ namespace {
 
 Subject make_forecaster(const std::string& folder) {
     const forecaster::Forecaster model = forecaster::load_model(folder);
-    return {[model](const Tensor& x) { return model->predict(x, 2); }, randn({1, 120})};
+    return {[model](const Tensor& x) { return model->predict(x, 2); },
+            randn({1, 120}),
+            model->parameters()};
 }
 
 Subject make_encoder() {
     const networks::Encoder model{networks::EncoderConfig()};
-    return {[model](const Tensor& x) { return model->forward(x); }, randint(0, 30000, {1, 128})};
+    return {[model](const Tensor& x) { return model->forward(x); },
+            randint(0, 30000, {1, 128}),
+            model->parameters()};
 }
 
 Subject make_decoder() {
     const networks::Decoder model{networks::DecoderConfig()};
-    return {[model](const Tensor& x) { return model->forward(x, 255); }, randn({1, 1, 1024})};
+    return {[model](const Tensor& x) { return model->forward(x, 255); },
+            randn({1, 1, 1024}),
+            model->parameters()};
 }
 
 Subject make_resnet18() {
     const networks::ResNet18 model;
     model->eval();
-    return {[model](const Tensor& x) { return model->forward(x); }, randn({1, 3, 224, 224})};
+    return {[model](const Tensor& x) { return model->forward(x); },
+            randn({1, 3, 224, 224}),
+            model->parameters()};
 }
 
 }  // namespace
@@ -72,7 +80,7 @@ Subject make_subject(const std::string& name_or_folder) {
 }
 
 void in_mode(const std::string& mode, const std::function<void()>& body) {
-    if (mode == "grad") {
+    if (mode == "grad" || mode == "step") {
         body();
     } else if (mode == "no_grad") {
         no_grad(body);

@@ -15,6 +15,7 @@ namespace pumice::command {
 struct Subject {
     std::function<Tensor(const Tensor&)> run;
     Tensor input;
+    std::vector<Tensor> parameters;
 };
 
 /// Samples that come with the program, and the modes in which a subject runs.
@@ -31,7 +32,8 @@ Subject make_sample(const std::string& name, const std::string& forecaster_folde
 /// @throws ArgumentError if it is neither, FileError for a folder without a model
 Subject make_subject(const std::string& name_or_folder);
 
-/// Runs the body in a mode; captured replays run in inference mode.
+/// Runs the body in a mode; captured replays run in inference mode, whole training steps ("step")
+/// in grad mode.
 void in_mode(const std::string& mode, const std::function<void()>& body);
 
 /// The options MODEL and --mode of a command.
