@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "pumice/grad_mode.h"
 #include "pumice/ops/conv.h"
 #include "pumice/ops/elementwise.h"
 #include "pumice/ops/index.h"
@@ -38,13 +39,16 @@ struct MaxPoolGradientPush {
 static_assert(sizeof(MaxPoolGradientPush) ==
               vk::push_size_bytes(vk::KernelId::kSpatialMaxPoolGradient));
 
+template <bool kKeepsPlaces>
 void infer_max_pool(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     const IntPair windows =
         count_windows("max_pool2d", call.inputs[0], call.attrs_as<PoolAttrs>().window);
     const Dims sizes{x.sizes[0], x.sizes[1], windows.rows, windows.cols};
     inferred.push_back(dispatch::contiguous_meta(sizes, x.dtype));
-    inferred.push_back(dispatch::contiguous_meta(sizes, kInt32));
+    if constexpr (kKeepsPlaces) {
+        inferred.push_back(dispatch::contiguous_meta(sizes, kInt32));
+    }
 }
 
 void select_max_pool(const dispatch::OpCall& call,
@@ -60,10 +64,12 @@ void select_max_pool(const dispatch::OpCall& call,
     dispatch::Step& step = program.steps.emplace_back();
     step.kernel = vk::KernelId::kSpatialMaxPool;
     launch_words(step, y, caps);
-    push_spec(step, {static_cast<std::uint32_t>(x.dtype)});
+    const bool keeps_places = outputs.size() > 1;
+    push_spec(step,
+              {static_cast<std::uint32_t>(x.dtype), static_cast<std::uint32_t>(keeps_places)});
     step.bindings.push_back(dispatch::input(0));
     step.bindings.push_back(dispatch::output(0));
-    step.bindings.push_back(dispatch::output(1));
+    step.bindings.push_back(dispatch::output(keeps_places ? 1 : 0));
     step.set_push(MaxPoolPush{.count = u32(y.numel),
                               .x_offset = dispatch::bound_offset(call.inputs[0], caps),
                               .geometry = geometry_of(x.sizes, y.sizes, window)});
@@ -122,13 +128,23 @@ void backward_max_pool_gradient(dispatch::BackwardCall& call) {
 constexpr dispatch::OpDef kMaxPool2d{
     .name = "max_pool2d",
     .inputs = {{{"x", dispatch::Grad::kFormula}}},
-    .infer = infer_max_pool,
+    .infer = infer_max_pool<true>,
     .select = select_max_pool,
     .window = window_of_planes,
     .saved = {.outputs = 0b10},
     .backward = backward_max_pool,
 };
 static_assert(well_formed(kMaxPool2d));
+
+// Without places, where no gradient will ask for them.
+constexpr dispatch::OpDef kMaxPool2dValues{
+    .name = "max_pool2d_values",
+    .inputs = {{{"x"}}},
+    .infer = infer_max_pool<false>,
+    .select = select_max_pool,
+    .window = window_of_planes,
+};
+static_assert(well_formed(kMaxPool2dValues));
 
 constexpr dispatch::OpDef kMaxPool2dGradient{
     .name = "max_pool2d_gradient",
@@ -160,7 +176,11 @@ Tensor max_pool2d(Tensor x,
     const bool is_unbatched = x.dim() == 3;
     Tensor inputs[] = {contiguous(is_unbatched ? unsqueeze(x, 0) : std::move(x))};
     Tensor outputs[2];
-    dispatch::call_many(ops::kMaxPool2d, inputs, attrs, outputs);
+    if (is_grad_enabled() && inputs[0].requires_grad()) {
+        dispatch::call_many(ops::kMaxPool2d, inputs, attrs, outputs);
+    } else {
+        outputs[0] = dispatch::call(ops::kMaxPool2dValues, inputs, attrs);
+    }
     return is_unbatched ? squeeze(outputs[0], 0) : outputs[0];
 }
 

@@ -3,17 +3,19 @@
 // the first of equals, or the last NaN. One invocation makes the results of one word.
 //
 // Bindings: 0 x [planes, in_rows, in_cols], 1 y [planes, out_rows, out_cols], both contiguous;
-//           2 place, as y, int32
+//           2 place, as y, int32; y again where KEEPS_PLACES is false
 // Push: count               results
 //       x_offset            elements before the first of x
 //       in_rows .. dilation_cols  extents; the rest in elements of x
-// Spec: LOCAL_SIZE 1..1024 (64); X_DTYPE a floating DType (float32).
+// Spec: LOCAL_SIZE 1..1024 (64); X_DTYPE a floating DType (float32);
+//       KEEPS_PLACES whether places are written (true).
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LOCAL_SIZE = 64u;
 layout(constant_id = 1) const uint X_DTYPE = 0u;
+layout(constant_id = 2) const bool KEEPS_PLACES = true;
 
 layout(set = 0, binding = 0, std430) readonly buffer X {
     uint x_words[];
@@ -94,7 +96,9 @@ void main() {
     for (uint i = begin; i < min(begin + run, push.count); ++i) {
         Winner winner = find_winner(i);
         word |= place_bits(encode_float(winner.value, X_DTYPE), i, X_DTYPE);
-        place[i] = winner.place;
+        if (KEEPS_PLACES) {
+            place[i] = winner.place;
+        }
     }
     y_words[word_index(begin, X_DTYPE)] = word;
 }

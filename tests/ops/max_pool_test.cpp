@@ -135,3 +135,23 @@ TEST_CASE("max_pool2d: refusals") {
     check_throws<ShapeError>([&] { max_pool2d(ones({4, 4}), 2); }, "x must be [N, C, H, W]");
     check_throws<DTypeError>([&] { max_pool2d(x.to(kInt32), 2); }, "floating");
 }
+
+TEST_CASE("max_pool2d makes places where it is recorded alone") {
+    Tensor x = random_tensor({2, 3, 16, 16}, -1, 1, 9);
+    constexpr std::uint64_t kResultBytes = std::uint64_t{2} * 3 * 8 * 8 * 4;
+    const auto peak_bytes = [&] {
+        reset_peak_memory_stats();
+        const std::uint64_t before = memory_stats().live_bytes;
+        const Tensor y = max_pool2d(x, 2);
+        return memory_stats().peak_bytes - before;
+    };
+    CHECK(peak_bytes() == kResultBytes);
+    CHECK(inference_mode([&] { return peak_bytes(); }) == kResultBytes);
+    x.set_requires_grad(true);
+    CHECK(no_grad([&] { return peak_bytes(); }) == kResultBytes);
+    CHECK(peak_bytes() == 2 * kResultBytes);
+    // Of equals the first wins, of NaN the last, with places and without.
+    const Tensor odd = full({1, 1, 4, 4}, std::numeric_limits<double>::quiet_NaN());
+    check_same_bits(inference_mode([&] { return max_pool2d(odd, 3, 1, 1); }),
+                    max_pool2d(odd.clone().set_requires_grad(true), 3, 1, 1).detach());
+}

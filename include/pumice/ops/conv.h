@@ -60,7 +60,8 @@ Tensor conv2d(Tensor x,
 /// x: [N, C, H, W] or [C, H, W] floating -> [N, C, H', W'] or [C, H', W'] with H' as in conv2d, or
 /// rounded up with ceil_mode where the last window still starts inside of x or its left padding.
 /// stride: kernel_size where absent. What is padded never wins. Backward saves the places of the
-/// maxima (the first of equals in a window); each gets its window's gradient.
+/// maxima (the first of equals in a window), made only where it is recorded; each gets its window's
+/// gradient.
 /// @throws ShapeError for shapes that do not fit; DTypeError unless x is floating; ArgumentError for
 /// extents below 1, padding not in [0, kernel_size / 2], or an undefined x
 Tensor max_pool2d(Tensor x,
