@@ -19,8 +19,7 @@ check_cxx_compiler_flag(-fno-semantic-interposition PUMICE_HAS_NO_INTERPOSITION)
 if(PUMICE_HAS_NO_INTERPOSITION AND UNIX AND NOT APPLE)
     target_compile_options(pumice PRIVATE -fno-semantic-interposition)
     # The shader compiler's symbols stay inside: a user may link another one.
-    target_link_options(pumice PRIVATE -Wl,-Bsymbolic-functions
-                                       -Wl,--exclude-libs,libglslang.a:libSPIRV.a:libMachineIndependent.a)
+    target_link_options(pumice PRIVATE -Wl,-Bsymbolic-functions -Wl,--exclude-libs,ALL)
 endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     check_cxx_compiler_flag(-mtune=skylake PUMICE_HAS_TUNE)

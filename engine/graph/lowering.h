@@ -27,8 +27,7 @@ struct Slot {
 /// One kernel call on values.
 struct KernelCall {
     vk::KernelId kernel{};
-    std::shared_ptr<const vk::KernelSource>
-        source;  ///< instead of `kernel` and `spec`: a fused one
+    std::shared_ptr<const vk::KernelSource> source;  ///< of a fused one, instead of `kernel`
     std::vector<std::uint32_t> spec;
     std::vector<Slot> slots;
     std::vector<std::byte> push;

@@ -146,17 +146,22 @@ bool Plan::Impl::has_moved() const noexcept {
 
 // Calls of one structure and geometry (the layers of a model) share a kernel.
 void Plan::Impl::make_runtime_kernels() {
-    std::map<std::pair<std::string_view, std::vector<std::uint32_t>>,
-             std::shared_ptr<const vk::RuntimeKernel>>
-        made;
-    for (const graph::KernelCall& call : lowered_.kernels) {
+    struct Made {
+        std::shared_ptr<const vk::KernelSource> source;
+        std::shared_ptr<const vk::RuntimeKernel> kernel;
+    };
+
+    std::map<std::pair<std::string_view, std::vector<std::uint32_t>>, Made> made;
+    for (graph::KernelCall& call : lowered_.kernels) {
         auto& kernel = runtime_kernels_.emplace_back();
         if (call.source) {
-            auto& shared = made[{call.source->text, call.source->spec}];
-            if (!shared) {
-                shared = vk::device().queue().make_kernel(*call.source);
+            Made& shared = made[{call.source->text, call.source->spec}];
+            if (!shared.kernel) {
+                shared = {call.source, vk::device().queue().make_kernel(*call.source)};
             }
-            kernel = shared;
+            kernel = shared.kernel;
+            call.source = shared.source;  // a text is long: one copy of each
+            call.label = call.source->name;
         }
     }
 }
@@ -288,6 +293,12 @@ void Plan::Impl::check_arguments(std::span<const Tensor> arguments) const {
         const TensorImpl& got = checked_impl(arguments[i], "replay");
         const Argument& wanted = arguments_[i];
         dispatch::check_placed("replay", arguments[i]);
+        if (std::find(lent_.begin(), lent_.end(), got.storage) != lent_.end()) {
+            throw ArgumentError("replay",
+                                fmt::format("argument {} is a result of this plan's last replay, "
+                                            "and this one takes its memory; give a clone",
+                                            i));
+        }
         if (got.sizes != wanted.sizes) {
             throw ShapeError("replay",
                              fmt::format("argument {} must have shape {}; got {}",
@@ -403,8 +414,8 @@ std::vector<Tensor> Plan::Impl::replay(std::span<const Tensor> arguments) {
                                         name_of(mode_),
                                         name_of(current_grad_mode())));
     }
-    check_arguments(arguments);
     const std::lock_guard lock(mutex_);
+    check_arguments(arguments);
     check_values();
     if (has_moved()) {
         record_again();

@@ -58,12 +58,13 @@ std::shared_ptr<const ModuleWords> ModuleStore::get(const std::string& text) {
         save(text, words);
     }
     if (texts_.size() == kMostInMemory) {
-        modules_.erase(texts_.front());
+        modules_.erase(modules_.find(*texts_.front()));
         texts_.pop_front();
     }
-    texts_.push_back(text);
-    return modules_.emplace(text, std::make_shared<const ModuleWords>(std::move(words)))
-        .first->second;
+    const auto added =
+        modules_.emplace(text, std::make_shared<const ModuleWords>(std::move(words)));
+    texts_.push_back(&added.first->first);
+    return added.first->second;
 }
 
 std::string ModuleStore::path_of(const std::string& text) const {

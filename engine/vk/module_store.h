@@ -41,7 +41,7 @@ private:
     std::string folder_;
     std::uint64_t most_bytes_on_disk_;
     std::unordered_map<std::string, std::shared_ptr<const ModuleWords>> modules_;
-    std::deque<std::string> texts_;  ///< of modules_, oldest first
+    std::deque<const std::string*> texts_;  ///< keys of modules_, oldest first
 };
 
 }  // namespace pumice::vk

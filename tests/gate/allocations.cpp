@@ -116,7 +116,10 @@ int run() {
         {"matmul", [&] { matmul(a, b); }},
         {"linear", [&] { linear(a, b, row); }},
         {"layer_norm", [&] { layer_norm(a, {16}, row, row); }},
-        {"rand", [&] { pumice::rand({16, 16}); }},
+        {"rand",
+         [&] {
+             pumice::rand({16, 16});
+         }},
         {"dropout", [&] { dropout(a, 0.5); }},
     }};
     pumice::synchronize();

@@ -407,6 +407,8 @@ TEST_CASE("G76 results are copies, or say when a later replay has taken their me
     check_close(results[0], {2, 2, 2});
     check_close(part, {2, 2});
     const Tensor kept = results[0].clone();
+    check_throws<ArgumentError>([&] { aliases(results[0]); }, "give a clone");
+    check_close(results[0], {2, 2, 2});
     const std::vector<Tensor> later = aliases(zeros({3}));
     check_close(later[0], {0, 0, 0});
     check_close(kept, {2, 2, 2});

@@ -150,7 +150,7 @@ TEST_CASE("captured steps: replays follow a schedule and rates set by hand") {
             other.step();
         }
         check_same_training(replayed, eager);
-        CHECK(!replayed.plan->is_stale());
+        CHECK(replayed.plan->stats().recording_count <= 2);
     }
 }
 
