@@ -8,6 +8,11 @@ Lines that this script reads in the head of a .comp file (everything else is pla
                                    axes make the cross product (at most 4 axes, 24 builds)
     //@requires fp16 storage16 if DTYPE=f16   what the device must have; `if` takes AXIS=a|b terms,
                                    all of which must hold; without `if` it is for every build
+    //@hook result 2                what is stored through binding 2 passes through hooked_result()
+    //@hook operand 0 2 (3 reads)   what is read of the operand passes through operand_word(), each
+                                   element so often; it is bound there, or there as well where
+                                   nothing is read
+                                   (both make the file's text part of the library; see hooks.glsl)
 
 and in shaders/include/*.glsl, followed at once by the constants (prefix: the name less "Op"):
 
@@ -20,8 +25,9 @@ and in shaders/include/*.glsl, followed at once by the constants (prefix: the na
         case kUnaryNeg: y = -x; break;      or `case kUnaryNeg: return -x;`
 
 Written to --out: vk/kernels.h (KernelId, push sizes and offsets, spec constant ids, enums) and
-vk/kernels.cpp (the SPIR-V, and the texts of shaders/include). A kernel is named <family>_<algorithm>[_<variant value>...]; the ids of
-one file are consecutive, the last axis varying fastest.
+vk/kernels.cpp (the SPIR-V, and the texts of shaders/include and of the files with hooks). A kernel is
+named <family>_<algorithm>[_<variant value>...]; the ids of one file are consecutive, the last axis
+varying fastest.
 """
 import argparse
 import concurrent.futures
@@ -61,6 +67,7 @@ CAPABILITIES = {
 
 AXIS_LINE = re.compile(r"//@variant\s+([A-Z][A-Z0-9_]*)\s*=\s*([a-z0-9_]+(?:\s+[a-z0-9_]+)*)\s*$")
 REQUIRES_LINE = re.compile(r"//@requires\s+([a-z0-9_ ]+?)(?:\s+if\s+(.+?))?\s*$")
+HOOK_LINE = re.compile(r"//@hook\s+(result|operand)((?:\s+\d)+)(?:\s+\((\d) reads?\))?\s*$")
 INCLUDE_LINE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 ENUM_LINE = re.compile(r"//@enum\s+([A-Z]\w*)\s*$")
 CONSTANT_LINE = re.compile(r"\s*const\s+uint\s+(\w+)\s*=\s*(\d+)u?\s*;")
@@ -95,6 +102,8 @@ class Shader:
     name: str  # <family>_<algorithm>
     axes: dict  # axis -> values
     requirements: list
+    hooks: dict = field(default_factory=dict)  # "result" or "operand" -> bindings
+    operand_reads: int = 1
     kernels: list = field(default_factory=list)
 
 
@@ -129,6 +138,9 @@ def parse_shader(path, root):
             _add_axis(shader, where, match[1], match[2].split())
         elif match := REQUIRES_LINE.match(line):
             shader.requirements.append(_requirement(shader, where, match[1].split(), match[2]))
+        elif match := HOOK_LINE.match(line):
+            _add_hook(shader, where, match[1], [int(binding) for binding in match[2].split()])
+            shader.operand_reads = int(match[3] or shader.operand_reads)
         else:
             raise BuildError(f"{where}: error: not understood: {line.strip()}")
     shader.kernels = [_kernel(shader, v) for v in itertools.product(*shader.axes.values())]
@@ -145,6 +157,12 @@ def _add_axis(shader, where, axis, values):
     if len(shader.axes) == MAX_AXES:
         raise BuildError(f"{where}: error: more than {MAX_AXES} axes")
     shader.axes[axis] = values
+
+
+def _add_hook(shader, where, kind, bindings):
+    if kind in shader.hooks or (kind == "result" and len(bindings) != 1):
+        raise BuildError(f"{where}: error: one //@hook {kind} a file, and one binding of results")
+    shader.hooks[kind] = bindings
 
 
 def _requirement(shader, where, features, condition_text):
@@ -334,6 +352,10 @@ def check_kernel(shader, kernel):
         feature = CAPABILITIES[capability]
         if feature and feature not in kernel.features:
             raise ReflectError(f"capability {capability} needs a line //@requires {feature}")
+    for kind, bindings in shader.hooks.items():
+        for binding in bindings:
+            if binding not in out.bindings or out.bindings[binding].is_written != (kind == "result"):
+                raise ReflectError(f"//@hook {kind} {binding}: no such binding")
     for spec in out.specs:
         if spec.spec_id > 254:
             raise ReflectError(f"constant_id {spec.spec_id} of {spec.name} is above 254")

@@ -46,6 +46,18 @@ const KernelInfo& kernel_info(KernelId id) noexcept;
 /// that is not there.
 std::string_view include_text(std::string_view name) noexcept;
 
+/// A kernel that can be compiled again around chains of maps (//@hook; shaders/include/hooks.glsl).
+struct HostText {
+    std::string_view text;      ///< of its file
+    std::string_view defines;   ///< its variant's macros, each `#define NAME 1` and a line's end
+    int result_binding;         ///< whose elements pass through hooked_result(); -1: none
+    std::uint8_t operand_mask;  ///< of an operand whose elements pass through operand_word()
+    std::uint8_t operand_reads; ///< of each of its elements
+};
+
+/// Null for kernels that cannot.
+const HostText* host_text(KernelId id) noexcept;
+
 inline constexpr std::array<std::uint8_t, %(count)d> kPushSizesBytes = {
 %(push_sizes)s};
 
@@ -95,6 +107,7 @@ struct IncludeText {
 constexpr std::array<IncludeText, %(include_count)d> kIncludeTexts = {{
 %(includes)s}};
 
+%(host_texts)s
 }  // namespace
 
 const KernelInfo& kernel_info(KernelId id) noexcept {
@@ -108,6 +121,12 @@ std::string_view include_text(std::string_view name) noexcept {
         }
     }
     return {};
+}
+
+const HostText* host_text(KernelId id) noexcept {
+    switch (id) {
+%(host_cases)s        default: return nullptr;
+    }
 }
 %(formulas)s
 }  // namespace pumice::vk
@@ -197,11 +216,30 @@ def _enum(enum):
     return f"enum class {enum.name} : std::uint32_t {{\n{members}}};\n"
 
 
-def _include_row(name, text):
-    """Without comments, which would only make the library larger."""
+def _without_comments(text):
+    """They would only make the library larger."""
     lines = [re.sub(r"\s*//.*", "", line) for line in text.splitlines()]
-    code = "\n".join(line for line in lines if line.strip())
-    return f'    {{"{name}", R"glsl({code}\n)glsl"}},\n'
+    return "\n".join(line for line in lines if line.strip()) + "\n"
+
+
+def _include_row(name, text):
+    return f'    {{"{name}", R"glsl({_without_comments(text)})glsl"}},\n'
+
+
+def _host_text(shader):
+    text = _without_comments(shader.path.read_text())
+    return f'constexpr std::string_view kText{camel(shader.name)} = R"glsl({text})glsl";\n'
+
+
+def _host_case(shader, kernel):
+    """Returns from a static, one a variant."""
+    defines = "".join(f"#define {d.removeprefix('-D').replace('=', ' ')}\\n" for d in kernel.defines)
+    result = shader.hooks.get("result", [-1])[0]
+    operands = sum(1 << binding for binding in shader.hooks.get("operand", []))
+    return (f"        case KernelId::k{camel(kernel.name)}: {{\n"
+            f'            static constexpr HostText kHost{{kText{camel(shader.name)}, "{defines}",'
+            f" {result}, {operands}, {shader.operand_reads}}};\n"
+            "            return &kHost;\n        }\n")
 
 
 def _formula_function(enum, formulas):
@@ -238,5 +276,7 @@ def write_interface(shaders, enums, features, includes, formulas):
         "formulas": "".join(_formula_function(e, formulas[e.name]) for e in computed),
         "include_count": len(includes),
         "includes": "".join(_include_row(*item) for item in sorted(includes.items())),
+        "host_texts": "".join(_host_text(s) for s in shaders if s.hooks),
+        "host_cases": "".join(_host_case(s, k) for s, k in pairs if s.hooks),
     }
     return header, source

@@ -55,6 +55,10 @@ struct Node {
     /// Of a fused node: the calls that one kernel computes element by element, in order. Results of
     /// all but the last one, which is the node's, exist within the kernel alone.
     std::vector<Node> parts;
+    /// The one of these parts whose kernels compute the others around their own work; kNoHost if
+    /// all are maps.
+    std::size_t host = kNoHost;
+    static constexpr std::size_t kNoHost = SIZE_MAX;
 };
 
 /// The operator's name; of a fused node its parts' names, joined by +.

@@ -21,10 +21,28 @@ bool is_alike(const TensorRef& operand, const TensorRef& result) noexcept {
            is_plain(result);
 }
 
+bool reads(const Node& part, std::uint32_t value) noexcept {
+    return std::any_of(part.inputs.begin(), part.inputs.end(), [value](const TensorRef& input) {
+        return input.value == value;
+    });
+}
+
 // Bits over the inputs that are read only at the index that is written. All of a fused kernel are,
-// where they are like its result.
+// where they are like its result; of a hosted one, those that only the chain after the host reads.
 std::uint32_t lends_of(const Node& node) noexcept {
-    return node.parts.empty() ? node.def->lends : UINT32_MAX;
+    if (node.parts.empty()) {
+        return node.def->lends;
+    }
+    const std::size_t others = node.host == Node::kNoHost ? 0 : node.host + 1;
+    std::uint32_t bits = 0;
+    for (std::size_t i = 0; i < std::min<std::size_t>(node.inputs.size(), 32); ++i) {
+        const bool is_elsewhere = std::any_of(
+            node.parts.begin(),
+            node.parts.begin() + static_cast<std::ptrdiff_t>(others),
+            [&](const Node& part) { return reads(part, node.inputs[i].value); });
+        bits |= is_elsewhere ? 0U : 1U << i;
+    }
+    return bits;
 }
 
 // Whether the call reads the value through lending operands alone, each like the result.

@@ -3,6 +3,7 @@
 
 #include "dispatch/execute.h"
 #include "graph/fused_kernel.h"
+#include "graph/hosted_kernel.h"
 #include "graph/lending.h"
 
 #include <algorithm>
@@ -31,12 +32,13 @@ public:
     Lowered run() && {
         for (const Node& node : graph_.nodes) {
             if (node.parts.empty()) {
-                const NodeCall call(graph_, node);
-                dispatch::lower(call.call(), call.outputs(), caps_, [this](const auto& bound) {
-                    add_kernel(bound);
-                });
-            } else {
+                add_kernels(node);
+            } else if (node.host == Node::kNoHost) {
                 lowered_.kernels.push_back(write_fused(graph_, node, caps_));
+            } else {
+                const std::size_t first = lowered_.kernels.size();
+                add_kernels(node.parts[node.host]);
+                write_hosted(graph_, node, caps_, std::span(lowered_.kernels).subspan(first));
             }
             node_ends_.push_back(lowered_.kernels.size());
         }
@@ -54,6 +56,13 @@ private:
             scratch_.push_back(IntrusivePtr<Storage>(storage));
         }
         return place->second;
+    }
+
+    void add_kernels(const Node& node) {
+        const NodeCall call(graph_, node);
+        dispatch::lower(call.call(), call.outputs(), caps_, [this](const auto& bound) {
+            add_kernel(bound);
+        });
     }
 
     void add_kernel(const dispatch::BoundStep& bound) {

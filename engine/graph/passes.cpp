@@ -180,6 +180,11 @@ void release_unused_values(Graph& graph) {
     for (const Node& node : graph.nodes) {
         use(node.inputs);
         use(node.outputs);
+        if (node.host != Node::kNoHost) {
+            // Its kernels are selected for tensors that never are in memory.
+            use(node.parts[node.host].inputs);
+            use(node.parts[node.host].outputs);
+        }
     }
     for (std::size_t i = 0; i < graph.values.size(); ++i) {
         if (!is_used[i]) {

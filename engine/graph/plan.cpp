@@ -564,7 +564,7 @@ Plan capture(const CaptureFunction& fn,
         eliminate_common_subexpressions(graph);
     }
     if (options.fuse_elementwise) {
-        fuse_maps(graph, vk::device().capabilities());
+        fuse_maps(graph, vk::device().capabilities(), options.fuse_into_kernels);
     }
     release_unused_values(graph);
     return Plan(std::make_shared<Plan::Impl>(std::move(graph), examples, mode, options));

@@ -10,6 +10,7 @@
 #include "pumice/ops/view.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/element.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/reduction.h"
@@ -126,6 +127,9 @@ Dims reduced_dims(const Dims& sizes) {
 
 // [C] -> [1, C, 1, ...], to broadcast with x.
 Tensor by_channel(const Tensor& values, std::int64_t rank) {
+    if (!values.defined()) {
+        return values;
+    }
     Dims sizes{1, values.numel()};
     for (std::int64_t d = 2; d < rank; ++d) {
         sizes.push_back(1);
@@ -145,19 +149,43 @@ void backward_affine(dispatch::BackwardCall& call) {
     const Tensor gradient = to(call.grad(), kFloat32);
     const Dims dims = reduced_dims(call.input_sizes(kX));
     if (call.needs(kX)) {
-        const bool is_scaled = call.input_sizes(kScale).count() == 1;
-        call.set(kX, is_scaled ? channel_affine(call.grad(), call.input(kScale), {}) : call.grad());
+        const bool is_scaled = !call.input_sizes(kScale).empty();
+        call.set(kX,
+                 is_scaled ? channel_affine(call.grad(), flatten(call.input(kScale)), {})
+                           : call.grad());
     }
     if (call.needs(kScale)) {
-        call.set(kScale, sum(mul(gradient, to(call.input(kX), kFloat32)), dims));
+        const Tensor product = mul(gradient, to(call.input(kX), kFloat32));
+        call.set(kScale, sum(product, dims, true));
     }
     if (call.needs(kShift)) {
-        call.set(kShift, sum(gradient, dims));
+        call.set(kShift, sum(gradient, dims, true));
     }
+}
+
+std::string express_affine(const dispatch::OpCall& call,
+                           const Tensor& output,
+                           dispatch::Element& element) {
+    // As in shaders/norm/channel_norm.comp.
+    element.functions.emplace("channel_affine",
+                              "float channel_affine(float x, float factor, float addend) {\n"
+                              "    precise float y = x * factor + addend;\n    return y;\n}\n");
+    const auto value = [&](std::size_t input, const char* absent) {
+        return has(call, input) ? dispatch::decoded(element.operands[input],
+                                                    impl_of(call.inputs[input]).dtype,
+                                                    true)
+                                : absent;
+    };
+    const std::string y = fmt::format("channel_affine({}, {}, {})",
+                                      value(kX, ""),
+                                      value(kScale, "1.0"),
+                                      value(kShift, "0.0"));
+    return dispatch::encoded(y, impl_of(output).dtype, true);
 }
 
 }  // namespace
 
+// scale and shift are [1, C, 1, ...], so that they broadcast as the operands of other maps do.
 constexpr dispatch::OpDef kChannelAffine{
     .name = "channel_affine",
     .inputs = {{{"x", dispatch::Grad::kFormula},
@@ -168,6 +196,7 @@ constexpr dispatch::OpDef kChannelAffine{
     .saved = {.inputs = 0b011, .input_is_for = {0b010, 0b001}},
     .lends = 0b001,
     .backward = backward_affine,
+    .express = express_affine,
 };
 static_assert(well_formed(kChannelAffine));
 
@@ -309,8 +338,10 @@ void move_running(Tensor running, const Tensor& latest, double momentum) {
 }
 
 Tensor channel_affine(Tensor x, Tensor scale, Tensor shift) {
-    Tensor inputs[] = {
-        contiguous(std::move(x)), in_float32(std::move(scale)), in_float32(std::move(shift))};
+    const std::int64_t rank = x.dim();
+    Tensor inputs[] = {contiguous(std::move(x)),
+                       by_channel(in_float32(std::move(scale)), rank),
+                       by_channel(in_float32(std::move(shift)), rank)};
     return dispatch::call(kChannelAffine, inputs);
 }
 

@@ -30,6 +30,9 @@ struct CaptureOptions {
     bool fold_constants = true;                   ///< run what depends on nothing once, at capture
     bool eliminate_common_subexpressions = true;  ///< run equal operators on equal operands once
     bool fuse_elementwise = true;  ///< run chains of elementwise operators as one kernel each
+    /// Run such chains, before or after, in the kernels of reductions, softmax, norms, matrix
+    /// products and convolutions; not without fuse_elementwise.
+    bool fuse_into_kernels = true;
     /// Results are the plan's own memory instead of copies: each is good until the next replay, or
     /// the plan's end; reading one after that throws GradModeError. What the function returns of
     /// the program's own tensors, and constants, are copies all the same.

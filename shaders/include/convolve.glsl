@@ -18,6 +18,7 @@
 
 #include "dtype.glsl"
 #include "grid.glsl"
+#include "hooks.glsl"
 
 layout(set = 0, binding = 0, std430) readonly buffer A {
     uint a_words[];
@@ -171,8 +172,9 @@ uint c_row_stride() {
 
 // Stores two neighbours of a row. The halves of a word are written as one.
 void store_pair(uint first, uint second, bool has_second, vec2 values) {
-    uint first_bits = encode_float(values.x, DTYPE);
-    uint second_bits = encode_float(values.y, DTYPE);
+    uint first_bits = hooked_result(encode_float(values.x, DTYPE), first);
+    uint second_bits =
+        has_second ? hooked_result(encode_float(values.y, DTYPE), second) : first_bits;
     if (word_shift(DTYPE) == 1u && has_second && (first & 1u) == 0u && second == first + 1u) {
         c_words[first >> 1u] = first_bits | (second_bits << 16u);
         return;

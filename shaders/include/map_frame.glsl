@@ -16,6 +16,7 @@
 
 #extension GL_EXT_control_flow_attributes : require
 
+#include "divide.glsl"
 #include "dtype.glsl"
 #include "grid.glsl"
 
@@ -35,13 +36,6 @@ uint result_bits(uvec4 index);
 
 // Where the output's element lies in its binding; of a scattered layout.
 uint output_at(uvec4 index);
-
-// n / divisor for n < 2^31.
-uint divide(uint n, uint magic, uint shift) {
-    uint high, low;
-    umulExtended(n, magic, high, low);
-    return (high + n) >> shift;
-}
 
 // Index over the dimensions, innermost first, of a linear one.
 uvec4 index_of(uint element) {

@@ -4,6 +4,8 @@
 #ifndef PUMICE_MATMUL_STORE_GLSL
 #define PUMICE_MATMUL_STORE_GLSL
 
+#include "hooks.glsl"
+
 const uint kStoreElement = 0u;
 const uint kStorePair = 1u;    // neighbours in a row are contiguous, pairs start at even elements
 const uint kStoreMasked = 2u;  // elements share words with others
@@ -20,7 +22,7 @@ Acc bias_of(uint col) {
 
 void store_element(Tile tile, uint row, uint col, Acc value) {
     uint element = tile.c + row * push.c_row_stride + col * push.c_col_stride;
-    uint bits = encode_acc(value, OUT_DTYPE);
+    uint bits = hooked_result(encode_acc(value, OUT_DTYPE), element);
     if (STORE == kStoreMasked) {
         store_masked(c_words, element, bits, OUT_DTYPE);
     } else {
@@ -35,7 +37,8 @@ void store_pair(Tile tile, uint row, uint col, Acc first, Acc second) {
     }
     if (STORE == kStorePair) {
         uint element = tile.c + row * push.c_row_stride + col;
-        uvec2 bits = uvec2(encode_acc(first, OUT_DTYPE), encode_acc(second, OUT_DTYPE));
+        uvec2 bits = uvec2(hooked_result(encode_acc(first, OUT_DTYPE), element),
+                           hooked_result(encode_acc(second, OUT_DTYPE), element + 1u));
         if (word_shift(OUT_DTYPE) == 0u) {
             c_pairs[element >> 1u] = pack_words(bits);
         } else {

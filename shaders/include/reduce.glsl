@@ -15,6 +15,7 @@
 #ifndef PUMICE_REDUCE_GLSL
 #define PUMICE_REDUCE_GLSL
 
+#include "hooks.glsl"
 #include "partial.glsl"
 
 const uint kReduceBlock = 32u;
@@ -29,9 +30,13 @@ uint run_length(uint k);
 uint run_base(uint base, uint k);
 #endif
 
+uint element_word(uint at) {
+    return operand_word(load_word(word_index(at, REDUCE_DTYPE)), at, REDUCE_DTYPE);
+}
+
 float load_float(uint base, uint k) {
     uint at = element_at(base, k);
-    return decode_float(load_word(word_index(at, REDUCE_DTYPE)), at, REDUCE_DTYPE);
+    return decode_float(element_word(at), at, REDUCE_DTYPE);
 }
 
 Partial load_partial(uint base, uint k) {
@@ -42,7 +47,7 @@ Partial load_partial(uint base, uint k) {
                                     load_word(4u * at + 2u),
                                     load_word(4u * at + 3u)));
     }
-    uint word = load_word(word_index(at, REDUCE_DTYPE));
+    uint word = element_word(at);
     Partial p = empty_partial();
     if (reduce_op_is(kReduceAny, kReduceAll)) {
         p.i = int(decode_float(word, at, REDUCE_DTYPE) != 0.0);

@@ -16,6 +16,7 @@
 //@variant PAIR = int64 vec2
 //@requires subgroup_shuffle
 //@requires int64 if PAIR=int64
+//@hook result 2
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

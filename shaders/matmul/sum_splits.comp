@@ -11,6 +11,7 @@
 //       bias_offset, bias_stride   elements
 // Spec: LOCAL_SIZE 1..1024 (64); OUT_DTYPE DType (0), also the bias's; HAS_BIAS (false).
 //@variant ACCUMULATOR = f32 i32
+//@hook result 1
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
@@ -39,6 +40,7 @@ layout(push_constant, std430) uniform Push {
 
 #include "dtype.glsl"
 #include "grid.glsl"
+#include "hooks.glsl"
 
 #ifdef ACCUMULATOR_F32
 #define Acc float
@@ -73,7 +75,8 @@ void main() {
     uint last = min(first + elements_per_word(OUT_DTYPE), push.element_count);
     uint bits = 0u;
     for (uint element = first; element < last; ++element) {
-        bits |= place_bits(encode_acc(total(element), OUT_DTYPE), element, OUT_DTYPE);
+        uint result = hooked_result(encode_acc(total(element), OUT_DTYPE), element);
+        bits |= place_bits(result, element, OUT_DTYPE);
     }
     c_words[push.c_word + word] = bits;
 }

@@ -14,6 +14,7 @@
 //       A_IN_QUADS, B_IN_QUADS: four neighbours are contiguous and start at a multiple of four
 //       elements, 32-bit dtypes (false).
 //@variant ACCUMULATOR = f32 i32
+//@hook result 2
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

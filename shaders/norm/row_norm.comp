@@ -14,6 +14,8 @@
 // of
 //       x and y, WEIGHT_DTYPE of weight and bias (float32); LANES a power of two up to LOCAL_SIZE
 //       (1); HAS_WEIGHT, HAS_BIAS (false); STORES_MASKED: rows of y share words (false).
+//@hook operand 0 1 2 (3 reads)
+//@hook result 3
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
@@ -92,6 +94,7 @@ void main() {
         uint word = 0u;
         for (uint i = 0u; i < run; ++i) {
             uint bits = encode_float(normalized(base, k + i, stats), REDUCE_DTYPE);
+            bits = hooked_result(bits, at + i);
             if (STORES_MASKED) {
                 store_masked(y_words, at, bits, REDUCE_DTYPE);
             } else {

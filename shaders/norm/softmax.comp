@@ -14,6 +14,8 @@
 // to
 //       LOCAL_SIZE (1); IS_LOG, READS_STATS (false); STORES_MASKED: words of y are shared between
 //       invocations (false).
+//@hook operand 0 2 (3 reads)
+//@hook result 1
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
@@ -108,7 +110,7 @@ void main() {
         for (uint i = 0u; i < run; ++i) {
             float y = normalized(load_float(base, k + i), stats, total);
             uint at = y_base + (k + i) * push.inner_count;
-            uint bits = encode_float(y, REDUCE_DTYPE);
+            uint bits = hooked_result(encode_float(y, REDUCE_DTYPE), at);
             if (STORES_MASKED) {
                 store_masked(y_words, at, bits, REDUCE_DTYPE);
             } else {

@@ -22,6 +22,8 @@
 // Spec: LOCAL_SIZE 1..1024 (64); REDUCE_OP kReduce* (sum); REDUCE_DTYPE, OUTPUT_DTYPE DType
 //       (float32); LANES a power of two up to LOCAL_SIZE (1); READS_PARTIALS, WRITES_PARTIALS
 //       (false); REDUCED_RANK 1..4 (1).
+//@hook operand 0 2 (1 read)
+//@hook result 1
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
@@ -111,7 +113,8 @@ uint finish(Partial p) {
 
 float pivot_of(uint kept_offset) {
     uint at = push.pivot_offset + kept_offset;
-    return decode_float(pivot_words[word_index(at, REDUCE_DTYPE)], at, REDUCE_DTYPE);
+    uint word = operand_word(pivot_words[word_index(at, REDUCE_DTYPE)], at, REDUCE_DTYPE);
+    return decode_float(word, at, REDUCE_DTYPE);
 }
 
 void store_partial(uint index, Partial p) {
@@ -147,7 +150,7 @@ void main() {
             if (WRITES_PARTIALS) {
                 store_partial(target * push.chunk_count + chunk - push.first_partial, p);
             } else {
-                word |= place_bits(finish(p), target, OUTPUT_DTYPE);
+                word |= place_bits(hooked_result(finish(p), target), target, OUTPUT_DTYPE);
             }
         }
     }

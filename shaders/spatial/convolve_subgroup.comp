@@ -12,6 +12,7 @@
 //       PRODUCT 0..2 (0); TILE_ROWS 1..64 (16); COLS_PER_LANE even (4); DEPTH_STEP 1.., steps of
 //       the inner loop that are unrolled, because a loop's end costs a blend an accumulator (4).
 //@requires subgroup_shuffle
+//@hook result 2
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require

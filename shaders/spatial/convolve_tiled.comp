@@ -7,6 +7,7 @@
 // Spec: LOCAL_SIZE (TILE_ROWS / ROWS_PER_INVOCATION) * (TILE_COLS / COLS_PER_INVOCATION) (64);
 //       DTYPE a floating DType (0); PRODUCT 0..2 (0); TILE_ROWS, TILE_COLS (32), TILE_DEPTH (16);
 //       ROWS_PER_INVOCATION (4); COLS_PER_INVOCATION even (4).
+//@hook result 2
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
