@@ -64,10 +64,10 @@ Chain make_chain(std::span<const Node> parts, const TensorRef& result, std::uint
     Chain chain{.parts = parts, .result = result, .operands = {}, .carried = carried};
     for (std::size_t i = 0; i < parts.size(); ++i) {
         for (const TensorRef& input : parts[i].inputs) {
-            const bool is_known =
-                !input.is_defined() || input.value == carried || is_made_before(chain, i, input.value) ||
-                std::find(chain.operands.begin(), chain.operands.end(), input) !=
-                    chain.operands.end();
+            const bool is_known = !input.is_defined() || input.value == carried ||
+                                  is_made_before(chain, i, input.value) ||
+                                  std::find(chain.operands.begin(), chain.operands.end(), input) !=
+                                      chain.operands.end();
             if (!is_known) {
                 chain.operands.push_back(input);
             }
@@ -127,7 +127,8 @@ void ChainWriter::write_loads(const Chain& chain,
         add(out, "    uint at{0} = OFFSET_{0}", binding);
         for (std::int64_t dim = 0; dim < walk.dim_count; ++dim) {
             const auto axis = static_cast<std::size_t>(dim);
-            add_constant(fmt::format("STRIDE_{}_{}", binding, dim), word(walk.strides[i + 1][axis]));
+            add_constant(fmt::format("STRIDE_{}_{}", binding, dim),
+                         word(walk.strides[i + 1][axis]));
             add(out, " + index.{} * STRIDE_{}_{}", kAxes[axis], binding, dim);
         }
         add(out, ";\n    uint x{} = {};\n", binding, load(binding, impl_of(operand).dtype));

@@ -17,10 +17,9 @@
 #include "dispatch/windows.h"
 #include "graph/fused_kernel.h"
 #include "graph/hosted_kernel.h"
+#include "graph/uses.h"
 
 #include <algorithm>
-#include <functional>
-#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -46,21 +45,8 @@ public:
         : graph_(graph),
           caps_(caps),
           into_kernels_(into_kernels),
-          writers_(graph.values.size()),
-          read_count_(graph.values.size()),
-          is_taken_(graph.nodes.size()) {
-        for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-            for (const TensorRef& input : graph.nodes[i].inputs) {
-                count_read(input);
-            }
-            for (const TensorRef& output : graph.nodes[i].outputs) {
-                writers_[output.value].push_back(i);
-            }
-        }
-        for (const TensorRef& output : graph.outputs) {
-            count_read(output);
-        }
-    }
+          uses_(graph),
+          is_taken_(graph.nodes.size()) {}
 
     void run() && {
         std::vector<Node> nodes;
@@ -81,12 +67,6 @@ private:
         TensorRef result;
     };
 
-    void count_read(const TensorRef& ref) {
-        if (ref.is_defined()) {
-            ++read_count_[ref.value];
-        }
-    }
-
     [[nodiscard]] bool fits_range(const Node& node) const {
         const NodeCall call(graph_, node);
         return !dispatch::needs_windows(call.call(), call.outputs(), caps_);
@@ -99,8 +79,7 @@ private:
 
     // The elements of its value, from the first one on: what kernels with hooks number.
     [[nodiscard]] bool is_whole(const TensorRef& ref) const {
-        const std::int64_t bytes = std::accumulate(
-            ref.sizes.begin(), ref.sizes.end(), itemsize(ref.dtype), std::multiplies<>());
+        const std::int64_t bytes = numel(ref.sizes) * itemsize(ref.dtype);
         return ref.offset == 0 && is_in_one_piece(ref) &&
                graph_.values[ref.value].storage->size_bytes() == static_cast<std::uint64_t>(bytes);
     }
@@ -131,28 +110,24 @@ private:
     [[nodiscard]] std::optional<std::size_t> own_producer(const std::vector<std::size_t>& readers,
                                                           const std::vector<TensorRef>& inputs,
                                                           const TensorRef& ref) const {
-        const std::vector<std::size_t>& writers = writers_[ref.value];
-        const bool is_own =
-            graph_.values[ref.value].kind == ValueKind::kPlanned && writers.size() == 1 &&
-            !is_taken_[writers[0]] && reads_by(readers, ref.value) == read_count_[ref.value] &&
-            !reads_other_geometry(inputs, ref) && graph_.nodes[writers[0]].outputs.size() == 1 &&
-            has_same_elements(graph_.nodes[writers[0]].outputs[0], ref);
-        return is_own ? std::optional(writers[0]) : std::nullopt;
+        const auto producer = uses_.producer_of(ref);
+        const bool is_own = producer && !is_taken_[*producer] &&
+                            reads_by(readers, ref.value) == uses_.read_count(ref.value) &&
+                            !reads_other_geometry(inputs, ref) &&
+                            graph_.nodes[*producer].outputs.size() == 1 &&
+                            has_same_elements(graph_.nodes[*producer].outputs[0], ref);
+        return is_own ? producer : std::nullopt;
     }
 
-    // Whether `input` has the same elements for kernels that stand at call number `last`, as it had
-    // for call number `first`. `may_be_result`: elements are read before that call writes them.
+    // Whether kernels that stand at call number `last` find in `input` what call number `first`
+    // found. `may_be_result`: they read elements before that call writes them.
     [[nodiscard]] bool is_unchanged(const TensorRef& input,
                                     std::size_t first,
                                     std::size_t last,
                                     bool may_be_result) const {
-        if (!input.is_defined()) {
-            return true;
-        }
-        const std::vector<std::size_t>& writers = writers_[input.value];
-        const auto next = std::upper_bound(writers.begin(), writers.end(), first);
-        return next == writers.end() || *next > last ||
-               (may_be_result && *next == last && graph_.nodes[last].outputs[0] == input);
+        return uses_.is_unchanged(input, first, last) ||
+               (may_be_result && uses_.next_writer(input.value, first) == last &&
+                graph_.nodes[last].outputs[0] == input);
     }
 
     [[nodiscard]] bool are_unchanged(std::size_t part, std::size_t last, bool may_be_result) const {
@@ -242,10 +217,9 @@ private:
         std::size_t host, std::size_t place, const std::vector<std::size_t>& after) const {
         const Node& node = graph_.nodes[host];
         for (const TensorRef& input : node.inputs) {
-            const auto producer =
-                input.is_defined() ? own_producer({host}, node.inputs, input) : std::nullopt;
-            if (!producer || read_count_[input.value] != 1 || !is_whole(input) || !is_map(graph_.nodes[*producer]) ||
-                !are_unchanged(*producer, place, false)) {
+            const auto producer = own_producer({host}, node.inputs, input);
+            if (!producer || uses_.read_count(input.value) != 1 || !is_whole(input) ||
+                !is_map(graph_.nodes[*producer]) || !are_unchanged(*producer, place, false)) {
                 continue;
             }
             const Group group = group_of(*producer, place);
@@ -322,9 +296,8 @@ private:
     Graph& graph_;
     const vk::Capabilities& caps_;
     const bool into_kernels_;
-    std::vector<std::vector<std::size_t>> writers_;  ///< by value: calls, in order
-    std::vector<std::size_t> read_count_;            ///< by value, outputs too
-    std::vector<bool> is_taken_;                     ///< by node: part of a group
+    const Uses uses_;
+    std::vector<bool> is_taken_;  ///< by node: part of a group
 };
 
 }  // namespace

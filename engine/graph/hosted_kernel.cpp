@@ -121,8 +121,7 @@ public:
         }
         if (takes_result) {
             defines += "#define HOOKS_RESULT 1\n";
-            hooks +=
-                hook("RESULT", "hooked_result(uint carried, uint element)", chains_.result);
+            hooks += hook("RESULT", "hooked_result(uint carried, uint element)", chains_.result);
         }
         fill_freed_slots();
         set_source(defines, hooks);
@@ -162,8 +161,8 @@ private:
     // Bindings that nothing is read from any more still want a buffer.
     void fill_freed_slots() {
         for (; used_ < freed_.size(); ++used_) {
-            const auto other = std::find_if(
-                kernel_.slots.begin(), kernel_.slots.end(), [this](const Slot& slot) {
+            const auto other =
+                std::find_if(kernel_.slots.begin(), kernel_.slots.end(), [this](const Slot& slot) {
                     return slot.value != made_for(node_);
                 });
             kernel_.slots[freed_[used_]] = *other;
@@ -183,12 +182,13 @@ private:
         std::string text =
             fmt::format("uint {} {{\n    uvec4 index = uvec4(element, 0u, 0u, 0u);\n", signature);
         for (std::size_t dim = 0; dim < last; ++dim) {
-            text += fmt::format("    index.{1} = divide(index.{0}, {2}_MAGIC_{3}, {2}_SHIFT_{3});\n"
-                                "    index.{0} -= index.{1} * {2}_SIZE_{3};\n",
-                                kAxes[dim],
-                                kAxes[dim + 1],
-                                name,
-                                dim);
+            text += fmt::format(
+                "    index.{1} = divide(index.{0}, {2}_MAGIC_{3}, {2}_SHIFT_{3});\n"
+                "    index.{0} -= index.{1} * {2}_SIZE_{3};\n",
+                kAxes[dim],
+                kAxes[dim + 1],
+                name,
+                dim);
         }
         return text + writer_.body(chain, walk, bindings) + "}\n";
     }

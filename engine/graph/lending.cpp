@@ -36,10 +36,10 @@ std::uint32_t lends_of(const Node& node) noexcept {
     const std::size_t others = node.host == Node::kNoHost ? 0 : node.host + 1;
     std::uint32_t bits = 0;
     for (std::size_t i = 0; i < std::min<std::size_t>(node.inputs.size(), 32); ++i) {
-        const bool is_elsewhere = std::any_of(
-            node.parts.begin(),
-            node.parts.begin() + static_cast<std::ptrdiff_t>(others),
-            [&](const Node& part) { return reads(part, node.inputs[i].value); });
+        const bool is_elsewhere =
+            std::any_of(node.parts.begin(),
+                        node.parts.begin() + static_cast<std::ptrdiff_t>(others),
+                        [&](const Node& part) { return reads(part, node.inputs[i].value); });
         bits |= is_elsewhere ? 0U : 1U << i;
     }
     return bits;

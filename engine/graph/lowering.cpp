@@ -60,9 +60,8 @@ private:
 
     void add_kernels(const Node& node) {
         const NodeCall call(graph_, node);
-        dispatch::lower(call.call(), call.outputs(), caps_, [this](const auto& bound) {
-            add_kernel(bound);
-        });
+        dispatch::lower(
+            call.call(), call.outputs(), caps_, [this](const auto& bound) { add_kernel(bound); });
     }
 
     void add_kernel(const dispatch::BoundStep& bound) {

@@ -4,6 +4,7 @@
 #include "dispatch/corridor.h"
 #include "dispatch/execute.h"
 #include "dispatch/state.h"
+#include "graph/attention.h"
 #include "graph/capture.h"
 #include "graph/fusion.h"
 #include "graph/passes.h"
@@ -562,6 +563,9 @@ Plan capture(const CaptureFunction& fn,
     }
     if (options.eliminate_common_subexpressions) {
         eliminate_common_subexpressions(graph);
+    }
+    if (options.recognise_attention) {
+        recognise_attention(graph);
     }
     if (options.fuse_elementwise) {
         fuse_maps(graph, vk::device().capabilities(), options.fuse_into_kernels);

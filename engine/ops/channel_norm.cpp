@@ -150,9 +150,9 @@ void backward_affine(dispatch::BackwardCall& call) {
     const Dims dims = reduced_dims(call.input_sizes(kX));
     if (call.needs(kX)) {
         const bool is_scaled = !call.input_sizes(kScale).empty();
-        call.set(kX,
-                 is_scaled ? channel_affine(call.grad(), flatten(call.input(kScale)), {})
-                           : call.grad());
+        call.set(
+            kX,
+            is_scaled ? channel_affine(call.grad(), flatten(call.input(kScale)), {}) : call.grad());
     }
     if (call.needs(kScale)) {
         const Tensor product = mul(gradient, to(call.input(kX), kFloat32));
@@ -171,15 +171,13 @@ std::string express_affine(const dispatch::OpCall& call,
                               "float channel_affine(float x, float factor, float addend) {\n"
                               "    precise float y = x * factor + addend;\n    return y;\n}\n");
     const auto value = [&](std::size_t input, const char* absent) {
-        return has(call, input) ? dispatch::decoded(element.operands[input],
-                                                    impl_of(call.inputs[input]).dtype,
-                                                    true)
-                                : absent;
+        return has(call, input)
+                   ? dispatch::decoded(
+                         element.operands[input], impl_of(call.inputs[input]).dtype, true)
+                   : absent;
     };
-    const std::string y = fmt::format("channel_affine({}, {}, {})",
-                                      value(kX, ""),
-                                      value(kScale, "1.0"),
-                                      value(kShift, "0.0"));
+    const std::string y = fmt::format(
+        "channel_affine({}, {}, {})", value(kX, ""), value(kScale, "1.0"), value(kShift, "0.0"));
     return dispatch::encoded(y, impl_of(output).dtype, true);
 }
 

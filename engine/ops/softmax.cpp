@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // softmax, log_softmax.
+#include "ops/softmax.h"
+
 #include "pumice/ops/elementwise.h"
 #include "pumice/ops/nn.h"
 #include "pumice/ops/reduce.h"
@@ -13,10 +15,6 @@
 namespace pumice::ops {
 
 namespace {
-
-struct SoftmaxAttrs {
-    std::int64_t dim;
-};
 
 std::int64_t softmax_dim(const dispatch::OpCall& call) {
     return wrap_dim(

@@ -17,8 +17,8 @@ struct KernelSource {
     std::string name;
     std::string text;  ///< GLSL with all includes in place; local_size_x is constant 0
     std::uint8_t binding_count = 0;
-    std::uint8_t written_mask = 0;    ///< bit i: binding i is written
-    std::uint8_t read_mask = 0;       ///< bit i: binding i is read
+    std::uint8_t written_mask = 0;  ///< bit i: binding i is written
+    std::uint8_t read_mask = 0;     ///< bit i: binding i is read
     std::uint8_t push_size_bytes = 0;
     std::vector<std::uint32_t> spec;  ///< value of specialization constant i at index i
 };

@@ -24,11 +24,16 @@
 
 namespace pumice {
 
-/// How a function is captured. Switching a pass off changes no bit of any result.
+/// How a function is captured. Switching a pass off changes no bit of any result, but for
+/// recognise_attention, whose one kernel rounds less often.
 struct CaptureOptions {
     bool eliminate_dead_code = true;              ///< drop operators whose results nobody sees
     bool fold_constants = true;                   ///< run what depends on nothing once, at capture
     bool eliminate_common_subexpressions = true;  ///< run equal operators on equal operands once
+    /// Run matmul, softmax and matmul of an attention, with the scale and the mask between them, as
+    /// scaled_dot_product_attention; results are within that operator's bound, and zeros instead of
+    /// NaN for queries whose keys are all masked.
+    bool recognise_attention = true;
     bool fuse_elementwise = true;  ///< run chains of elementwise operators as one kernel each
     /// Run such chains, before or after, in the kernels of reductions, softmax, norms, matrix
     /// products and convolutions; not without fuse_elementwise.

@@ -42,11 +42,13 @@ Tensor numbers(const Dims& sizes, std::uint64_t seed, DType dtype = kFloat32) {
 
 TEST_CASE("hosted: a matrix product stores what bias, activation and residual make of it") {
     const InferenceMode guard;
-    const auto block = [](const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& rest) {
-        return add(gelu(add(matmul(x, w), bias)), rest);
-    };
+    const auto block =
+        [](const Tensor& x, const Tensor& w, const Tensor& bias, const Tensor& rest) {
+            return add(gelu(add(matmul(x, w), bias)), rest);
+        };
     for (const DType dtype : {kFloat32, kFloat16, kBFloat16}) {
-        for (const Dims& size : {Dims{6, 5, 8}, Dims{33, 40, 17}, Dims{64, 64, 64}, Dims{1, 9, 7}}) {
+        for (const Dims& size :
+             {Dims{6, 5, 8}, Dims{33, 40, 17}, Dims{64, 64, 64}, Dims{1, 9, 7}}) {
             check_hosted(block,
                          {numbers({size[0], size[1]}, 1, dtype),
                           numbers({size[1], size[2]}, 2, dtype),
@@ -69,19 +71,23 @@ TEST_CASE("hosted: matrix products of batches, of turned operands, of integers, 
     check_hosted(scaled, {numbers({2, 20000}, 1), numbers({20000, 3}, 2)}, 1);
     // The result's view, in another shape.
     check_hosted(
-        [](const Tensor& x, const Tensor& w) { return relu(matmul(x, w).view({2, 3, 4})); },
+        [](const Tensor& x, const Tensor& w) {
+            return relu(matmul(x, w).view({2, 3, 4}));
+        },
         {numbers({6, 5}, 1), numbers({5, 4}, 2)},
         1);
-    check_hosted([](const Tensor& x, const Tensor& w, const Tensor& b) { return silu(linear(x, w, b)); },
-                 {numbers({2, 3, 8}, 1), numbers({6, 8}, 2), numbers({6}, 3)},
-                 1);
+    check_hosted(
+        [](const Tensor& x, const Tensor& w, const Tensor& b) { return silu(linear(x, w, b)); },
+        {numbers({2, 3, 8}, 1), numbers({6, 8}, 2), numbers({6}, 3)},
+        1);
 }
 
 TEST_CASE("hosted: convolutions") {
     const InferenceMode guard;
-    const auto block = [](const Tensor& x, const Tensor& w, const Tensor& scale, const Tensor& rest) {
-        return relu(add(mul(conv2d(x, w, {}, 2, 1), scale), rest));
-    };
+    const auto block =
+        [](const Tensor& x, const Tensor& w, const Tensor& scale, const Tensor& rest) {
+            return relu(add(mul(conv2d(x, w, {}, 2, 1), scale), rest));
+        };
     for (const DType dtype : {kFloat32, kFloat16}) {
         for (const std::int64_t size : {8, 9}) {
             const std::int64_t out = (size - 1) / 2 + 1;
@@ -99,9 +105,13 @@ TEST_CASE("hosted: chains before and after reductions") {
     const InferenceMode guard;
     const std::vector<Map> reductions = {
         [](const Tensor& x) { return sum(x, {1}); },
-        [](const Tensor& x) { return mean(x, {0, 2}); },
+        [](const Tensor& x) {
+            return mean(x, {0, 2});
+        },
         [](const Tensor& x) { return amax(x, {2}); },
-        [](const Tensor& x) { return var(x, {1, 2}); },
+        [](const Tensor& x) {
+            return var(x, {1, 2});
+        },
         [](const Tensor& x) { return logsumexp(x, {2}); },
         [](const Tensor& x) { return sum(x); },
     };

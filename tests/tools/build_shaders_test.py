@@ -93,6 +93,28 @@ class Interface(ShaderTree):
                      "kShapeOffset = 16;", "kSlopesOffset = 32;"):  # fmt: skip
             self.assertIn(line, header)
 
+    def test_hooks_make_the_text_part_of_the_library(self):
+        self.write_kernel("//@variant A = x y\n//@hook result 1\n//@hook operand 0 (3 reads)  ")
+        _, source = self.generate()
+        self.assertIn('kTextMapUnary = R"glsl(#version 460\n', source)
+        self.assertIn('kHost{kTextMapUnary, "#define A_Y 1\\n", 1, 1, 3};', source)
+        self.assertNotIn("//@hook", source)
+
+    def test_kernels_without_hooks_have_no_text(self):
+        self.write_kernel()
+        _, source = self.generate()
+        self.assertNotIn("kHost", source)
+
+    def test_hooks_on_other_bindings(self):
+        for hook in ("result 0", "operand 1", "result 7"):
+            self.write_kernel(f"//@hook {hook}")
+            self.assert_refused(r"//@hook (result|operand) \d: no such binding")
+        for hooks in ("//@hook result 0 1", "//@hook result 1\n//@hook result 1"):
+            self.write_kernel(hooks)
+            self.assert_refused("one //@hook result a file")
+        self.write_kernel("//@hook output 1")
+        self.assert_refused("not understood")
+
     def test_defines_reach_the_shader(self):
         guard = "#if defined(DTYPE_I8) == defined(DTYPE_F32)\n#error variant\n#endif"
         self.write_kernel(f"//@variant DTYPE = f32 i8\n{guard}")
