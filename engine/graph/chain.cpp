@@ -78,10 +78,12 @@ Chain make_chain(std::span<const Node> parts, const TensorRef& result, std::uint
 
 ChainWalk walk_of(const Graph& graph, const Chain& chain) {
     std::vector<Tensor> tensors = {make_tensor(graph, chain.result)};
+    tensors.reserve(chain.operands.size() + 1);
     for (const TensorRef& operand : chain.operands) {
         tensors.push_back(make_tensor(graph, operand));
     }
     std::vector<const TensorImpl*> impls;
+    impls.reserve(tensors.size());
     for (const Tensor& tensor : tensors) {
         impls.push_back(&impl_of(tensor));
     }

@@ -82,7 +82,9 @@ bool has_hooks(const Graph& graph,
     const vk::KernelInfo& info = vk::kernel_info(step.kernel);
     if (host == nullptr || step.spec.size() != info.spec_count ||
         (touched.operands & ~host->operand_mask) != 0 ||
-        (touched.results != 0 && touched.results != 1U << host->result_binding)) {
+        (touched.results != 0 &&
+         (host->result_binding < 0 ||
+          touched.results != 1U << static_cast<unsigned>(host->result_binding)))) {
         return false;
     }
     if (touched.operands != 0 && host->operand_reads > 1 && !is_cheap(graph, chains.operand)) {

@@ -159,6 +159,40 @@ TEST_CASE("hosted: chains before and after softmax and the norms") {
                  2);
 }
 
+TEST_CASE("hosted: formulas of every group, in every kernel with hooks") {
+    const InferenceMode guard;
+    const auto wild = [](const Tensor& x) {
+        return pow(abs(asinh(sin(gelu(sigmoid(x))))), add(x, 2.5));
+    };
+    const Tensor x = numbers({4, 6}, 1);
+    const Tensor w = numbers({6, 6}, 2);
+    check_hosted([&](const Tensor& in) { return wild(matmul(in, w)); }, {x}, 1);
+    check_hosted([&](const Tensor& in) { return wild(softmax(in, 0)); }, {x}, 1);
+    check_hosted([&](const Tensor& in) { return wild(rms_norm(in, {6})); }, {x}, 1);
+    check_hosted([&](const Tensor& in) { return wild(sum(wild(in), {1})); }, {x}, 2);
+    const Tensor image = numbers({1, 2, 5, 5}, 3);
+    const Tensor filters = numbers({3, 2, 3, 3}, 4);
+    check_hosted([&](const Tensor& in) { return wild(conv2d(in, filters)); }, {image}, 1);
+    check_hosted(
+        [&](const Tensor& in) {
+            return wild(matmul(in, numbers({20000, 2}, 5)));
+        },
+        {numbers({2, 20000}, 6)},
+        1);
+}
+
+TEST_CASE("hosted: what costs more than a load is not computed three times") {
+    const InferenceMode guard;
+    const auto count = [](const auto& fn) {
+        return capture(fn, {numbers({4, 6}, 1)}).stats().kernel_count;
+    };
+    CHECK(count([](const Tensor& x) { return softmax(gelu(x), -1); }) == 2);
+    CHECK(count([](const Tensor& x) { return softmax(mul(x, 3), -1); }) == 1);
+    CHECK(count([](const Tensor& x) { return sum(gelu(x), {1}); }) == 1);
+    // Between two kernels that would take it, a chain joins the first.
+    CHECK(count([](const Tensor& x) { return softmax(relu(rms_norm(x, {6})), -1); }) == 2);
+}
+
 TEST_CASE("hosted: what others read or write stays outside") {
     const InferenceMode guard;
     const Tensor x = numbers({6, 6}, 1);

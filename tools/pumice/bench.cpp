@@ -191,6 +191,7 @@ void add_bench(CLI::App& app) {
     command->callback([options] { run_overhead(*options); });
     add_bench_memory(*bench);
     add_bench_chain(*bench);
+    add_bench_fusion(*bench);
     add_bench_replay(*bench);
     add_bench_soak(*bench);
 }

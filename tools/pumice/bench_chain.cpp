@@ -3,14 +3,12 @@
 #include "pumice/graph.h"
 #include "pumice/pumice.h"
 
+#include "by_turns.h"
 #include "commands.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
-#include <chrono>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -40,19 +38,6 @@ Tensor chain(const Tensor& x, const Tensor& y, int operators) {
     return z;
 }
 
-double milliseconds(const std::function<void()>& run) {
-    const auto begin = std::chrono::steady_clock::now();
-    run();
-    synchronize();
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-        .count();
-}
-
-double median(std::vector<double> times) {
-    std::sort(times.begin(), times.end());
-    return times[times.size() / 2];
-}
-
 void run_chain(const Options& options) {
     const InferenceMode guard;
     const Tensor x = rand({options.elements});
@@ -62,27 +47,16 @@ void run_chain(const Options& options) {
     };
     const Plan fused = capture(fn, {x, y}, {.alias_outputs = true});
     const Plan plain = capture(fn, {x, y}, {.fuse_elementwise = false, .alias_outputs = true});
-    std::vector<double> eager_ms;
-    std::vector<double> plain_ms;
-    std::vector<double> fused_ms;
-    // By turns, so that whatever else the machine does meets all alike; the first round warms up.
-    for (int round = 0; round <= options.rounds; ++round) {
-        const double eager = milliseconds([&] { (void)fn(x, y); });
-        const double replayed = milliseconds([&] { (void)plain(x, y); });
-        const double joined = milliseconds([&] { (void)fused(x, y); });
-        if (round > 0) {
-            eager_ms.push_back(eager);
-            plain_ms.push_back(replayed);
-            fused_ms.push_back(joined);
-        }
-    }
+    const std::vector<double> ms = time_by_turns(
+        {[&] { (void)fn(x, y); }, [&] { (void)plain(x, y); }, [&] { (void)fused(x, y); }},
+        options.rounds);
     const nlohmann::ordered_json json = {{"operators", options.operators},
                                          {"elements", options.elements},
-                                         {"eager_ms", median(eager_ms)},
-                                         {"captured_ms", median(plain_ms)},
-                                         {"fused_ms", median(fused_ms)},
+                                         {"eager_ms", ms[0]},
+                                         {"captured_ms", ms[1]},
+                                         {"fused_ms", ms[2]},
                                          {"fused_kernels", fused.stats().kernel_count},
-                                         {"speedup", median(eager_ms) / median(fused_ms)}};
+                                         {"speedup", ms[0] / ms[2]}};
     if (options.as_json) {
         fmt::print("{}\n", json.dump(2));
         return;
@@ -91,11 +65,9 @@ void run_chain(const Options& options) {
                options.operators,
                options.elements,
                options.rounds);
-    fmt::print("eager           {:>8.2f} ms\n", median(eager_ms));
-    fmt::print("captured        {:>8.2f} ms\n", median(plain_ms));
-    fmt::print("captured, fused {:>8.2f} ms, {:.1f} x faster than eager\n",
-               median(fused_ms),
-               median(eager_ms) / median(fused_ms));
+    fmt::print("eager           {:>8.2f} ms\n", ms[0]);
+    fmt::print("captured        {:>8.2f} ms\n", ms[1]);
+    fmt::print("captured, fused {:>8.2f} ms, {:.1f} x faster than eager\n", ms[2], ms[0] / ms[2]);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@ void add_forecast(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_bench_memory(CLI::App& bench);
 void add_bench_chain(CLI::App& bench);
+void add_bench_fusion(CLI::App& bench);
 void add_bench_replay(CLI::App& bench);
 void add_bench_soak(CLI::App& bench);
 void add_plan(CLI::App& app);
