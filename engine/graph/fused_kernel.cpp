@@ -33,6 +33,7 @@ std::vector<Tensor> make_operands(const Graph& graph,
 
 Walk walk_of(const std::vector<Tensor>& operands) {
     std::vector<const TensorImpl*> impls;
+    impls.reserve(operands.size());
     for (const Tensor& operand : operands) {
         impls.push_back(&impl_of(operand));
     }
