@@ -66,8 +66,8 @@ std::string expand_includes(std::string_view text) {
 std::vector<std::uint32_t> compile_glsl(const std::string& text) {
     static std::mutex mutex;
     const std::lock_guard lock(mutex);
-    static const bool is_ready = glslang_initialize_process() != 0;  // until the process ends
-    if (!is_ready) {
+    static const bool kIsReady = glslang_initialize_process() != 0;  // until the process ends
+    if (!kIsReady) {
         throw InternalError("glslang", "the compiler cannot be initialised");
     }
     glslang_input_t input{};
