@@ -31,8 +31,12 @@ struct Options {
     bool as_json = false;
 };
 
-// A column of the table: runs that many calls.
-using Column = std::function<void(std::int64_t)>;
+using Run = std::function<void(std::int64_t)>;  // runs that many calls
+
+struct Column {
+    const char* name;
+    Run run;
+};
 
 // ns a call of each column, best of several rounds: the machine's noise only ever adds. The columns
 // take turns, so that they meet the same noise.
@@ -40,13 +44,13 @@ std::vector<double> time_calls(std::int64_t calls, const std::vector<Column>& co
     constexpr int kRounds = 25;
     const std::int64_t calls_a_round = calls / kRounds + 1;
     std::vector<double> best(columns.size(), 1e30);
-    for (const Column& run : columns) {
-        run(calls_a_round);
+    for (const Column& column : columns) {
+        column.run(calls_a_round);
     }
     for (int round = 0; round < kRounds; ++round) {
         for (std::size_t i = 0; i < columns.size(); ++i) {
             const auto begin = std::chrono::steady_clock::now();
-            columns[i](calls_a_round);
+            columns[i].run(calls_a_round);
             const std::chrono::duration<double, std::nano> taken =
                 std::chrono::steady_clock::now() - begin;
             best[i] = std::min(best[i], taken.count() / static_cast<double>(calls_a_round));
@@ -77,7 +81,7 @@ double measure_decide(std::int64_t calls) {
         traits[i].target_requires_grad = traits[i].has_differentiable_r;
     }
     std::int64_t sum = 0;
-    const Column column = [&](std::int64_t count) {
+    const Run run = [&](std::int64_t count) {
         for (std::int64_t i = 0; i < count; ++i) {
             const dispatch::Decision decision =
                 dispatch::decide("bench",
@@ -90,7 +94,7 @@ double measure_decide(std::int64_t calls) {
                    static_cast<std::int64_t>(decision.output_is_inference);
         }
     };
-    const double taken = time_calls(calls, {column})[0];
+    const double taken = time_calls(calls, {{"decide", run}})[0];
     // Or the loop would not be run: the sum of small non-negative numbers is not negative.
     return sum < 0 ? 0.0 : taken;
 }
@@ -102,25 +106,25 @@ Json measure(std::int64_t calls) {
     Tensor r = ones({4});
     r.set_requires_grad(true);
     const auto [ia, ib] = inference_mode([] { return std::pair(ones({4}), ones({4})); });
-    const auto in_inference = [](const Column& run) -> Column {
+    const auto in_inference = [](const Run& run) -> Run {
         return [run](std::int64_t count) {
             const InferenceMode guard;
             run(count);
         };
     };
-    const auto in_no_grad = [](const Column& run) -> Column {
+    const auto in_no_grad = [](const Run& run) -> Run {
         return [run](std::int64_t count) {
             const NoGradGuard guard;
             run(count);
         };
     };
-    const auto adds = [](const Tensor& x, const Tensor& y) -> Column {
+    const auto adds = [](const Tensor& x, const Tensor& y) -> Run {
         return [x, y](std::int64_t count) { add_calls(x, y, count); };
     };
-    const auto views = [](const Tensor& x) -> Column {
+    const auto views = [](const Tensor& x) -> Run {
         return [x](std::int64_t count) { view_calls(x, count); };
     };
-    const std::vector<std::pair<const char*, Column>> columns = {
+    const std::vector<Column> columns = {
         {"inference_add", in_inference(adds(ia, ib))},
         {"inference_view", in_inference(views(ia))},
         {"no_grad_add", in_no_grad(adds(a, b))},
@@ -129,14 +133,10 @@ Json measure(std::int64_t calls) {
         {"grad_recorded", adds(r, b)},
         {"grad_view", views(a)},
     };
-    std::vector<Column> runs;
-    for (const auto& [name, run] : columns) {
-        runs.push_back(run);
-    }
-    const std::vector<double> taken = time_calls(calls, runs);
+    const std::vector<double> taken = time_calls(calls, columns);
     Json figures;
     for (std::size_t i = 0; i < columns.size(); ++i) {
-        figures[columns[i].first] = taken[i];
+        figures[columns[i].name] = taken[i];
     }
     return figures;
 }
