@@ -143,7 +143,8 @@ def refresh_copy():
 
 
 def build():
-    result = run(["cmake", "--build", "--preset", "dev", "--target", "pumice_tests"])
+    # Some tests run lower_bound.
+    result = run(["cmake", "--build", "--preset", "dev", "--target", "pumice_tests", "lower_bound"])
     return result.returncode == 0, result.stdout[-2000:]
 
 
@@ -194,8 +195,10 @@ def main():
     if configured.returncode:
         sys.exit(configured.stderr)
     is_built, output = build()
-    if not is_built or failed_tests():
-        sys.exit("the tree itself does not build or pass:\n" + output)
+    if not is_built:
+        sys.exit("the tree itself does not build:\n" + output)
+    if failed := failed_tests():
+        sys.exit("the tree itself fails: " + ", ".join(failed))
     survivors = []
     for name in names or MUTANTS:
         line, is_found = test_mutant(name)

@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace pumice::command {
@@ -30,18 +31,30 @@ struct Options {
     bool as_json = false;
 };
 
-// Best of several rounds, in ns a call: the machine's noise only ever adds.
-double time_calls(std::int64_t calls, const std::function<void(std::int64_t)>& run) {
-    constexpr int kRounds = 5;
-    const std::int64_t calls_a_round = calls / kRounds;
-    run(calls / 100 + 1);
-    double best = 1e30;
+using Run = std::function<void(std::int64_t)>;  // runs that many calls
+
+struct Column {
+    const char* name;
+    Run run;
+};
+
+// ns a call of each column, best of several rounds: the machine's noise only ever adds. The columns
+// take turns, so that they meet the same noise.
+std::vector<double> time_calls(std::int64_t calls, const std::vector<Column>& columns) {
+    constexpr int kRounds = 25;
+    const std::int64_t calls_a_round = calls / kRounds + 1;
+    std::vector<double> best(columns.size(), 1e30);
+    for (const Column& column : columns) {
+        column.run(calls_a_round);
+    }
     for (int round = 0; round < kRounds; ++round) {
-        const auto begin = std::chrono::steady_clock::now();
-        run(calls_a_round);
-        const std::chrono::duration<double, std::nano> taken =
-            std::chrono::steady_clock::now() - begin;
-        best = std::min(best, taken.count() / static_cast<double>(calls_a_round));
+        for (std::size_t i = 0; i < columns.size(); ++i) {
+            const auto begin = std::chrono::steady_clock::now();
+            columns[i].run(calls_a_round);
+            const std::chrono::duration<double, std::nano> taken =
+                std::chrono::steady_clock::now() - begin;
+            best[i] = std::min(best[i], taken.count() / static_cast<double>(calls_a_round));
+        }
     }
     return best;
 }
@@ -68,7 +81,7 @@ double measure_decide(std::int64_t calls) {
         traits[i].target_requires_grad = traits[i].has_differentiable_r;
     }
     std::int64_t sum = 0;
-    const double taken = time_calls(calls, [&](std::int64_t count) {
+    const Run run = [&](std::int64_t count) {
         for (std::int64_t i = 0; i < count; ++i) {
             const dispatch::Decision decision =
                 dispatch::decide("bench",
@@ -80,7 +93,8 @@ double measure_decide(std::int64_t calls) {
                    static_cast<std::int64_t>(decision.storage) +
                    static_cast<std::int64_t>(decision.output_is_inference);
         }
-    });
+    };
+    const double taken = time_calls(calls, {{"decide", run}})[0];
     // Or the loop would not be run: the sum of small non-negative numbers is not negative.
     return sum < 0 ? 0.0 : taken;
 }
@@ -91,27 +105,39 @@ Json measure(std::int64_t calls) {
     const Tensor b = ones({4});
     Tensor r = ones({4});
     r.set_requires_grad(true);
+    const auto [ia, ib] = inference_mode([] { return std::pair(ones({4}), ones({4})); });
+    const auto in_inference = [](const Run& run) -> Run {
+        return [run](std::int64_t count) {
+            const InferenceMode guard;
+            run(count);
+        };
+    };
+    const auto in_no_grad = [](const Run& run) -> Run {
+        return [run](std::int64_t count) {
+            const NoGradGuard guard;
+            run(count);
+        };
+    };
+    const auto adds = [](const Tensor& x, const Tensor& y) -> Run {
+        return [x, y](std::int64_t count) { add_calls(x, y, count); };
+    };
+    const auto views = [](const Tensor& x) -> Run {
+        return [x](std::int64_t count) { view_calls(x, count); };
+    };
+    const std::vector<Column> columns = {
+        {"inference_add", in_inference(adds(ia, ib))},
+        {"inference_view", in_inference(views(ia))},
+        {"no_grad_add", in_no_grad(adds(a, b))},
+        {"no_grad_view", in_no_grad(views(a))},
+        {"grad_add", adds(a, b)},
+        {"grad_recorded", adds(r, b)},
+        {"grad_view", views(a)},
+    };
+    const std::vector<double> taken = time_calls(calls, columns);
     Json figures;
-    {
-        const InferenceMode guard;
-        const Tensor ia = ones({4});
-        const Tensor ib = ones({4});
-        figures["inference_add"] =
-            time_calls(calls, [&](std::int64_t count) { add_calls(ia, ib, count); });
-        figures["inference_view"] =
-            time_calls(calls, [&](std::int64_t count) { view_calls(ia, count); });
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        figures[columns[i].name] = taken[i];
     }
-    {
-        const NoGradGuard guard;
-        figures["no_grad_add"] =
-            time_calls(calls, [&](std::int64_t count) { add_calls(a, b, count); });
-        figures["no_grad_view"] =
-            time_calls(calls, [&](std::int64_t count) { view_calls(a, count); });
-    }
-    figures["grad_add"] = time_calls(calls, [&](std::int64_t count) { add_calls(a, b, count); });
-    figures["grad_recorded"] =
-        time_calls(calls, [&](std::int64_t count) { add_calls(r, b, count); });
-    figures["grad_view"] = time_calls(calls, [&](std::int64_t count) { view_calls(a, count); });
     return figures;
 }
 
