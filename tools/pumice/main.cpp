@@ -8,7 +8,9 @@
 #include <cstdio>
 #include <exception>
 
-int main(int argc, char** argv) {
+namespace {
+
+int run(int argc, char** argv) {
     CLI::App app("Pumice: a tensor engine on Vulkan compute.", "pumice");
     app.require_subcommand(1);
     pumice::command::add_info(app);
@@ -21,6 +23,15 @@ int main(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         return app.exit(error);
+    }
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run(argc, argv);
     } catch (const pumice::DeviceError& error) {
         std::fprintf(stderr, "pumice: %s\n", error.what());
         return 2;
@@ -28,5 +39,4 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "pumice: %s\n", error.what());
         return 1;
     }
-    return 0;
 }

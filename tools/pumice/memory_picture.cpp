@@ -93,6 +93,7 @@ std::vector<std::string> ops_by_area(const TracedMemory& memory) {
         }
     }
     std::vector<std::string> ops;
+    ops.reserve(areas.size());
     for (const auto& [op, area] : areas) {
         ops.push_back(op);
     }
