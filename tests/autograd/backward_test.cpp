@@ -158,12 +158,12 @@ TEST_CASE("G45 the engine's gradients are normal tensors") {
 TEST_CASE("G45 a gradient that is given as an inference tensor is kept as a normal one") {
     for (const bool create_graph : {false, true}) {
         const Tensor x = ones({3}).set_requires_grad(true);
-        x.backward(inference_mode([] { return full({3}, 2); }), {}, create_graph);
+        x.backward(inference_mode([] { return full({3}, 2.0); }), {}, create_graph);
         CHECK(!x.grad().is_inference());
         test::check_close(x.grad(), {2, 2, 2});
 
         Tensor y = ones({3}).set_requires_grad(true);
-        y.register_hook([](const Tensor&) { return inference_mode([] { return full({3}, 4); }); });
+        y.register_hook([](const Tensor&) { return inference_mode([] { return full({3}, 4.0); }); });
         y.backward(ones({3}), {}, create_graph);
         CHECK(!y.grad().is_inference());
         test::check_close(y.grad(), {4, 4, 4});
