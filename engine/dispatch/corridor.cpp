@@ -273,6 +273,12 @@ Tensor call(const OpDef& def, std::span<Tensor> inputs, AttrsRef attrs) {
     return output;
 }
 
+bool is_recorded(const OpDef& def, std::span<const Tensor> inputs) {
+    CallTraits traits;
+    gather_traits(def, inputs, Form::kFunctional, traits);
+    return decide_now(def, traits).record;
+}
+
 Tensor call_view(const OpDef& def, const Tensor& base, AttrsRef attrs) {
     const std::span<const Tensor> inputs(&base, 1);
     const OpCall call{def, inputs, attrs};

@@ -25,6 +25,10 @@ void call_many(const OpDef& def,
                AttrsRef attrs,
                std::span<Tensor> outputs);
 
+/// Whether a functional call would be recorded now: for an operator that has a cheaper form where
+/// nothing is saved.
+bool is_recorded(const OpDef& def, std::span<const Tensor> inputs);
+
 /// A view of `base`.
 Tensor call_view(const OpDef& def, const Tensor& base, AttrsRef attrs = {});
 

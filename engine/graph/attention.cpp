@@ -8,7 +8,6 @@
 #include "ops/softmax.h"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -163,9 +162,7 @@ private:
         node.outputs.push_back(add_value(rows));
         ops::AttentionAttrs attrs;
         attrs.scale = static_cast<float>(operands.scale);
-        node.attrs.assign(sizeof attrs / sizeof(std::max_align_t) + 1, {});
-        node.attrs_bytes = sizeof attrs;
-        std::memcpy(node.attrs.data(), &attrs, sizeof attrs);
+        set_attrs(node, attrs);
         for (const std::size_t part : parts_) {
             is_dropped_[part] = true;
         }

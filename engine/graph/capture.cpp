@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <utility>
 
 namespace pumice::graph {
@@ -115,11 +114,7 @@ void Capture::append(const dispatch::OpCall& call, std::span<const Tensor> outpu
         const TensorRef& ref = node.outputs.emplace_back(ref_of(output));
         note_write(call.def.name, impl_of(output), ref.value);
     }
-    node.attrs_bytes = call.attrs.size_bytes;
-    node.attrs.resize((node.attrs_bytes + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t));
-    if (node.attrs_bytes > 0) {
-        std::memcpy(node.attrs.data(), call.attrs.data, node.attrs_bytes);
-    }
+    set_attrs(node, call.attrs);
     graph_.nodes.push_back(std::move(node));
 }
 

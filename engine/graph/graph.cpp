@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph/graph.h"
 
+#include <cstddef>
+#include <cstring>
+
 namespace pumice::graph {
+
+void set_attrs(Node& node, dispatch::AttrsRef attrs) {
+    node.attrs_bytes = attrs.size_bytes;
+    node.attrs.resize((attrs.size_bytes + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t));
+    if (attrs.size_bytes > 0) {
+        std::memcpy(node.attrs.data(), attrs.data, attrs.size_bytes);
+    }
+}
 
 std::string name_of(const Node& node) {
     if (node.parts.empty()) {

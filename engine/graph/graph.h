@@ -61,6 +61,9 @@ struct Node {
     static constexpr std::size_t kNoHost = SIZE_MAX;
 };
 
+/// Gives the node a copy of a call's attributes.
+void set_attrs(Node& node, dispatch::AttrsRef attrs);
+
 /// The operator's name; of a fused node its parts' names, joined by +.
 std::string name_of(const Node& node);
 

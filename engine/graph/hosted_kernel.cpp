@@ -74,10 +74,22 @@ struct Touched {
     std::uint32_t results = 0;   ///< bit i: slot i is the result that a chain takes
 };
 
+// Bit i: slot i is of that storage.
+std::uint32_t slots_of(const dispatch::BoundStep& bound, const Storage* storage) {
+    std::uint32_t slots = 0;
+    for (std::size_t i = 0; i < bound.storages.size(); ++i) {
+        slots |= bound.storages[i] == storage ? 1U << i : 0U;
+    }
+    return slots;
+}
+
 bool has_hooks(const Graph& graph,
                const Touched& touched,
                const dispatch::Step& step,
                const Chains& chains) {
+    if (touched.operands == 0 && touched.results == 0) {
+        return true;
+    }
     const vk::HostText* const host = vk::host_text(step.kernel);
     const vk::KernelInfo& info = vk::kernel_info(step.kernel);
     if (host == nullptr || step.spec.size() != info.spec_count ||
@@ -238,22 +250,17 @@ bool can_host(const Graph& graph, const Node& node, const vk::Capabilities& caps
     const Storage* const made = storage_of(made_for(node));
     const Storage* const taken = storage_of(taken_from(node));
     bool is_able = true;
-    int made_count = 0;
-    int taken_count = 0;
+    int maker_count = 0;
+    int taker_count = 0;
     const NodeCall call(graph, node.parts[node.host]);
     dispatch::lower(call.call(), call.outputs(), caps, [&](const dispatch::BoundStep& bound) {
-        Touched touched;
-        for (std::size_t i = 0; i < bound.storages.size(); ++i) {
-            touched.operands |= bound.storages[i] == made ? 1U << i : 0U;
-            touched.results |= bound.storages[i] == taken ? 1U << i : 0U;
-        }
-        made_count += touched.operands != 0 ? 1 : 0;
-        taken_count += touched.results != 0 ? 1 : 0;
-        if (touched.operands != 0 || touched.results != 0) {
-            is_able = is_able && has_hooks(graph, touched, bound.step, chains);
-        }
+        const Touched touched{.operands = slots_of(bound, made), .results = slots_of(bound, taken)};
+        maker_count += static_cast<int>(touched.operands != 0);
+        taker_count += static_cast<int>(touched.results != 0);
+        is_able = is_able && has_hooks(graph, touched, bound.step, chains);
     });
-    return is_able && (made == nullptr || made_count > 0) && (taken == nullptr || taken_count == 1);
+    return is_able && (made == nullptr || maker_count > 0) &&
+           (taken == nullptr || taker_count == 1);
 }
 
 void write_hosted(const Graph& graph,

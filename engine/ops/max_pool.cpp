@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pumice/grad_mode.h"
 #include "pumice/ops/conv.h"
 #include "pumice/ops/elementwise.h"
 #include "pumice/ops/index.h"
@@ -176,7 +175,7 @@ Tensor max_pool2d(Tensor x,
     const bool is_unbatched = x.dim() == 3;
     Tensor inputs[] = {contiguous(is_unbatched ? unsqueeze(x, 0) : std::move(x))};
     Tensor outputs[2];
-    if (is_grad_enabled() && inputs[0].requires_grad()) {
+    if (dispatch::is_recorded(ops::kMaxPool2d, inputs)) {
         dispatch::call_many(ops::kMaxPool2d, inputs, attrs, outputs);
     } else {
         outputs[0] = dispatch::call(ops::kMaxPool2dValues, inputs, attrs);

@@ -163,7 +163,8 @@ TEST_CASE("G45 a gradient that is given as an inference tensor is kept as a norm
         test::check_close(x.grad(), {2, 2, 2});
 
         Tensor y = ones({3}).set_requires_grad(true);
-        y.register_hook([](const Tensor&) { return inference_mode([] { return full({3}, 4.0); }); });
+        y.register_hook(
+            [](const Tensor&) { return inference_mode([] { return full({3}, 4.0); }); });
         y.backward(ones({3}), {}, create_graph);
         CHECK(!y.grad().is_inference());
         test::check_close(y.grad(), {4, 4, 4});
