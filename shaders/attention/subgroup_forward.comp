@@ -8,10 +8,11 @@
 //           4 result [batch, L, D] DTYPE, 5 log-sum-exp [batch, L] float32, contiguous.
 // Push: see attention.glsl. Workgroups run over batches and query tiles, then over chunks of
 //       LANES * COLS_PER_LANE result columns, the last the fastest.
-// Spec: LANES the subgroup's size (8), a workgroup is one subgroup; DTYPE DType (0); TILE_ROWS
-//       1..32 (8); COLS_PER_LANE even (2); MASK kMask* (0); IS_CAUSAL (false); BATCH_RANK 1..3 (1);
-//       QK_IN_PAIRS, V_IN_PAIRS: neighbours in a row are contiguous, and pairs start at even
-//       elements (false); STORE_IN_PAIRS: D is even (false); MASK_BY_ROW: rows differ (true).
+// Spec: LANES the subgroup's size, up to 32 (8), a workgroup is one subgroup; DTYPE DType (0);
+//       TILE_ROWS 1..32 (8); COLS_PER_LANE even (2); MASK kMask* (0); IS_CAUSAL (false);
+//       BATCH_RANK 1..3 (1); QK_IN_PAIRS, V_IN_PAIRS: neighbours in a row are contiguous, and pairs
+//       start at even elements (false); STORE_IN_PAIRS: D is even (false); MASK_BY_ROW: rows differ
+//       (true).
 //@variant PAIR = int64 vec2
 //@requires subgroup_shuffle
 //@requires int64 if PAIR=int64
@@ -97,16 +98,24 @@ void add_products(uint e, uint q_col_stride, uint k_col_stride, uint count) {
     }
 }
 
+// Butterflies over the lanes, counted by ones: these drivers do not unroll a loop whose step
+// doubles, and one such loop within the rows' leaves their arrays in memory, lane by lane.
+const uint kMostLevels = 5u;
+
 float across_lanes_max(float x) {
-    [[unroll]] for (uint step = 1u; step < LANES; step *= 2u) {
-        x = max(x, subgroupShuffle(x, gl_SubgroupInvocationID ^ step));
+    [[unroll]] for (uint i = 0u; i < kMostLevels; ++i) {
+        if (1u << i < LANES) {
+            x = max(x, subgroupShuffle(x, gl_SubgroupInvocationID ^ (1u << i)));
+        }
     }
     return x;
 }
 
 float across_lanes_sum(float x) {
-    [[unroll]] for (uint step = 1u; step < LANES; step *= 2u) {
-        x += subgroupShuffle(x, gl_SubgroupInvocationID ^ step);
+    [[unroll]] for (uint i = 0u; i < kMostLevels; ++i) {
+        if (1u << i < LANES) {
+            x += subgroupShuffle(x, gl_SubgroupInvocationID ^ (1u << i));
+        }
     }
     return x;
 }
