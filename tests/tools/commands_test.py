@@ -163,11 +163,16 @@ class Profile(Command):
                 )
                 self.check_figures(figures)
                 self.check_trace(json.loads(path.read_text()), figures)
-                counts[mode] = {row["operator"]: row["count"] for row in figures["operators"]}
+                # A captured one may do others' work in its kernel: linear+relu.
+                counts[mode] = sum(
+                    row["count"]
+                    for row in figures["operators"]
+                    if "linear" in row["operator"].split("+")
+                )
         for mode in MODES:
-            self.assertGreater(counts[mode]["linear"], 0)
-            self.assertEqual(counts[mode]["linear"], counts["grad"]["linear"])
-            self.assertEqual(counts[mode]["linear"] % 3, 0)
+            self.assertGreater(counts[mode], 0)
+            self.assertEqual(counts[mode], counts["grad"])
+            self.assertEqual(counts[mode] % 3, 0)
 
     def check_figures(self, figures):
         rows = figures["operators"]
