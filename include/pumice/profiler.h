@@ -23,11 +23,11 @@ struct ProfileEvent {
 
 /// All events of one label.
 struct ProfileRow {
-    std::string label;
-    std::size_t count = 0;
-    double total_us = 0.0;
-    double mean_us = 0.0;
-    double share = 0.0;  ///< of the sum of all durations; 0 where that is 0
+    std::string label;      ///< the operator's name; of a kernel of several, joined by +
+    std::size_t count = 0;  ///< of events
+    double total_us = 0.0;  ///< of the device's clock
+    double mean_us = 0.0;   ///< of one event
+    double share = 0.0;     ///< of the sum of all durations; 0 where that is 0
 };
 
 /// Times, from its making to `stop`, what every thread records: two timestamps a command, taken by
