@@ -45,6 +45,8 @@ public:
         return with_history;
     }
 
+    [[nodiscard]] Tensor mask() const override { return node_.mask_.unpack(node_.def_.name); }
+
     [[nodiscard]] const Dims& input_sizes(std::size_t index) const override {
         return node_.inputs_[index].sizes;
     }
@@ -107,6 +109,9 @@ OpNode::OpNode(const dispatch::OpCall& call, bool is_in_place)
         const bool is_overwritten = is_in_place && i == 0 && !impl_of(input).is_inference;
         inputs_[i].saved = SavedTensor::of(def_.name, is_overwritten ? clone(input) : input);
     }
+    if (def_.mask != nullptr) {
+        mask_ = SavedTensor::of(def_.name, def_.mask(call));
+    }
     note_forward(*this, def_.name, call.inputs);
 }
 
@@ -152,6 +157,7 @@ void OpNode::check_saved(const std::vector<bool>& wanted) const {
             inputs_[i].saved.check(def_.name);
         }
     }
+    mask_.check(def_.name);
     for (const SavedTensor& saved : saved_outputs_) {
         saved.check(def_.name);
     }
@@ -181,11 +187,12 @@ void OpNode::apply(std::span<Tensor> gradients,
 }
 
 void OpNode::release_saved() noexcept {
-    const bool saves = def_.saved.inputs != 0 || def_.saved.outputs != 0;
+    const bool saves = def_.saved.inputs != 0 || def_.saved.outputs != 0 || def_.mask != nullptr;
     is_released_ = is_released_ || saves;
     for (InputRecord& record : inputs_) {
         record.saved.reset();
     }
+    mask_.reset();
     for (SavedTensor& saved : saved_outputs_) {
         saved.reset();
     }

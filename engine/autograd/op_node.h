@@ -18,7 +18,7 @@ namespace pumice::autograd {
 /// The node of one recorded operator call.
 class OpNode final : public GraphNode, public Pooled<OpNode> {
 public:
-    /// Copies attributes and input geometry, saves inputs.
+    /// Copies attributes and input geometry, saves inputs and the mask made of them.
     /// @throws GradModeError (E3) for an inference tensor that the formula saves
     OpNode(const dispatch::OpCall& call, bool is_in_place);
 
@@ -53,6 +53,7 @@ private:
 
     const dispatch::OpDef& def_;
     FixedArray<InputRecord, kInlineInputs> inputs_;
+    SavedTensor mask_;
     std::array<SavedTensor, 3> saved_outputs_;
     std::size_t output_count_ = 1;
     bool is_released_ = false;

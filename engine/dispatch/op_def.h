@@ -87,6 +87,8 @@ public:
     /// A saved input or output. @throws GradModeError (E9) if it was modified since
     [[nodiscard]] virtual Tensor input(std::size_t index) const = 0;
     [[nodiscard]] virtual Tensor output(std::size_t index) const = 0;
+    /// What the operator's `mask` made of the operands when the call was recorded.
+    [[nodiscard]] virtual Tensor mask() const = 0;
     /// Shape and dtype of an input, saved or not.
     [[nodiscard]] virtual const Dims& input_sizes(std::size_t index) const = 0;
     [[nodiscard]] virtual DType input_dtype(std::size_t index) const = 0;
@@ -111,6 +113,9 @@ using SelectFn = void (*)(const OpCall& call,
                           const vk::Capabilities& caps,
                           Program& program);
 using BackwardFn = void (*)(BackwardCall& call);
+/// All that the backward formula asks of the operands, much smaller than they are; see
+/// engine/ops/packed_mask.h. Runs before the call, when it is recorded.
+using MaskFn = Tensor (*)(const OpCall& call);
 /// GLSL for the bits, right-aligned, of one element of the output, with the functions of
 /// shaders/include that the operator's own kernel uses, so that the bits are the same. Pure.
 using ExpressFn = std::string (*)(const OpCall& call, const Tensor& output, Element& element);
@@ -143,6 +148,7 @@ struct OpDef {
     WindowFn window = nullptr;    ///< null: the call is cut by select or not at all
     bool writes_strided = false;  ///< select takes outputs of any strides and offset
     SavedSet saved{};
+    MaskFn mask = nullptr;    ///< kept for the backward formula besides what `saved` names
     std::uint32_t lends = 0;  ///< inputs read only at the index that is written (G69)
     BackwardFn backward = nullptr;
     ExpressFn express = nullptr;  ///< of a map over elements that may be part of a fused kernel

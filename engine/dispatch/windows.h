@@ -51,15 +51,16 @@ struct Run {
 };
 
 /// Cuts the elements of a contiguous output into runs that can be bound, each starting where
-/// outputs may and at a multiple of 64 elements; `visit(Run)` sees them in order.
+/// outputs may and at a multiple of `unit` (a power of two) elements; `visit(Run)` sees them in
+/// order.
 template <class Visit>
 void for_each_run(std::int64_t element_count,
                   DType dtype,
                   const vk::Capabilities& caps,
-                  const Visit& visit) {
+                  const Visit& visit,
+                  std::int64_t unit = 64) {
     const std::int64_t most = bindable_elements(dtype, caps);
-    const std::int64_t unit =
-        std::max<std::int64_t>(64, static_cast<std::int64_t>(caps.storage_alignment_bytes));
+    unit = std::max(unit, static_cast<std::int64_t>(caps.storage_alignment_bytes));
     const std::int64_t length = element_count <= most ? element_count : most - most % unit;
     for (std::int64_t first = 0; first < element_count; first += length) {
         visit(Run{.first = first, .count = std::min(length, element_count - first)});

@@ -102,22 +102,9 @@ private:
         }
         Operands operands;
         operands.value = result.inputs[1];
-        const Node* scores = made(weights->inputs[0]);
-        if (scores != nullptr && scores->def == &ops::kAdd) {
-            scores = take_mask(*scores, operands);
-        }
-        if (scores != nullptr &&
-            (scores->def == &ops::kMulScalar || scores->def == &ops::kDivScalar)) {
-            const double number = attrs_of<ops::BinaryAttrs>(*scores).scalar;
-            operands.scale = scores->def == &ops::kMulScalar ? number : 1.0 / number;
-            scores = made(scores->inputs[0]);
-        }
-        if (scores == nullptr || scores->def != &ops::kMatmul) {
-            return std::nullopt;
-        }
-        operands.query = scores->inputs[0];
-        operands.key = scores->inputs[1];
-        return is_attention(operands) ? std::optional(operands) : std::nullopt;
+        const TensorRef& scores = weights->inputs[0];
+        const bool is_found = take_product(scores, operands) || take_masked(scores, operands);
+        return is_found && is_attention(operands) ? std::optional(operands) : std::nullopt;
     }
 
     static bool is_over_keys(const Node& softmax) noexcept {
@@ -125,24 +112,44 @@ private:
         return dim == -1 || dim == softmax.inputs[0].sizes.count() - 1;
     }
 
-    // The call whose result the mask is added to, if one operand is the scores and the other a
-    // mask.
-    const Node* take_mask(const Node& sum, Operands& operands) {
-        if (attrs_of<ops::BinaryAttrs>(sum).alpha != 1.0) {
-            return nullptr;
+    // Query, key and scale, if `ref` is a product, perhaps scaled.
+    bool take_product(const TensorRef& ref, Operands& operands) {
+        const std::size_t known_parts = parts_.size();
+        const Node* scores = made(ref);
+        operands.scale = 1.0;
+        if (scores != nullptr &&
+            (scores->def == &ops::kMulScalar || scores->def == &ops::kDivScalar)) {
+            const double number = attrs_of<ops::BinaryAttrs>(*scores).scalar;
+            operands.scale = scores->def == &ops::kMulScalar ? number : 1.0 / number;
+            scores = made(scores->inputs[0]);
+        }
+        if (scores == nullptr || scores->def != &ops::kMatmul) {
+            parts_.resize(known_parts);
+            return false;
+        }
+        operands.query = scores->inputs[0];
+        operands.key = scores->inputs[1];
+        return true;
+    }
+
+    // The same and the mask, if `ref` is the sum of a product and a mask, in either order.
+    bool take_masked(const TensorRef& ref, Operands& operands) {
+        const Node* const sum = made(ref);
+        if (sum == nullptr || sum->def != &ops::kAdd ||
+            attrs_of<ops::BinaryAttrs>(*sum).alpha != 1.0) {
+            return false;
         }
         for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
-            const TensorRef& mask = sum.inputs[1 - i];
-            const bool is_mask = sum.inputs[i].sizes == sum.outputs[0].sizes &&
-                                 mask.dtype == sum.inputs[i].dtype &&
-                                 fits(mask, sum.outputs[0].sizes);
-            const Node* const scores = is_mask ? made(sum.inputs[i]) : nullptr;
-            if (scores != nullptr) {
+            const TensorRef& mask = sum->inputs[1 - i];
+            const bool is_mask = sum->inputs[i].sizes == sum->outputs[0].sizes &&
+                                 mask.dtype == sum->inputs[i].dtype &&
+                                 fits(mask, sum->outputs[0].sizes);
+            if (is_mask && take_product(sum->inputs[i], operands)) {
                 operands.mask = mask;
-                return scores;
+                return true;
             }
         }
-        return nullptr;
+        return false;
     }
 
     [[nodiscard]] static bool is_attention(const Operands& operands) noexcept {

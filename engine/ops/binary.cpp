@@ -8,6 +8,7 @@
 
 #include "ops/all_ops.h"
 #include "ops/gradients.h"
+#include "ops/packed_mask.h"
 #include "ops/promote.h"
 
 #include <fmt/format.h>
@@ -76,28 +77,32 @@ void pow_grad(BackwardCall& call) {
     }
 }
 
-// An operand that is beaten gets nothing; equal ones share the gradient.
-void share(BackwardCall& call, const Tensor& a_loses, const Tensor& b_loses) {
-    const Tensor is_tie = eq(call.input(0), call.input(1));
-    const Tensor shared = where(is_tie, mul(call.grad(), 0.5), call.grad());
-    if (call.needs(0)) {
-        give(call, 0, keep_where(shared, logical_not(a_loses)));
-    }
-    if (call.needs(1)) {
-        give(call, 1, keep_where(shared, logical_not(b_loses)));
-    }
+Tensor order_mask(const dispatch::OpCall& call) {
+    BinaryAttrs attrs = call.attrs_as<BinaryAttrs>();
+    attrs.result = kUInt8;
+    Tensor inputs[] = {call.inputs[0], call.inputs[1]};
+    return pack_mask(dispatch::call(kOrder, inputs, attrs), CodeBits::kTwo);
+}
+
+// Who is beaten gets nothing, equal ones share the gradient, beside NaN both get it: a's part by
+// kOrder's codes when a or when b is greater; b's is the other way round.
+void share(BackwardCall& call, float a_greater, float b_greater) {
+    const auto part = [&](std::size_t input, float first, float second) {
+        if (call.needs(input)) {
+            const std::array weights = {1.0F, first, second, 0.5F};
+            give(call, input, apply_mask(call.grad(), call.mask(), CodeBits::kTwo, weights));
+        }
+    };
+    part(0, a_greater, b_greater);
+    part(1, b_greater, a_greater);
 }
 
 void maximum_grad(BackwardCall& call) {
-    const Tensor a = call.input(0);
-    const Tensor b = call.input(1);
-    share(call, lt(a, b), gt(a, b));
+    share(call, 1.0F, 0.0F);
 }
 
 void minimum_grad(BackwardCall& call) {
-    const Tensor a = call.input(0);
-    const Tensor b = call.input(1);
-    share(call, gt(a, b), lt(a, b));
+    share(call, 0.0F, 1.0F);
 }
 
 void pass_grad(BackwardCall& call) {
@@ -123,6 +128,11 @@ void pow_scalar_grad(BackwardCall& call) {
                              : mul(call.grad(), mul(pow(call.input(0), exponent - 1.0), exponent)));
 }
 
+constexpr OpDef with_order(OpDef def) {
+    def.mask = order_mask;
+    return def;
+}
+
 }  // namespace
 
 constexpr OpDef kAdd = pair<BinaryOp::kAdd>("add", {}, add_grad);
@@ -131,8 +141,9 @@ constexpr OpDef kMul = pair<BinaryOp::kMul>("mul", kSavedCross, mul_grad);
 constexpr OpDef kDiv = pair<BinaryOp::kDiv>("div", kSavedSecondForBoth, div_grad);
 constexpr OpDef kPow =
     pair<BinaryOp::kPow, KernelId::kElementwiseBinaryPower>("pow", kSavedBoth, pow_grad);
-constexpr OpDef kMaximum = pair<BinaryOp::kMaximum>("maximum", kSavedBoth, maximum_grad);
-constexpr OpDef kMinimum = pair<BinaryOp::kMinimum>("minimum", kSavedBoth, minimum_grad);
+constexpr OpDef kOrder = pair<BinaryOp::kOrder>("order", {}, nullptr);
+constexpr OpDef kMaximum = with_order(pair<BinaryOp::kMaximum>("maximum", {}, maximum_grad));
+constexpr OpDef kMinimum = with_order(pair<BinaryOp::kMinimum>("minimum", {}, minimum_grad));
 constexpr OpDef kEq = pair<BinaryOp::kEq>("eq", {}, nullptr);
 constexpr OpDef kNe = pair<BinaryOp::kNe>("ne", {}, nullptr);
 constexpr OpDef kLt = pair<BinaryOp::kLt>("lt", {}, nullptr);
@@ -159,11 +170,12 @@ constexpr OpDef kGeScalar = with_scalar<BinaryOp::kGe>("ge_scalar", {}, nullptr)
 namespace {
 
 constexpr bool all_well_formed() {
-    for (const OpDef& def : std::array{
-             kAdd,       kSub,        kMul,       kDiv,       kPow,        kMaximum,   kMinimum,
-             kEq,        kNe,         kLt,        kLe,        kGt,         kGe,        kLogicalAnd,
-             kLogicalOr, kLogicalXor, kAddScalar, kSubScalar, kRsubScalar, kMulScalar, kDivScalar,
-             kPowScalar, kEqScalar,   kNeScalar,  kLtScalar,  kLeScalar,   kGtScalar,  kGeScalar}) {
+    for (const OpDef& def :
+         std::array{kAdd,       kSub,        kMul,        kDiv,       kPow,        kOrder,
+                    kMaximum,   kMinimum,    kEq,         kNe,        kLt,         kLe,
+                    kGt,        kGe,         kLogicalAnd, kLogicalOr, kLogicalXor, kAddScalar,
+                    kSubScalar, kRsubScalar, kMulScalar,  kDivScalar, kPowScalar,  kEqScalar,
+                    kNeScalar,  kLtScalar,   kLeScalar,   kGtScalar,  kGeScalar}) {
         if (!well_formed(def)) {
             return false;
         }

@@ -9,6 +9,7 @@
 #include "ops/all_ops.h"
 #include "ops/gradients.h"
 #include "ops/map_step.h"
+#include "ops/packed_mask.h"
 #include "ops/promote.h"
 
 #include <fmt/format.h>
@@ -236,14 +237,20 @@ void softplus_grad(BackwardCall& call) {
     pass(call, where(gt(scaled, attrs.second), call.grad(), mul(call.grad(), slope)));
 }
 
-void clamp_grad(BackwardCall& call) {
-    const auto& attrs = call.attrs_as<Attrs>();
-    const Tensor x = call.input(0);
-    pass(call, keep_where(call.grad(), logical_and(ge(x, attrs.first), le(x, attrs.second))));
+// Where clamp and nan_to_num let the gradient pass: where x lies within the bounds, is finite.
+template <const OpDef& kPredicate>
+Tensor passing_mask(const OpCall& call) {
+    Tensor x[] = {call.inputs[0]};
+    return pack_mask(dispatch::call(kPredicate, x, call.attrs_as<Attrs>()), CodeBits::kOne);
 }
 
-void nan_to_num_grad(BackwardCall& call) {
-    pass(call, keep_where(call.grad(), isfinite(call.input(0))));
+void masked_grad(BackwardCall& call) {
+    pass(call, apply_mask(call.grad(), call.mask(), CodeBits::kOne, {0.0F, 1.0F}));
+}
+
+constexpr OpDef with_mask(OpDef def, dispatch::MaskFn mask) {
+    def.mask = mask;
+    return def;
 }
 
 }  // namespace
@@ -284,19 +291,22 @@ constexpr OpDef kSilu =
     row<UnaryOp::kSilu, Result::kFloating, kExponential>("silu", kReadsInput, silu_grad);
 constexpr OpDef kSoftplus = row<UnaryOp::kSoftplus, Result::kFloating, kExponential>(
     "softplus", kReadsInput, softplus_grad);
-constexpr OpDef kClamp = row<UnaryOp::kClamp, Result::kSame>("clamp", kReadsInput, clamp_grad);
-constexpr OpDef kNanToNum =
-    row<UnaryOp::kNanToNum, Result::kSame>("nan_to_num", kReadsInput, nan_to_num_grad);
 constexpr OpDef kIsNan = row<UnaryOp::kIsNan, Result::kBool>("isnan", 0, nullptr);
 constexpr OpDef kIsFinite = row<UnaryOp::kIsFinite, Result::kBool>("isfinite", 0, nullptr);
+constexpr OpDef kIsWithin = row<UnaryOp::kIsWithin, Result::kBool>("is_within", 0, nullptr);
+constexpr OpDef kClamp = with_mask(row<UnaryOp::kClamp, Result::kSame>("clamp", 0, masked_grad),
+                                   passing_mask<kIsWithin>);
+constexpr OpDef kNanToNum = with_mask(
+    row<UnaryOp::kNanToNum, Result::kSame>("nan_to_num", 0, masked_grad), passing_mask<kIsFinite>);
 constexpr OpDef kLogicalNot = row<UnaryOp::kLogicalNot, Result::kBool>("logical_not", 0, nullptr);
 
 namespace {
 
-constexpr std::array kRows = {
-    kNeg,  kAbs,   kSign,  kSquare,   kSqrt,       kRsqrt,    kReciprocal, kExp,     kLog,  kLog1p,
-    kSin,  kCos,   kTanh,  kSinh,     kCosh,       kAsinh,    kErf,        kSigmoid, kRelu, kGelu,
-    kSilu, kClamp, kIsNan, kIsFinite, kLogicalNot, kGeluTanh, kSoftplus,   kNanToNum};
+constexpr std::array kRows = {kNeg,        kAbs,        kSign,     kSquare,   kSqrt,     kRsqrt,
+                              kReciprocal, kExp,        kLog,      kLog1p,    kSin,      kCos,
+                              kTanh,       kSinh,       kCosh,     kAsinh,    kErf,      kSigmoid,
+                              kRelu,       kGelu,       kSilu,     kClamp,    kIsWithin, kIsNan,
+                              kIsFinite,   kLogicalNot, kGeluTanh, kSoftplus, kNanToNum};
 
 constexpr bool all_well_formed() {
     for (const OpDef& def : kRows) {

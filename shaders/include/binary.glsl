@@ -34,14 +34,15 @@ const uint kBinaryGe = 13u;
 const uint kBinaryLogicalAnd = 14u;
 const uint kBinaryLogicalOr = 15u;
 const uint kBinaryLogicalXor = 16u;
+const uint kBinaryOrder = 17u;  // 1: a > b, 2: a < b, 3: equal, 0: NaN
 // Gradients: a is the gradient of the result.
-const uint kBinaryKeepWhere = 17u;        // b condition
-const uint kBinaryReluBackward = 18u;     // b result
-const uint kBinaryTanhBackward = 19u;     // b result
-const uint kBinarySigmoidBackward = 20u;  // b result
-const uint kBinaryGeluBackward = 21u;     // b operand, as below
-const uint kBinaryGeluTanhBackward = 22u;
-const uint kBinarySiluBackward = 23u;
+const uint kBinaryKeepWhere = 18u;        // b condition
+const uint kBinaryReluBackward = 19u;     // b result
+const uint kBinaryTanhBackward = 20u;     // b result
+const uint kBinarySigmoidBackward = 21u;  // b result
+const uint kBinaryGeluBackward = 22u;     // b operand, as below
+const uint kBinaryGeluTanhBackward = 23u;
+const uint kBinarySiluBackward = 24u;
 
 #ifdef FORMULA_NORMAL
 // cdf(x) + x pdf(x) of the standard normal.
@@ -89,6 +90,7 @@ float binary_float(uint op, float a, float b, float p1) {
         case kBinaryLogicalAnd: y = a != 0.0 && b != 0.0 ? 1.0 : 0.0; break;
         case kBinaryLogicalOr: y = a != 0.0 || b != 0.0 ? 1.0 : 0.0; break;
         case kBinaryLogicalXor: y = (a != 0.0) != (b != 0.0) ? 1.0 : 0.0; break;
+        case kBinaryOrder: y = a > b ? 1.0 : (a < b ? 2.0 : (a == b ? 3.0 : 0.0)); break;
         case kBinaryKeepWhere: y = b != 0.0 ? a : 0.0; break;
         case kBinaryReluBackward: y = is_nan(b) || b > 0.0 ? a : 0.0; break;
         case kBinaryTanhBackward: y = a * (1.0 - b * b); break;
@@ -119,6 +121,7 @@ int binary_int(uint op, int a, int b, int p1) {
         case kBinaryLogicalAnd: return int(a != 0 && b != 0);
         case kBinaryLogicalOr: return int(a != 0 || b != 0);
         case kBinaryLogicalXor: return int((a != 0) != (b != 0));
+        case kBinaryOrder: return a > b ? 1 : (a < b ? 2 : 3);
     }
     return a;
 }

@@ -50,6 +50,7 @@ const uint kUnaryNanToNum = 24u;  // p0 for NaN, p1 for infinity, p2 for -infini
 const uint kUnaryIsNan = 25u;
 const uint kUnaryIsFinite = 26u;
 const uint kUnaryLogicalNot = 27u;
+const uint kUnaryIsWithin = 28u;  // p0 least, p1 most
 
 #ifdef FORMULA_NORMAL
 float gelu_float(float x) {
@@ -119,6 +120,7 @@ float unary_float(uint op, float x, float p0, float p1, float p2) {
         case kUnaryIsNan: y = is_nan(x) ? 1.0 : 0.0; break;
         case kUnaryIsFinite: y = is_finite(x) ? 1.0 : 0.0; break;
         case kUnaryLogicalNot: y = x == 0.0 ? 1.0 : 0.0; break;
+        case kUnaryIsWithin: y = x >= p0 && x <= p1 ? 1.0 : 0.0; break;
 #endif
     }
     return y;
@@ -137,6 +139,7 @@ int unary_int(uint op, int x, int p0, int p1) {
         case kUnaryIsNan: return 0;
         case kUnaryIsFinite: return 1;
         case kUnaryLogicalNot: return int(x == 0);
+        case kUnaryIsWithin: return int(x >= p0 && x <= p1);
     }
     return x;
 }

@@ -69,6 +69,21 @@ const std::vector<Row>& rows() {
         {"relu", [](In in) { return relu(in[0]); }, {{5}}, {{1, 20}}},
         {"gelu", [](In in) { return gelu(in[0]); }, {{5}}, {{1, 20}}},
         {"silu", [](In in) { return silu(in[0]); }, {{5}}, {{1, 20}}},
+        // Masks, in words of 32 bits: a bit an element, two where operands share.
+        {"clamp", [](In in) { return clamp(in[0], 0.75, 1.25); }, {{70}}, {{1, 12}}},
+        {"clamp_",
+         [](In in) {
+             Tensor x = in[0].clone();
+             return clamp_(x, 0.75, {});
+         },
+         {{70}},
+         {{1, 12}}},
+        {"nan_to_num", [](In in) { return nan_to_num(in[0]); }, {{70}}, {{1, 12}}},
+        {"maximum",
+         [](In in) { return maximum(in[0], in[1]); },
+         {{6, 7}, {7}},
+         {{1, 12}, {2, 12}, {3, 12}}},
+        {"minimum", [](In in) { return minimum(in[0], in[1]); }, {{5}, {5}}, {{1, 4}, {3, 4}}},
         {"dropout", [](In in) { return dropout(in[0], 0.5); }, {{5}}, {{1, 0}}},
         {"softmax", [](In in) { return softmax(in[0], -1); }, {{2, 5}}, {{1, 40}}},
         {"log_softmax", [](In in) { return log_softmax(in[0], -1); }, {{2, 5}}, {{1, 40}}},

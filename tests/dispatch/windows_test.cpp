@@ -356,6 +356,26 @@ TEST_CASE("windows: images are convolved and pooled in parts") {
         "conv2d");
 }
 
+// 65536 codes, a byte each before they are packed.
+TEST_CASE("windows: masks that gradients keep") {
+    const Tensor x = random_tensor({256, 256}, -1, 1, 1);
+    const Tensor half = random_tensor({256, 256}, -1, 1, 2, kFloat16);
+    for (const Case& each :
+         {Case{"clamp", {x}, [](const Inputs& in) { return clamp(in[0], -0.5, 0.5); }},
+          Case{"clamp, a narrow dtype",
+               {half},
+               [](const Inputs& in) { return clamp(in[0], -0.5, 0.5); }},
+          Case{"maximum", {x, half}, [](const Inputs& in) { return maximum(in[0], in[1]); }}}) {
+        INFO(each.name);
+        const std::vector<Tensor> wanted = gradients_of(each);
+        const LowRange low(kMostBytes);
+        const std::vector<Tensor> got = gradients_of(each);
+        for (std::size_t i = 0; i < wanted.size(); ++i) {
+            check_same_bits(got[i], wanted[i]);
+        }
+    }
+}
+
 TEST_CASE("windows: movements and scans") {
     const Tensor x = random_tensor({256, 128}, -1, 1, 1);
     const Tensor half = random_tensor({3, 9999}, -1, 1, 3, kFloat16);

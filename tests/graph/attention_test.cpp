@@ -79,6 +79,27 @@ TEST_CASE("attention from its parts: with and without a scale and a mask") {
     }
 }
 
+TEST_CASE("attention from its parts: a mask that the function makes, before or after the scores") {
+    const InferenceMode guard;
+    const Heads heads;
+    const Tensor square_mask = random_tensor({2, 3, 7, 5}, -1, 1, 4);
+    const auto mask_of = [&](const Tensor& q) { return add(square_mask, sum(q, {-1}, true)); };
+    const Tensor whole =
+        scaled_dot_product_attention(heads.q, heads.k, heads.v, mask_of(heads.q), false, 0.5);
+    for (const bool is_first : {true, false}) {
+        const auto fn = [&](const Tensor& q) {
+            const Tensor mask = mask_of(q);
+            return attend({q, heads.k, heads.v}, [&](const Tensor& s) {
+                const Tensor scaled = mul(s, 0.5);
+                return is_first ? add(mask, scaled) : add(scaled, mask);
+            });
+        };
+        // The sum, the mask, the attention.
+        CHECK(kernels_of(fn, heads.q) == 3);
+        check_same_bits(capture(fn, {heads.q})(heads.q)[0], whole);
+    }
+}
+
 TEST_CASE("attention from its parts: other patterns stay as they are") {
     const InferenceMode guard;
     const Heads heads;

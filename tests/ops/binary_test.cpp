@@ -197,6 +197,41 @@ TEST_CASE("maximum and minimum share the gradient of a tie and let NaN win") {
     const Tensor y = tensor<float>({1.0F, nan, nan});
     check_close(maximum(x, y), {nan, nan, nan});
     check_close(minimum(x, y), {nan, nan, nan});
+    // Beside NaN both get the gradient.
+    Tensor p = x.clone();
+    Tensor q = y.clone();
+    p.set_requires_grad(true);
+    q.set_requires_grad(true);
+    maximum(p, q).sum().backward();
+    check_close(p.grad(), {1, 1, 1});
+    check_close(q.grad(), {1, 1, 1});
+}
+
+TEST_CASE("maximum and minimum hand out gradients over broadcast, turned and converted operands") {
+    const Tensor rows = random_tensor({37, 5}, -1, 1, 1);
+    const Tensor row = random_tensor({37}, -1, 1, 2, kFloat16);
+    for (const bool is_maximum : {true, false}) {
+        Tensor a = rows.clone();
+        Tensor b = row.clone();
+        a.set_requires_grad(true);
+        b.set_requires_grad(true);
+        const Tensor turned = transpose(a, 0, 1);
+        const Tensor y = is_maximum ? maximum(turned, b) : minimum(turned, b);
+        sum(mul(y, y.detach())).backward();
+        const std::vector<double> va = rows.to_vector<double>();
+        const std::vector<double> vb = row.to_vector<double>();
+        std::vector<double> wanted_a(va.size());
+        std::vector<double> wanted_b(vb.size());
+        for (std::size_t i = 0; i < vb.size(); ++i) {
+            for (std::size_t j = 0; j < 5; ++j) {
+                const double value = va[i * 5 + j];
+                const bool takes_a = (value > vb[i]) == is_maximum;
+                (takes_a ? wanted_a[i * 5 + j] : wanted_b[i]) += takes_a ? value : vb[i];
+            }
+        }
+        check_close(a.grad(), wanted_a);
+        check_close(b.grad(), wanted_b, test::tolerance_of(kFloat16));
+    }
 }
 
 TEST_CASE("pow is accurate and follows C at its limits") {

@@ -211,6 +211,25 @@ TEST_CASE("clamp bounds values, keeps NaN and passes the gradient on the bounds"
     check_close(leaf.grad(), {0, 1, 1, 1, 0, 0});
 }
 
+TEST_CASE("clamp: the gradient needs no operand, so that it may be overwritten") {
+    Tensor leaf = random_tensor({71}, -2, 2, 5);
+    leaf.set_requires_grad(true);
+    std::vector<double> wanted;
+    for (const double value : leaf.to_vector<double>()) {
+        wanted.push_back(value >= -1.0 && value <= 0.5 ? 3.0 : 0.0);
+    }
+    Tensor x = mul(leaf, 3.0);
+    const Tensor y = clamp(x, -3.0, 1.5);
+    zero_(x);
+    y.sum().backward();
+    check_close(leaf.grad(), wanted);
+    leaf.set_grad({});
+    Tensor z = mul(leaf, 3.0);
+    clamp_(z, -3.0, 1.5);
+    z.sum().backward();
+    check_close(leaf.grad(), wanted);
+}
+
 TEST_CASE("nan_to_num replaces what is asked") {
     const auto inf = static_cast<float>(kInfinity);
     const Tensor x = tensor<float>({1.0F, std::numeric_limits<float>::quiet_NaN(), inf, -inf});

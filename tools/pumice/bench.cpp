@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pumice/error.h"
 #include "pumice/pumice.h"
 
 #include "commands.h"
 #include "dispatch/decide.h"
 #include "dispatch/state.h"
+#include "libtorch_overhead.h"
 #include "vk/device.h"
 #include "vk/seam.h"
 
@@ -13,8 +13,6 @@
 
 #include <array>
 #include <chrono>
-#include <cstdio>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -141,25 +139,6 @@ Json measure(std::int64_t calls) {
     return figures;
 }
 
-// LibTorch in the same run, when its program was built (tools/setup --bench).
-Json libtorch_figures(std::int64_t calls) {
-    const std::filesystem::path program =
-        std::filesystem::canonical("/proc/self/exe").parent_path() / "overhead_libtorch";
-    if (!std::filesystem::exists(program)) {
-        return nullptr;
-    }
-    FILE* pipe = ::popen(fmt::format("'{}' {}", program.string(), calls).c_str(), "r");
-    std::string text;
-    std::array<char, 256> buffer{};
-    while (pipe != nullptr && std::fgets(buffer.data(), buffer.size(), pipe) != nullptr) {
-        text += buffer.data();
-    }
-    if (pipe == nullptr || ::pclose(pipe) != 0) {
-        throw UnsupportedError("bench", fmt::format("{} failed", program.string()));
-    }
-    return Json::parse(text);
-}
-
 void run_overhead(const Options& options) {
     vk::Device& device = vk::device();
     synchronize();
@@ -169,7 +148,7 @@ void run_overhead(const Options& options) {
     const MemoryStats after = memory_stats();
     vk::restore(device);
     const double decide_ns = measure_decide(options.calls);
-    const Json theirs = libtorch_figures(options.calls);
+    const Json theirs = libtorch_overhead(options.calls);
     if (options.as_json) {
         Json json = ours;
         json["decide"] = decide_ns;

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// pumice bench chain: a chain of elementwise operators, call by call and captured.
+// pumice bench chain: a chain of elementwise operators, call by call and captured, and what a call
+// costs the host.
 #include "pumice/graph.h"
 #include "pumice/pumice.h"
 
-#include "by_turns.h"
 #include "commands.h"
+#include "libtorch_overhead.h"
+#include "timing.h"
+#include "vk/device.h"
+#include "vk/seam.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -38,6 +43,16 @@ Tensor chain(const Tensor& x, const Tensor& y, int operators) {
     return z;
 }
 
+// Host time of a call of `fn`, device calls as no-ops.
+double host_ns(const std::function<void()>& fn) {
+    vk::Device& device = vk::device();
+    synchronize();
+    vk::install_null_execution(device);
+    const double ns = best_ns(2000, fn);
+    vk::restore(device);
+    return ns;
+}
+
 void run_chain(const Options& options) {
     const InferenceMode guard;
     const Tensor x = rand({options.elements});
@@ -50,13 +65,19 @@ void run_chain(const Options& options) {
     const std::vector<double> ms = time_by_turns(
         {[&] { (void)fn(x, y); }, [&] { (void)plain(x, y); }, [&] { (void)fused(x, y); }},
         options.rounds);
+    const double eager_host_ns = host_ns([&] { (void)fn(x, y); }) / options.operators;
+    const nlohmann::ordered_json libtorch = libtorch_overhead(100000);
+    const nlohmann::ordered_json libtorch_host_ns =
+        libtorch.is_null() ? libtorch : libtorch["inference_add"];
     const nlohmann::ordered_json json = {{"operators", options.operators},
                                          {"elements", options.elements},
                                          {"eager_ms", ms[0]},
                                          {"captured_ms", ms[1]},
                                          {"fused_ms", ms[2]},
                                          {"fused_kernels", fused.stats().kernel_count},
-                                         {"speedup", ms[0] / ms[2]}};
+                                         {"speedup", ms[0] / ms[2]},
+                                         {"eager_host_ns_an_operator", eager_host_ns},
+                                         {"libtorch_inference_add_ns", libtorch_host_ns}};
     if (options.as_json) {
         fmt::print("{}\n", json.dump(2));
         return;
@@ -68,6 +89,11 @@ void run_chain(const Options& options) {
     fmt::print("eager           {:>8.2f} ms\n", ms[0]);
     fmt::print("captured        {:>8.2f} ms\n", ms[1]);
     fmt::print("captured, fused {:>8.2f} ms, {:.1f} x faster than eager\n", ms[2], ms[0] / ms[2]);
+    fmt::print("host time of an eager operator, null execution: {:.0f} ns; {}\n",
+               eager_host_ns,
+               libtorch.is_null() ? "LibTorch not built: tools/setup --bench"
+                                  : fmt::format("LibTorch's inference_add {:.0f}",
+                                                libtorch_host_ns.get<double>()));
 }
 
 }  // namespace

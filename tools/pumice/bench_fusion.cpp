@@ -4,8 +4,8 @@
 #include "pumice/graph.h"
 #include "pumice/pumice.h"
 
-#include "by_turns.h"
 #include "commands.h"
+#include "timing.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

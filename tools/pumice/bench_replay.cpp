@@ -4,6 +4,7 @@
 #include "pumice/pumice.h"
 
 #include "commands.h"
+#include "timing.h"
 #include "vk/device.h"
 #include "vk/seam.h"
 
@@ -11,8 +12,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <chrono>
-#include <functional>
 #include <memory>
 
 namespace pumice::command {
@@ -24,22 +23,6 @@ struct Options {
     int replays = 2000;
     bool as_json = false;
 };
-
-// Best of several rounds, in ns a call.
-double best_ns(int calls, const std::function<void()>& call) {
-    constexpr int kRounds = 5;
-    double best = 1e30;
-    for (int round = 0; round < kRounds; ++round) {
-        const auto begin = std::chrono::steady_clock::now();
-        for (int i = 0; i < calls; ++i) {
-            call();
-        }
-        const std::chrono::duration<double, std::nano> taken =
-            std::chrono::steady_clock::now() - begin;
-        best = std::min(best, taken.count() / calls);
-    }
-    return best;
-}
 
 // One kernel an operator: fused, the chain would be a few.
 Plan capture_chain(int operators, const Tensor& x) {

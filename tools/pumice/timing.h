@@ -35,4 +35,20 @@ inline std::vector<double> time_by_turns(const std::vector<std::function<void()>
     return medians;
 }
 
+/// ns a call, best of several rounds: the machine's noise only ever adds.
+inline double best_ns(int calls, const std::function<void()>& call) {
+    constexpr int kRounds = 5;
+    double best = 1e30;
+    for (int round = 0; round < kRounds; ++round) {
+        const auto begin = std::chrono::steady_clock::now();
+        for (int i = 0; i < calls; ++i) {
+            call();
+        }
+        const std::chrono::duration<double, std::nano> taken =
+            std::chrono::steady_clock::now() - begin;
+        best = std::min(best, taken.count() / calls);
+    }
+    return best;
+}
+
 }  // namespace pumice::command
