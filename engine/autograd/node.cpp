@@ -19,14 +19,11 @@ namespace {
 
 std::atomic<std::uint64_t> last_sequence{0};
 
-// Nodes whose owners are gone, waiting for their edges to be dropped. A chain of a hundred thousand
-// nodes would overflow the stack if each destructor released the next.
-struct Graveyard {
-    std::vector<IntrusivePtr<GraphNode>> nodes;
-    bool is_draining = false;
-};
-
-thread_local Graveyard graveyard;
+// Nodes whose owners are gone, linked by `next_dead_`, waiting for their edges to be dropped. A
+// chain of a hundred thousand nodes would overflow the stack if each destructor released the next.
+// Nothing that the thread's end would destroy: a tensor may outlive it.
+thread_local constinit GraphNode* graveyard = nullptr;
+thread_local constinit bool is_draining = false;
 
 }  // namespace
 
@@ -40,21 +37,22 @@ GraphNode::GraphNode(std::uint64_t sequence, std::size_t edge_count)
 }
 
 GraphNode::~GraphNode() {
-    Graveyard& grave = graveyard;
     for (GraphEdge& edge : edges_) {
         if (edge.node && edge.node->use_count() == 1) {
-            grave.nodes.push_back(std::move(edge.node));
+            GraphNode* const dead = edge.node.give_up();
+            dead->next_dead_ = std::exchange(graveyard, dead);
         }
     }
-    if (grave.is_draining) {
+    if (is_draining) {
         return;
     }
-    grave.is_draining = true;
-    while (!grave.nodes.empty()) {
-        const IntrusivePtr<GraphNode> next = std::move(grave.nodes.back());
-        grave.nodes.pop_back();
+    is_draining = true;
+    while (graveyard != nullptr) {
+        GraphNode* const next = graveyard;
+        graveyard = next->next_dead_;
+        next->release();
     }
-    grave.is_draining = false;
+    is_draining = false;
 }
 
 void GraphNode::add_retainer(std::uint32_t output, AutogradMeta* meta) {

@@ -120,7 +120,8 @@ private:
 
     std::uint64_t sequence_;
     FixedArray<GraphEdge, 3> edges_;
-    mutable std::mutex mutex_;  ///< guards the two below
+    GraphNode* next_dead_ = nullptr;  ///< while its last owner waits to drop it
+    mutable std::mutex mutex_;        ///< guards the two below
     std::vector<Retainer> retainers_;
     std::vector<OutputHooks> hooks_;
     std::unique_ptr<Origin> origin_;

@@ -7,6 +7,9 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
+#include <thread>
+
 namespace pumice {
 
 namespace {
@@ -248,6 +251,23 @@ TEST_CASE("a deep chain neither recurses in the walk nor in its destruction") {
     }
     y.backward();
     CHECK(x.grad().item() == 1.0);
+}
+
+TEST_CASE("a tensor with history may outlive what its thread keeps for autograd") {
+    std::weak_ptr<int> hooked;
+    std::thread([&hooked] {
+        // Made before this thread used autograd, so that it goes after all that autograd has here.
+        thread_local Tensor last;
+        last = mul(leaf(), 2.0);
+        static_cast<void>(mul(mul(leaf(), 2.0), 2.0));
+        const auto owned = std::make_shared<int>(0);
+        hooked = owned;
+        last.register_hook([owned](const Tensor& /*gradient*/) { return Tensor(); });
+        for (int i = 0; i < 10; ++i) {
+            last = mul(last, last);
+        }
+    }).join();
+    CHECK(hooked.expired());
 }
 
 TEST_CASE("a chain of 100,000 operators walks back on one stack") {
