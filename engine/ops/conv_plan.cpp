@@ -6,6 +6,7 @@
 #include "ops/tiles.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace pumice::ops {
 
@@ -28,6 +29,8 @@ struct ConvPush {
     std::uint32_t pad_cols;
     std::uint32_t dilation_rows;
     std::uint32_t dilation_cols;
+    std::uint32_t tap_step_rows;
+    std::uint32_t tap_step_cols;
     std::uint32_t a_offset;
     std::uint32_t b_offset;
     std::uint32_t bias_offset;
@@ -37,12 +40,12 @@ struct ConvPush {
 static_assert(sizeof(ConvPush) == vk::push_size_bytes(vk::KernelId::kSpatialConvolveTiled) &&
               sizeof(ConvPush) == vk::push_size_bytes(vk::KernelId::kSpatialConvolveSubgroup));
 
-// The product's extents: rows and columns of a group, and the depth.
+// The product's extents: rows, columns and depth, the most of any group and phase.
 struct ConvProduct {
     std::int64_t rows = 0;
     std::int64_t cols = 0;
     std::int64_t depth = 0;
-    std::int64_t groups = 0;
+    std::int64_t groups = 0;       ///< times phases
     std::int64_t inner_depth = 0;  ///< what the subgroup kernel's inner loop walks
 };
 
@@ -137,23 +140,43 @@ ConvShapes shapes_of(ConvRole role, const Dims& first, const Dims& second, const
     }
 }
 
-ConvProduct product_of(ConvRole role, const ConvShapes& s, std::int64_t groups) noexcept {
+// Taps between two that places of the same rest by the stride meet.
+IntPair tap_step(const ConvAttrs& attrs) noexcept {
+    return {attrs.stride.rows / std::gcd(attrs.stride.rows, attrs.dilation.rows),
+            attrs.stride.cols / std::gcd(attrs.stride.cols, attrs.dilation.cols)};
+}
+
+ConvProduct image_gradient_product(const ConvShapes& s, const ConvAttrs& attrs) noexcept {
+    const std::int64_t out_channels = s.weight[0] / attrs.groups;
+    const IntPair step = tap_step(attrs);
+    const std::int64_t taps = ceil_div(s.weight[2], step.rows) * ceil_div(s.weight[3], step.cols);
+    const std::int64_t phases =
+        std::min(attrs.stride.rows, s.x[2]) * std::min(attrs.stride.cols, s.x[3]);
+    return {
+        .rows = s.weight[1],
+        .cols = s.x[0] * ceil_div(s.x[2], attrs.stride.rows) * ceil_div(s.x[3], attrs.stride.cols),
+        .depth = out_channels * taps,
+        .groups = attrs.groups * phases,
+        .inner_depth = out_channels};
+}
+
+ConvProduct product_of(ConvRole role, const ConvShapes& s, const ConvAttrs& attrs) noexcept {
     const std::int64_t taps = s.weight[2] * s.weight[3];
     const std::int64_t in_channels = s.weight[1];
+    const std::int64_t groups = attrs.groups;
     const std::int64_t out_channels = s.weight[0] / groups;
-    const std::int64_t in_places = s.x[0] * s.x[2] * s.x[3];
     const std::int64_t out_places = s.y[0] * s.y[2] * s.y[3];
     switch (role) {
         case ConvRole::kResult:
             return {out_channels, out_places, in_channels * taps, groups, in_channels};
-        case ConvRole::kImageGradient:
-            return {in_channels, in_places, out_channels * taps, groups, out_channels};
+        case ConvRole::kImageGradient: return image_gradient_product(s, attrs);
         default: return {out_channels, in_channels * taps, out_places, groups, s.y[3]};
     }
 }
 
 // The push constants but for what the bias and the bindings give.
-ConvPush make_push(const ConvShapes& s, const ConvAttrs& attrs) noexcept {
+ConvPush make_push(ConvRole role, const ConvShapes& s, const ConvAttrs& attrs) noexcept {
+    const IntPair step = role == ConvRole::kImageGradient ? tap_step(attrs) : IntPair(1);
     return {.images = u32(s.x[0]),
             .groups = u32(attrs.groups),
             .in_channels = u32(s.weight[1]),
@@ -170,6 +193,8 @@ ConvPush make_push(const ConvShapes& s, const ConvAttrs& attrs) noexcept {
             .pad_cols = u32(attrs.padding.cols),
             .dilation_rows = u32(attrs.dilation.rows),
             .dilation_cols = u32(attrs.dilation.cols),
+            .tap_step_rows = u32(step.rows),
+            .tap_step_cols = u32(step.cols),
             .a_offset = 0,
             .b_offset = 0,
             .bias_offset = 0,
@@ -198,13 +223,13 @@ void plan_convolution(ConvRole role,
     step.bindings.push_back(dispatch::input(1 - a));
     step.bindings.push_back(dispatch::output(0));
     step.bindings.push_back(dispatch::input(has_bias ? 2 : 0));
-    ConvPush push = make_push(shapes, attrs);
+    ConvPush push = make_push(role, shapes, attrs);
     push.a_offset = dispatch::bound_offset(call.inputs[a], caps);
     push.b_offset = dispatch::bound_offset(call.inputs[1 - a], caps);
     push.bias_offset = has_bias ? dispatch::bound_offset(call.inputs[2], caps) : 0;
     push.has_bias = has_bias ? 1 : 0;
     step.set_push(push);
-    launch(step, role, made.dtype, product_of(role, shapes, attrs.groups), caps);
+    launch(step, role, made.dtype, product_of(role, shapes, attrs), caps);
 }
 
 }  // namespace pumice::ops

@@ -32,11 +32,11 @@ using vk::UnaryOp;
 
 namespace {
 
-/// Parameters of the formula: as bits for the kernel, as numbers for the gradient.
+/// Parameters of the formula, as bits for the kernel; softplus's as numbers for its gradient too.
 struct Attrs {
     MapParams bits{};
-    double first = 0.0;
-    double second = 0.0;
+    double beta = 0.0;
+    double threshold = 0.0;
 };
 
 constexpr KernelId kExponential = KernelId::kElementwiseUnaryExponential;
@@ -232,9 +232,9 @@ void silu_grad(BackwardCall& call) {
 
 void softplus_grad(BackwardCall& call) {
     const auto& attrs = call.attrs_as<Attrs>();
-    const Tensor scaled = mul(call.input(0), attrs.first);
+    const Tensor scaled = mul(call.input(0), attrs.beta);
     const Tensor slope = sigmoid(scaled);
-    pass(call, where(gt(scaled, attrs.second), call.grad(), mul(call.grad(), slope)));
+    pass(call, where(gt(scaled, attrs.threshold), call.grad(), mul(call.grad(), slope)));
 }
 
 // Where clamp and nan_to_num let the gradient pass: where x lies within the bounds, is finite.
@@ -322,8 +322,8 @@ static_assert(all_well_formed());
 Attrs softplus_attrs(double beta, double threshold) {
     return {.bits = {std::bit_cast<std::uint32_t>(static_cast<float>(beta)),
                      std::bit_cast<std::uint32_t>(static_cast<float>(threshold))},
-            .first = beta,
-            .second = threshold};
+            .beta = beta,
+            .threshold = threshold};
 }
 
 // The bound itself, or `absent` where it lies so far outside of the dtype that no element reaches
@@ -368,9 +368,7 @@ Attrs clamp_attrs(DType dtype, std::optional<Scalar> min, std::optional<Scalar> 
                                    : Scalar(std::numeric_limits<std::int32_t>::max());
     const Scalar low = is_real ? min.value_or(lowest) : integer_bound("min", min, lowest, dtype);
     const Scalar high = is_real ? max.value_or(highest) : integer_bound("max", max, highest, dtype);
-    return {.bits = {scalar_word("clamp", low, dtype), scalar_word("clamp", high, dtype)},
-            .first = low.toDouble(),
-            .second = high.toDouble()};
+    return {.bits = {scalar_word("clamp", low, dtype), scalar_word("clamp", high, dtype)}};
 }
 
 DType clamp_dtype(const Tensor& x, std::optional<Scalar> min, std::optional<Scalar> max) {

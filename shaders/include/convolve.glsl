@@ -5,6 +5,8 @@
 //   PRODUCT 0, result:          Y[o, p] = sum over (c, t) of W[o, c, t] X[c, q that t meets from p]
 //   PRODUCT 1, image gradient:  X[c, q] = sum over (o, t) of W[o, c, t] Y[o, p that meets q by t]
 //   PRODUCT 2, weight gradient: W[o, (c, t)] = sum over (image, p) of Y[o, p] X[c, q]
+// Places of the image that leave the same rest by the stride are a phase: they are met by the same
+// taps, evenly apart. Product 1 is made phase by phase, so that it walks no tap that misses.
 // An including kernel declares DTYPE and PRODUCT before it includes this.
 //
 // Bindings: 0 A: W, W, Y by product; 1 B: X, Y, X; 2 C: Y, X, W; 3 bias [groups * out_channels], or
@@ -12,7 +14,8 @@
 //           W [groups * out_channels, in_channels, kernel_rows, kernel_cols],
 //           Y [images, groups * out_channels, out_rows, out_cols], all contiguous, of DTYPE
 // Push: extents as above, channels counted by group; strides, pads, dilations in elements of the
-//       image; a_offset, b_offset, bias_offset elements before the first; has_bias 0 or 1
+//       image; tap_steps between the taps that a phase meets, 1 in products 0 and 2; a_offset,
+//       b_offset, bias_offset elements before the first; has_bias 0 or 1
 #ifndef PUMICE_CONVOLVE_GLSL
 #define PUMICE_CONVOLVE_GLSL
 
@@ -50,6 +53,8 @@ layout(push_constant, std430) uniform Push {
     uint pad_cols;
     uint dilation_rows;
     uint dilation_cols;
+    uint tap_step_rows;
+    uint tap_step_cols;
     uint a_offset;
     uint b_offset;
     uint bias_offset;
@@ -73,13 +78,29 @@ uint out_area() {
     return push.out_rows * push.out_cols;
 }
 
-// Rows and columns of the product.
-uvec2 product_extents() {
+uvec2 image_strides() {
+    return uvec2(push.stride_rows, push.stride_cols);
+}
+
+// Phases of the image's rows and columns; the other products have one.
+uvec2 phase_counts() {
+    return PRODUCT == kImageGradient ? min(image_strides(), uvec2(push.in_rows, push.in_cols))
+                                     : uvec2(1u);
+}
+
+// The image's rows and columns in a phase.
+uvec2 phase_extents(uvec2 phase) {
+    return (uvec2(push.in_rows, push.in_cols) - phase + image_strides() - 1u) / image_strides();
+}
+
+// Rows and columns of the product in a phase.
+uvec2 product_extents(uvec2 phase) {
     if (PRODUCT == kResult) {
         return uvec2(push.out_channels, push.images * out_area());
     }
     if (PRODUCT == kImageGradient) {
-        return uvec2(push.in_channels, push.images * in_area());
+        uvec2 extents = phase_extents(phase);
+        return uvec2(push.in_channels, push.images * extents.x * extents.y);
     }
     return uvec2(push.out_channels, push.in_channels * tap_count());
 }
@@ -98,40 +119,103 @@ uint filter_at(uint group, uint channel) {
     return (group * push.out_channels + channel) * push.in_channels * tap_count();
 }
 
-// Row and column of a tap of the kernel, in elements of the image.
-uvec2 tap_reach(uint tap) {
+// Row and column of a tap of the kernel.
+uvec2 tap_at(uint tap) {
     uint row = tap / push.kernel_cols;
-    return uvec2(row * push.dilation_rows, (tap - row * push.kernel_cols) * push.dilation_cols);
+    return uvec2(row, tap - row * push.kernel_cols);
 }
 
-// Index in the result's plane of the place that meets `from` (padded row and column of the image)
-// by a tap that reaches `reach`; kOutside if there is none.
-uint find_place(uvec2 from, uvec2 reach) {
-    uvec2 start = from - reach;
-    uvec2 stride = uvec2(push.stride_rows, push.stride_cols);
-    uvec2 place = start / stride;
-    bool is_met = from.x >= reach.x && from.y >= reach.y && place * stride == start &&
-                  place.x < push.out_rows && place.y < push.out_cols;
-    return is_met ? place.x * push.out_cols + place.y : kOutside;
+// How far a tap lies from the first, in elements of the image.
+uvec2 tap_reach(uvec2 tap) {
+    return tap * uvec2(push.dilation_rows, push.dilation_cols);
 }
 
-// A workgroup's part: its group, and the first row and column of its tile.
+// A workgroup's part: its group and phase, and the first row and column of its tile.
 struct Tile {
     uint group;
+    uvec2 phase;
     uint row;
     uint col;
 };
 
-// Past the last tile the group is push.groups or more.
+// Past the last tile the group is push.groups or more. The first phase is the largest: in others
+// the last tiles may lie past the product's columns.
 Tile find_tile(uint tile_rows, uint tile_cols) {
-    uvec2 extents = product_extents();
+    uvec2 extents = product_extents(uvec2(0u));
+    uvec2 phases = phase_counts();
     uint row_tiles = (extents.x + tile_rows - 1u) / tile_rows;
     uint col_tiles = (extents.y + tile_cols - 1u) / tile_cols;
     uint row_index = linear_group() / col_tiles;
-    uint group = row_index / row_tiles;
+    uint phase_index = row_index / row_tiles;
+    uint phase_row = phase_index / phases.y;
+    uint group = phase_row / phases.x;
     return Tile(group,
-                (row_index - group * row_tiles) * tile_rows,
+                uvec2(phase_row - group * phases.x, phase_index - phase_row * phases.y),
+                (row_index - phase_index * row_tiles) * tile_rows,
                 (linear_group() - row_index * col_tiles) * tile_cols);
+}
+
+// Taps that a phase meets: tap_steps apart.
+struct Taps {
+    uvec2 first;
+    uvec2 count;
+};
+
+// Of `kernel` taps the first that reaches a result's place from `from` in the padded image, or
+// `kernel`.
+uint find_tap(uint from, uint kernel, uint dilation, uint stride) {
+    uint tap = 0u;
+    while (tap < kernel && (tap * dilation) % stride != from % stride) {
+        ++tap;
+    }
+    return tap;
+}
+
+Taps find_taps(uvec2 phase) {
+    uvec2 kernel = uvec2(push.kernel_rows, push.kernel_cols);
+    if (PRODUCT != kImageGradient) {
+        return Taps(uvec2(0u), kernel);
+    }
+    uvec2 from = phase + uvec2(push.pad_rows, push.pad_cols);
+    uvec2 step = uvec2(push.tap_step_rows, push.tap_step_cols);
+    uvec2 first = uvec2(find_tap(from.x, kernel.x, push.dilation_rows, push.stride_rows),
+                        find_tap(from.y, kernel.y, push.dilation_cols, push.stride_cols));
+    return Taps(first, (kernel - first + step - 1u) / step);
+}
+
+// The tap at `index`, row by row.
+uvec2 tap_of(Taps taps, uint index) {
+    uint row = index / taps.count.y;
+    return taps.first +
+           uvec2(row, index - row * taps.count.y) * uvec2(push.tap_step_rows, push.tap_step_cols);
+}
+
+// Index of a tap in its filter.
+uint tap_index(uvec2 tap) {
+    return tap.x * push.kernel_cols + tap.y;
+}
+
+// A place of the image: column `col` of a phase of product 1.
+struct Place {
+    uint image;
+    uvec2 at;  // row and column
+};
+
+Place find_image_place(uvec2 phase, uint col) {
+    uvec2 extents = phase_extents(phase);
+    uint row = col / extents.y;
+    uint image = row / extents.x;
+    uvec2 at = uvec2(row - image * extents.x, col - row * extents.y);
+    return Place(image, phase + at * image_strides());
+}
+
+// Index in the result's plane of the place that meets `from` (padded row and column of the image)
+// by a tap of its phase that reaches `reach`; kOutside if there is none.
+uint find_result_place(uvec2 from, uvec2 reach) {
+    uvec2 place = (from - reach) / image_strides();
+    bool is_met = from.x >= reach.x && from.y >= reach.y && place.x < push.out_rows &&
+                  place.y < push.out_cols;
+    return is_met ? place.x * push.out_cols + place.y : kOutside;
 }
 
 float decode_a(uint element) {
@@ -151,15 +235,17 @@ float bias_of(Tile tile, uint row) {
     return decode_float(bias_words[word_index(at, DTYPE)], at, DTYPE);
 }
 
-// Element of C in row 0 of a column.
-uint find_c(uint group, uint col) {
+// Element of C in row 0 of a tile's column.
+uint find_c(Tile tile, uint col) {
     if (PRODUCT == kWeightGradient) {
-        return filter_at(group, 0u) + col;
+        return filter_at(tile.group, 0u) + col;
     }
-    uint area = PRODUCT == kResult ? out_area() : in_area();
-    uint image = col / area;
-    uint plane = PRODUCT == kResult ? out_plane(image, group, 0u) : in_plane(image, group, 0u);
-    return plane + col - image * area;
+    if (PRODUCT == kImageGradient) {
+        Place place = find_image_place(tile.phase, col);
+        return in_plane(place.image, tile.group, 0u) + place.at.x * push.in_cols + place.at.y;
+    }
+    uint image = col / out_area();
+    return out_plane(image, tile.group, 0u) + col - image * out_area();
 }
 
 // Elements of C between its rows.

@@ -39,11 +39,12 @@ uint b_first[COLS_PER_LANE];  // element at the inner loop's start
 uint b_col[COLS_PER_LANE];    // column of X there; kOutside where all is zero
 
 // Depth steps of the outer and of the inner loop.
-uvec2 loop_extents() {
+uvec2 loop_extents(Taps taps) {
     if (PRODUCT == kWeightGradient) {
         return uvec2(push.images * push.out_rows, push.out_cols);
     }
-    return uvec2(tap_count(), PRODUCT == kResult ? push.in_channels : push.out_channels);
+    return uvec2(taps.count.x * taps.count.y,
+                 PRODUCT == kResult ? push.in_channels : push.out_channels);
 }
 
 // Elements between neighbours of the inner loop in A and in B.
@@ -81,35 +82,37 @@ void start_rows(Tile tile, uint lane, uint row_count) {
 void start_cols(Tile tile, uint lane, uint col_count) {
     [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; ++j) {
         uint col = min(column_of(tile, lane, j), col_count - 1u);
-        uint area = PRODUCT == kResult          ? out_area()
-                    : PRODUCT == kImageGradient ? in_area()
-                                                : tap_count();
+        if (PRODUCT == kImageGradient) {
+            Place place = find_image_place(tile.phase, col);
+            b_plane[j] = push.b_offset + out_plane(place.image, tile.group, 0u);
+            b_from[j] = place.at + uvec2(push.pad_rows, push.pad_cols);
+            continue;
+        }
+        uint area = PRODUCT == kResult ? out_area() : tap_count();
         uint plane = col / area;
         uint at = col - plane * area;
-        uint row = at / (PRODUCT == kResult ? push.out_cols : push.in_cols);
         if (PRODUCT == kResult) {
+            uint row = at / push.out_cols;
             b_plane[j] = push.b_offset + in_plane(plane, tile.group, 0u);
             b_from[j] = uvec2(row * push.stride_rows - push.pad_rows,
                               (at - row * push.out_cols) * push.stride_cols - push.pad_cols);
-        } else if (PRODUCT == kImageGradient) {
-            b_plane[j] = push.b_offset + out_plane(plane, tile.group, 0u);
-            b_from[j] = uvec2(row + push.pad_rows, at - row * push.in_cols + push.pad_cols);
         } else {
             b_plane[j] = push.b_offset + in_plane(0u, tile.group, plane);
-            b_from[j] = tap_reach(at) - uvec2(push.pad_rows, push.pad_cols);
+            b_from[j] = tap_reach(tap_at(at)) - uvec2(push.pad_rows, push.pad_cols);
         }
     }
 }
 
 // Where the columns of B start at a step of the outer loop; returns what A's elements skip.
-uint place_b(uint outer) {
+uint place_b(Taps taps, uint outer) {
     uint image = outer / push.out_rows;
     uint out_row = outer - image * push.out_rows;
+    uvec2 tap = tap_of(taps, outer);
     uvec2 reach =
-        PRODUCT == kWeightGradient ? uvec2(out_row * push.stride_rows, 0u) : tap_reach(outer);
+        PRODUCT == kWeightGradient ? uvec2(out_row * push.stride_rows, 0u) : tap_reach(tap);
     [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; ++j) {
         if (PRODUCT == kImageGradient) {
-            b_col[j] = find_place(b_from[j], reach);
+            b_col[j] = find_result_place(b_from[j], reach);
             b_first[j] = b_plane[j] + b_col[j];
         } else {
             uvec2 at = b_from[j] + reach;  // below 0 it wraps, which is far outside too
@@ -120,7 +123,8 @@ uint place_b(uint outer) {
             }
         }
     }
-    return PRODUCT == kWeightGradient ? out_plane(image, 0u, 0u) + out_row * push.out_cols : outer;
+    return PRODUCT == kWeightGradient ? out_plane(image, 0u, 0u) + out_row * push.out_cols
+                                      : tap_index(tap);
 }
 
 // The element of column j that lies `to_element` elements and `to_col` columns after its first.
@@ -168,8 +172,8 @@ void store(Tile tile, uint lane, uvec2 extents) {
     [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; j += 2u) {
         uint col = column_of(tile, lane, j);
         if (col < extents.y) {
-            uint first = find_c(tile.group, col);
-            uint second = find_c(tile.group, col + 1u);
+            uint first = find_c(tile, col);
+            uint second = find_c(tile, col + 1u);
             [[unroll]] for (uint r = 0u; r < TILE_ROWS; ++r) {
                 uint row = tile.row + r;
                 uint at = r * COLS_PER_LANE + j;
@@ -186,18 +190,19 @@ void store(Tile tile, uint lane, uvec2 extents) {
 
 void main() {
     Tile tile = find_tile(TILE_ROWS, LANES * COLS_PER_LANE);
-    if (tile.group >= push.groups) {
+    uvec2 extents = product_extents(tile.phase);
+    if (tile.group >= push.groups || tile.col >= extents.y) {
         return;
     }
     uint lane = gl_SubgroupInvocationID;
-    uvec2 extents = product_extents();
     start_rows(tile, lane, extents.x);
     start_cols(tile, lane, extents.y);
     start(tile);
-    uvec2 loops = loop_extents();
+    Taps taps = find_taps(tile.phase);
+    uvec2 loops = loop_extents(taps);
     uvec2 strides = inner_strides();
     for (uint outer = 0u; outer < loops.x; ++outer) {
-        uint a_outer = place_b(outer);
+        uint a_outer = place_b(taps, outer);
         uint k = 0u;
         for (; k + DEPTH_STEP <= loops.y; k += DEPTH_STEP) {
             multiply(a_outer, k, strides, DEPTH_STEP);

@@ -29,21 +29,35 @@ const uint kColPitch = TILE_COLS + 1u;
 shared float a_tile[TILE_DEPTH * kRowPitch];  // [depth, row]
 shared float b_tile[TILE_DEPTH * kColPitch];  // [depth, col]
 
-uint product_depth() {
+uint product_depth(Taps taps) {
     if (PRODUCT == kWeightGradient) {
         return push.images * out_area();
     }
-    return (PRODUCT == kResult ? push.in_channels : push.out_channels) * tap_count();
+    return (PRODUCT == kResult ? push.in_channels : push.out_channels) * taps.count.x *
+           taps.count.y;
+}
+
+// A channel of the result, and a tap.
+struct ChannelTap {
+    uint channel;
+    uvec2 tap;
+};
+
+// What lies at depth `k` of an image gradient.
+ChannelTap channel_tap(Taps taps, uint k) {
+    uint count = taps.count.x * taps.count.y;
+    uint channel = k / count;
+    return ChannelTap(channel, tap_of(taps, k - channel * count));
 }
 
 // Element of A in a row, at depth `k`.
-uint find_a(uint group, uint row, uint k) {
+uint find_a(uint group, Taps taps, uint row, uint k) {
     if (PRODUCT == kResult) {
         return filter_at(group, row) + k;
     }
     if (PRODUCT == kImageGradient) {
-        uint channel = k / tap_count();
-        return filter_at(group, channel) + row * tap_count() + k - channel * tap_count();
+        ChannelTap at = channel_tap(taps, k);
+        return filter_at(group, at.channel) + row * tap_count() + tap_index(at.tap);
     }
     uint image = k / out_area();
     return out_plane(image, group, row) + k - image * out_area();
@@ -55,7 +69,7 @@ uint find_input(uint group, uint at, uint place) {
     uint image = place / out_area();
     uint in_image = place - image * out_area();
     uint place_row = in_image / push.out_cols;
-    uvec2 reach = tap_reach(at - channel * tap_count());
+    uvec2 reach = tap_reach(tap_at(at - channel * tap_count()));
     // Below 0 they wrap, which is far outside too.
     uint row = place_row * push.stride_rows + reach.x - push.pad_rows;
     uint col = (in_image - place_row * push.out_cols) * push.stride_cols + reach.y - push.pad_cols;
@@ -63,37 +77,32 @@ uint find_input(uint group, uint at, uint place) {
     return is_inside ? in_plane(image, group, channel) + row * push.in_cols + col : kOutside;
 }
 
-// Element of Y that `at` (channel of the result and tap) leads to from `place` (image and place) of
-// X.
-uint find_output(uint group, uint at, uint place) {
-    uint channel = at / tap_count();
-    uint image = place / in_area();
-    uint in_image = place - image * in_area();
-    uint row = in_image / push.in_cols;
-    uvec2 from = uvec2(row + push.pad_rows, in_image - row * push.in_cols + push.pad_cols);
-    uint found = find_place(from, tap_reach(at - channel * tap_count()));
-    return found == kOutside ? kOutside : out_plane(image, group, channel) + found;
+// Element of Y that `at` leads to from `place` of X.
+uint find_output(uint group, ChannelTap at, Place place) {
+    uvec2 from = place.at + uvec2(push.pad_rows, push.pad_cols);
+    uint found = find_result_place(from, tap_reach(at.tap));
+    return found == kOutside ? kOutside : out_plane(place.image, group, at.channel) + found;
 }
 
 // Element of B at depth `k`, in a column; kOutside for a zero.
-uint find_b(uint group, uint k, uint col) {
+uint find_b(Tile tile, Taps taps, uint k, uint col) {
     if (PRODUCT == kImageGradient) {
-        return find_output(group, k, col);
+        return find_output(tile.group, channel_tap(taps, k), find_image_place(tile.phase, col));
     }
-    return PRODUCT == kResult ? find_input(group, k, col) : find_input(group, col, k);
+    return PRODUCT == kResult ? find_input(tile.group, k, col) : find_input(tile.group, col, k);
 }
 
-void bring_a(Tile tile, uvec2 extents, uint k, uint depth) {
+void bring_a(Tile tile, Taps taps, uvec2 extents, uint k, uint depth) {
     for (uint i = gl_LocalInvocationID.x; i < TILE_DEPTH * TILE_ROWS; i += LOCAL_SIZE) {
         uint d = i % TILE_DEPTH;
         uint row = tile.row + i / TILE_DEPTH;
         bool is_inside = row < extents.x && k + d < depth;
         a_tile[d * kRowPitch + i / TILE_DEPTH] =
-            is_inside ? decode_a(push.a_offset + find_a(tile.group, row, k + d)) : 0.0;
+            is_inside ? decode_a(push.a_offset + find_a(tile.group, taps, row, k + d)) : 0.0;
     }
 }
 
-void bring_b(Tile tile, uvec2 extents, uint k, uint depth) {
+void bring_b(Tile tile, Taps taps, uvec2 extents, uint k, uint depth) {
     // Neighbouring invocations load neighbouring places.
     const bool kAlongDepth = PRODUCT == kWeightGradient;
     for (uint i = gl_LocalInvocationID.x; i < TILE_DEPTH * TILE_COLS; i += LOCAL_SIZE) {
@@ -101,7 +110,7 @@ void bring_b(Tile tile, uvec2 extents, uint k, uint depth) {
         uint c = kAlongDepth ? i / TILE_DEPTH : i % TILE_COLS;
         uint found = kOutside;
         if (tile.col + c < extents.y && k + d < depth) {
-            found = find_b(tile.group, k + d, tile.col + c);
+            found = find_b(tile, taps, k + d, tile.col + c);
         }
         b_tile[d * kColPitch + c] = found == kOutside ? 0.0 : decode_b(push.b_offset + found);
     }
@@ -138,8 +147,8 @@ void store(Tile tile, uvec2 extents, uint first_row, uint first_col) {
     [[unroll]] for (uint c = 0u; c < COLS_PER_INVOCATION; c += 2u) {
         uint col = tile.col + first_col + c;
         if (col < extents.y) {
-            uint first = find_c(tile.group, col);
-            uint second = find_c(tile.group, col + 1u);
+            uint first = find_c(tile, col);
+            uint second = find_c(tile, col + 1u);
             [[unroll]] for (uint r = 0u; r < ROWS_PER_INVOCATION; ++r) {
                 uint row = tile.row + first_row + r;
                 uint at = r * COLS_PER_INVOCATION + c;
@@ -156,18 +165,19 @@ void store(Tile tile, uvec2 extents, uint first_row, uint first_col) {
 
 void main() {
     Tile tile = find_tile(TILE_ROWS, TILE_COLS);
-    if (tile.group >= push.groups) {
+    uvec2 extents = product_extents(tile.phase);
+    if (tile.group >= push.groups || tile.col >= extents.y) {
         return;  // the whole workgroup
     }
-    uvec2 extents = product_extents();
-    uint depth = product_depth();
+    Taps taps = find_taps(tile.phase);
+    uint depth = product_depth(taps);
     const uint kAcross = TILE_COLS / COLS_PER_INVOCATION;
     uint first_row = gl_LocalInvocationID.x / kAcross * ROWS_PER_INVOCATION;
     uint first_col = gl_LocalInvocationID.x % kAcross * COLS_PER_INVOCATION;
     start(tile, first_row);
     for (uint k = 0u; k < depth; k += TILE_DEPTH) {
-        bring_a(tile, extents, k, depth);
-        bring_b(tile, extents, k, depth);
+        bring_a(tile, taps, extents, k, depth);
+        bring_b(tile, taps, extents, k, depth);
         barrier();
         multiply_tiles(first_row, first_col);
         barrier();

@@ -47,6 +47,26 @@ const std::vector<Shape>& shapes() {
          .padding = {1, 2},
          .dilation = {3, 1}},
         {.what = "stride leaves a rest", .x = {1, 2, 8, 8}, .weight = {2, 2, 3, 3}, .stride = 3},
+        {.what = "phases without taps",
+         .x = {1, 2, 5, 7},
+         .weight = {2, 2, 1, 2},
+         .stride = {2, 3}},
+        {.what = "strides and dilations share factors",
+         .x = {1, 2, 11, 6},
+         .weight = {2, 2, 2, 3},
+         .stride = {6, 2},
+         .padding = {3, 1},
+         .dilation = {4, 2}},
+        {.what = "stride larger than x",
+         .x = {2, 2, 3, 4},
+         .weight = {2, 2, 3, 3},
+         .stride = {5, 7},
+         .padding = 1},
+        {.what = "phases of several tiles",
+         .x = {2, 9, 29, 31},
+         .weight = {13, 9, 3, 3},
+         .stride = 2,
+         .padding = 1},
         {.what = "pointwise", .x = {2, 33, 4, 3}, .weight = {17, 33, 1, 1}},
         {.what = "groups", .x = {2, 6, 5, 5}, .weight = {4, 3, 3, 3}, .padding = 1, .groups = 2},
         {.what = "depthwise",
@@ -215,10 +235,13 @@ TEST_CASE("conv2d: narrow floats, views, and images without a batch") {
     const Shape full = {.what = "", .x = {2, 4, 5, 7}, .weight = {5, 4, 3, 3}, .padding = 1};
     const Shape depthwise = {
         .what = "", .x = {2, 3, 4, 5}, .weight = {3, 1, 3, 3}, .padding = 1, .groups = 3};
+    Shape strided = depthwise;  // neighbours of a word in different phases
+    strided.stride = {1, 2};
     check_narrow(full, kBFloat16);  // float16 compiles longer
     for (const DType dtype : {kFloat16, kBFloat16}) {
         check_narrow(depthwise, dtype);
         check_gradients_as_float32(depthwise, dtype);
+        check_gradients_as_float32(strided, dtype);
     }
     const Shape s = {.what = "", .x = {2, 3, 5, 7}, .weight = {4, 3, 3, 3}, .padding = 1};
     const Tensor turned = random_tensor({7, 3, 5, 2}).transpose(0, 3);
@@ -237,7 +260,8 @@ TEST_CASE("conv2d: the kernel for hardware agrees, result and gradients") {
         on_hardware<ConvRole::kWeightGradient>(ops::kConv2dWeightGradient);
     for (const Shape& s : shapes()) {
         const std::string what = s.what;
-        if (what != "uneven" && what != "groups" && what != "several tiles") {
+        if (what != "uneven" && what != "phases of several tiles" && what != "groups" &&
+            what != "several tiles") {
             continue;  // each kind of tile compiles for long on software drivers
         }
         CAPTURE(what);
