@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <functional>
 #include <torch/torch.h>
 
@@ -12,14 +13,15 @@ namespace {
 
 double time_calls(std::int64_t calls, const std::function<void(std::int64_t)>& run) {
     constexpr int kRounds = 5;
+    const std::int64_t calls_a_round = calls / kRounds;
     run(calls / 100 + 1);
     double best = 1e30;
     for (int round = 0; round < kRounds; ++round) {
         const auto begin = std::chrono::steady_clock::now();
-        run(calls / kRounds);
+        run(calls_a_round);
         const std::chrono::duration<double, std::nano> taken =
             std::chrono::steady_clock::now() - begin;
-        best = std::min(best, taken.count() / static_cast<double>(calls / kRounds));
+        best = std::min(best, taken.count() / static_cast<double>(calls_a_round));
     }
     return best;
 }
@@ -40,10 +42,7 @@ void print(const char* name, double value, const char* end) {
     std::printf("\"%s\": %.1f%s", name, value, end);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-    const std::int64_t calls = argc > 1 ? std::atoll(argv[1]) : 1000000;
+void print_all(std::int64_t calls) {
     torch::set_num_threads(1);
     const torch::Tensor a = torch::ones({4});
     const torch::Tensor b = torch::ones({4});
@@ -64,5 +63,16 @@ int main(int argc, char** argv) {
     print("grad_add", time_calls(calls, [&](auto n) { add_calls(a, b, n); }), ", ");
     print("grad_recorded", time_calls(calls, [&](auto n) { add_calls(r, b, n); }), ", ");
     print("grad_view", time_calls(calls, [&](auto n) { view_calls(a, n); }), "}\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        print_all(argc > 1 ? std::atoll(argv[1]) : 1000000);
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "overhead_libtorch: %s\n", e.what());
+        return 1;
+    }
     return 0;
 }
