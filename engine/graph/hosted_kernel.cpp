@@ -142,7 +142,7 @@ public:
         }
         if (takes_result) {
             defines += "#define HOOKS_RESULT 1\n";
-            hooks += hook("RESULT", "hooked_result(uint carried, uint element)", chains_.result);
+            hooks += hook("RESULT", "hooked_result(uint result, uint element)", chains_.result);
         }
         fill_freed_slots();
         set_source(defines, hooks);
@@ -202,6 +202,9 @@ private:
         }
         std::string text =
             fmt::format("uint {} {{\n    uvec4 index = uvec4(element, 0u, 0u, 0u);\n", signature);
+        if (chain.carried != TensorRef::kNone) {
+            text += "    uint carried = opaque_bits(result);\n";
+        }
         for (std::size_t dim = 0; dim < last; ++dim) {
             text += fmt::format(
                 "    index.{1} = divide(index.{0}, {2}_MAGIC_{3}, {2}_SHIFT_{3});\n"
