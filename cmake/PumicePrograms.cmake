@@ -43,6 +43,13 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/tools/verify_plan.cpp)
     target_link_libraries(verify_plan PRIVATE pumice_options)
 endif()
 
+# Random programs of operators against a float64 interpreter, in every mode.
+file(GLOB differential_ops_sources CONFIGURE_DEPENDS
+     ${PROJECT_SOURCE_DIR}/tools/differential_ops/*.cpp)
+add_executable(differential_ops ${differential_ops_sources})
+target_link_libraries(differential_ops PRIVATE pumice pumice_options CLI11::CLI11 fmt::fmt
+                                               Threads::Threads)
+
 # What torch.js's documentation shows of inference mode, a library so that tests can call it.
 add_library(inference_modes_examples STATIC samples/inference_modes/examples.cpp)
 target_include_directories(inference_modes_examples PUBLIC ${PROJECT_SOURCE_DIR}/samples)

@@ -10,8 +10,8 @@ Lines that this script reads in the head of a .comp file (everything else is pla
                                    all of which must hold; without `if` it is for every build
     //@hook result 2                what is stored through binding 2 passes through hooked_result()
     //@hook operand 0 2 (3 reads)   what is read of the operand passes through operand_word(), each
-                                   element so often; it is bound there, or there as well where
-                                   nothing is read
+                                   element so often; it is bound at the first, and at the others
+                                   only along with it (where another tensor there is not read)
                                    (both make the file's text part of the library; see hooks.glsl)
 
 and in shaders/include/*.glsl, followed at once by the constants (prefix: the name less "Op"):

@@ -51,7 +51,8 @@ struct HostText {
     std::string_view text;      ///< of its file
     std::string_view defines;   ///< its variant's macros, each `#define NAME 1` and a line's end
     int result_binding;         ///< whose elements pass through hooked_result(); -1: none
-    std::uint8_t operand_mask;  ///< of an operand whose elements pass through operand_word()
+    int operand_binding;        ///< of an operand whose elements pass through operand_word(); -1: none
+    std::uint8_t operand_mask;  ///< bindings where that operand may lie: this one, and others as well
     std::uint8_t operand_reads; ///< of each of its elements
 };
 
@@ -235,10 +236,11 @@ def _host_case(shader, kernel):
     """Returns from a static, one a variant."""
     defines = "".join(f"#define {d.removeprefix('-D').replace('=', ' ')}\\n" for d in kernel.defines)
     result = shader.hooks.get("result", [-1])[0]
-    operands = sum(1 << binding for binding in shader.hooks.get("operand", []))
+    operands = shader.hooks.get("operand", [])
+    mask = sum(1 << binding for binding in operands)
     return (f"        case KernelId::k{camel(kernel.name)}: {{\n"
             f'            static constexpr HostText kHost{{kText{camel(shader.name)}, "{defines}",'
-            f" {result}, {operands}, {shader.operand_reads}}};\n"
+            f" {result}, {operands[0] if operands else -1}, {mask}, {shader.operand_reads}}};\n"
             "            return &kHost;\n        }\n")
 
 

@@ -27,11 +27,11 @@ struct Element {
     /// Functions to define after these, by name.
     std::map<std::string, std::string, std::less<>> functions;
 
-    /// The name of a constant of the call with these bits: kernels of calls that differ in their
-    /// numbers only have one text.
+    /// An expression with these bits, a constant of the call: kernels of calls that differ in their
+    /// numbers only have one text. See Note [Opaque bits].
     std::string parameter(std::uint32_t bits) {
         parameters.push_back(bits);
-        return "P" + std::to_string(parameters.size() - 1);
+        return "opaque_bits(P" + std::to_string(parameters.size() - 1) + ")";
     }
 
     /// Makes a function of a formula, of floats or ints, and returns its name. The last part of the

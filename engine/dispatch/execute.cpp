@@ -34,7 +34,9 @@ BoundRange bind_in(const TensorImpl& impl,
     const vk::Binding& all = impl.storage->allocation().range;
     const unsigned shift = item_shift(impl.dtype);
     const std::int64_t hull = operand.count == 0 ? hull_of(impl) : std::int64_t{operand.count};
-    const std::uint64_t first = static_cast<std::uint64_t>(impl.offset + operand.first) << shift;
+    // An empty view may stand at its storage's end or past it, where there is nothing to bind.
+    const std::uint64_t first =
+        hull == 0 ? 0 : static_cast<std::uint64_t>(impl.offset + operand.first) << shift;
     const std::uint64_t start = first & ~(alignment_bytes - 1);
     const std::uint64_t bytes =
         std::max<std::uint64_t>(static_cast<std::uint64_t>(hull) << shift, 1);

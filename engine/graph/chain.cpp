@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// Note [Opaque bits]. Compilers of drivers simplify float arithmetic that they can see through:
+// lavapipe's takes x * 0 for 0, x / 0 for nothing in particular and x + 0 for x, NaN, infinities
+// and -0 or not, whatever `precise` asks for. An eager kernel cannot be simplified so: its numbers
+// are push constants, its operands come from memory. Kernels that are written at run time give the
+// compiler no more to see: numbers, and what one call of a chain hands to the next, pass through
+// opaque_bits(), an exclusive or with a push constant that is 0 (UNKNOWN_ZERO).
 #include "graph/chain.h"
 
 #include "dispatch/corridor.h"
@@ -151,7 +157,7 @@ std::string ChainWriter::body(const Chain& chain,
         const NodeCall call(graph_, part);
         element_.operands = names;
         add(out,
-            "    uint v{} = {};  // {}\n",
+            "    uint v{} = opaque_bits({});  // {}\n",
             i,
             part.def->express(call.call(), call.outputs()[0], element_),
             part.def->name);
@@ -171,6 +177,7 @@ std::string ChainWriter::declarations() {
     for (const char* file : {"dtype", "math", "unary", "binary", "convert"}) {
         add(text, "#include \"{}.glsl\"\n", file);
     }
+    text += "uint opaque_bits(uint bits) {\n    return bits ^ UNKNOWN_ZERO;\n}\n";
     for (const auto& [name, function] : element_.functions) {
         text += function;
     }

@@ -20,7 +20,10 @@ std::string whole_text(ChainWriter& writer, const Chain& chain, const ChainWalk&
     std::vector<std::uint32_t> bindings(chain.operands.size());
     std::iota(bindings.begin(), bindings.end(), 0U);
     const std::string body = writer.body(chain, walk, bindings);
-    std::string text = "#version 450\n" + writer.declarations();
+    std::string text =
+        "#version 450\nlayout(push_constant) uniform Push {\n    uint zero;\n} push;\n"
+        "#define UNKNOWN_ZERO push.zero\n" +
+        writer.declarations();
     text += fmt::format(
         "layout(std430, set = 0, binding = {}) buffer Output {{ uint output_words[]; }};\n",
         chain.operands.size());
@@ -65,7 +68,9 @@ KernelCall write_fused(const Graph& graph, const Node& node, const vk::Capabilit
     source.binding_count = static_cast<std::uint8_t>(chain.operands.size() + 1);
     source.written_mask = static_cast<std::uint8_t>(1U << chain.operands.size());
     source.read_mask = static_cast<std::uint8_t>(~source.written_mask);
+    source.push_size_bytes = sizeof(std::uint32_t);
     KernelCall call;
+    call.push.resize(source.push_size_bytes);  // the zero
     call.groups = dispatch::fold_groups(schedule.groups, caps);
     call.work = count * (chain.operands.size() + 1 + node.parts.size());
     call.source = std::make_shared<const vk::KernelSource>(std::move(source));

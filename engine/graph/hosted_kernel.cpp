@@ -68,6 +68,13 @@ bool is_cheap(const Graph& graph, const Chain& chain) {
     });
 }
 
+// Whether the chain's operand is the one that the kernel's hook is about: other tensors may be
+// bound at those places too, but are read without the hook.
+bool hooks_operand(const vk::HostText& host, std::uint32_t slots) {
+    return host.operand_binding >= 0 && (slots >> host.operand_binding & 1U) != 0 &&
+           (slots & ~std::uint32_t{host.operand_mask}) == 0;
+}
+
 // What one kernel of the host has to do with the chains.
 struct Touched {
     std::uint32_t operands = 0;  ///< bit i: slot i is the operand that a chain makes
@@ -93,7 +100,7 @@ bool has_hooks(const Graph& graph,
     const vk::HostText* const host = vk::host_text(step.kernel);
     const vk::KernelInfo& info = vk::kernel_info(step.kernel);
     if (host == nullptr || step.spec.size() != info.spec_count ||
-        (touched.operands & ~host->operand_mask) != 0 ||
+        (touched.operands != 0 && !hooks_operand(*host, touched.operands)) ||
         (touched.results != 0 &&
          (host->result_binding < 0 ||
           touched.results != 1U << static_cast<unsigned>(host->result_binding)))) {
@@ -135,7 +142,7 @@ public:
         }
         if (takes_result) {
             defines += "#define HOOKS_RESULT 1\n";
-            hooks += hook("RESULT", "hooked_result(uint carried, uint element)", chains_.result);
+            hooks += hook("RESULT", "hooked_result(uint result, uint element)", chains_.result);
         }
         fill_freed_slots();
         set_source(defines, hooks);
@@ -195,6 +202,9 @@ private:
         }
         std::string text =
             fmt::format("uint {} {{\n    uvec4 index = uvec4(element, 0u, 0u, 0u);\n", signature);
+        if (chain.carried != TensorRef::kNone) {
+            text += "    uint carried = opaque_bits(result);\n";
+        }
         for (std::size_t dim = 0; dim < last; ++dim) {
             text += fmt::format(
                 "    index.{1} = divide(index.{0}, {2}_MAGIC_{3}, {2}_SHIFT_{3});\n"

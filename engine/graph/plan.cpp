@@ -211,7 +211,9 @@ bool is_same_spot(const vk::Binding& a, const vk::Binding& b) noexcept {
 vk::Binding spot_of(const Tensor& argument) noexcept {
     const TensorImpl& impl = impl_of(argument);
     vk::Binding spot = impl.storage->allocation().range;
-    const auto offset_bytes = static_cast<std::uint64_t>(impl.offset * itemsize(impl.dtype));
+    // An empty view may stand past its storage's end.
+    const std::int64_t offset = impl.numel == 0 ? 0 : impl.offset;
+    const auto offset_bytes = static_cast<std::uint64_t>(offset * itemsize(impl.dtype));
     spot.offset_bytes += offset_bytes;
     spot.size_bytes -= offset_bytes;
     if (!impl.is_contiguous) {

@@ -61,6 +61,8 @@ layout(push_constant, std430) uniform Push {
     uint has_bias;
 } push;
 
+#define UNKNOWN_ZERO (push.has_bias >> 1u)  // see hooks.glsl
+
 const uint kResult = 0u;
 const uint kImageGradient = 1u;
 const uint kWeightGradient = 2u;

@@ -52,6 +52,8 @@ layout(push_constant, std430) uniform Push {
     uint c_batch_strides[4];
 } push;
 
+#define UNKNOWN_ZERO (push.has_bias >> 1u)  // see hooks.glsl
+
 // A workgroup's part: tile origin, range of the depth, first elements of its matrices.
 struct Tile {
     uint row;

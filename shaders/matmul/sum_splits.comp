@@ -38,6 +38,8 @@ layout(push_constant, std430) uniform Push {
     uint bias_stride;
 } push;
 
+#define UNKNOWN_ZERO (push.element_count >> 31u)  // see hooks.glsl
+
 #include "dtype.glsl"
 #include "grid.glsl"
 #include "hooks.glsl"

@@ -54,6 +54,8 @@ layout(push_constant, std430) uniform Push {
     float eps;
 } push;
 
+#define UNKNOWN_ZERO (push.row_count >> 31u)  // see hooks.glsl
+
 #define READS_PARTIALS false
 #include "grid.glsl"
 #include "lanes.glsl"

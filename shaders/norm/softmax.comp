@@ -49,6 +49,8 @@ layout(push_constant, std430) uniform Push {
     uint chunk_count;
 } push;
 
+#define UNKNOWN_ZERO (push.row_count >> 31u)  // see hooks.glsl
+
 #define REDUCE_OP kReduceLogSumExp
 #define READS_PARTIALS false
 #include "grid.glsl"

@@ -65,6 +65,8 @@ layout(push_constant, std430) uniform Push {
     float divisor;
 } push;
 
+#define UNKNOWN_ZERO (push.output_count >> 31u)  // see hooks.glsl
+
 #define HAS_RUNS (LANES == 1u && REDUCED_RANK > 1u)
 #include "grid.glsl"
 #include "lanes.glsl"
