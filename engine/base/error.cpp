@@ -20,6 +20,11 @@ const std::string& Error::where() const noexcept {
     return where_;
 }
 
+void Error::set_where(std::string_view where) {
+    text_.replace(1, where_.size(), where);
+    where_ = where;
+}
+
 const std::source_location& Error::location() const noexcept {
     return location_;
 }

@@ -4,6 +4,7 @@
 #include "pumice/error.h"
 
 #include "base/invariant.h"
+#include "base/naming.h"
 #include "base/warn.h"
 #include "dispatch/execute.h"
 #include "dispatch/observer.h"
@@ -106,7 +107,7 @@ Decision decide_now(const OpDef& def, const CallTraits& traits) {
     if constexpr (kIsChecked) {
         check_state(thread_state.autograd, traits);
     }
-    return decide(def.name,
+    return decide(def.where(),
                   traits,
                   thread_state.autograd,
                   thread_state.is_persistent_forced,
@@ -162,7 +163,7 @@ void check_element_counts(const OpCall& call, const Dims& sizes) {
     }
     if (refused != nullptr) {
         throw ShapeError(
-            call.def.name,
+            call.def.where(),
             fmt::format("at most {} elements; got shape {}", kMost, to_string(*refused)));
     }
 }
@@ -221,7 +222,7 @@ void check_target(const OpCall& call,
                   bool keeps_dtype) {
     const TensorImpl& impl = impl_of(target);
     if (impl.sizes != result.sizes) {
-        throw ShapeError(call.def.name,
+        throw ShapeError(call.def.where(),
                          fmt::format("the result has shape {}, which the written tensor {} does "
                                      "not have",
                                      to_string(result.sizes),
@@ -233,12 +234,22 @@ void check_target(const OpCall& call,
                (!is_floating_point(result.dtype) && (impl.dtype != kBool || result.dtype == kBool)))
             : impl.dtype == result.dtype;
     if (!fits) {
-        throw DTypeError(call.def.name,
+        throw DTypeError(call.def.where(),
                          fmt::format("the result has dtype {}, which can't be cast to the written "
                                      "tensor's {}",
                                      to_string(result.dtype),
                                      to_string(impl.dtype)));
     }
+}
+
+std::string describe_inputs(const OpCall& call) {
+    InlineVector<Named, kMaxInputs> operands;
+    for (std::size_t i = 0; i < call.inputs.size() && i < kMaxInputs; ++i) {
+        if (call.inputs[i].defined()) {
+            operands.push_back({call.def.inputs[i].name, describe(call.inputs[i])});
+        }
+    }
+    return listed(std::span<const Named>(operands.data(), operands.size()));
 }
 
 void check_in_place(std::string_view op, const Tensor& target) {

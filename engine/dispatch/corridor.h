@@ -16,6 +16,10 @@ namespace pumice::dispatch {
 /// `inputs` are the public function's own handles: one that was moved in and is the last of an
 /// inference tensor may lend its memory to the output (G69).
 
+/// The call's operands by name, for errors: "a [2, 3] float32 and b [4] float32"; absent ones are
+/// left out.
+std::string describe_inputs(const OpCall& call);
+
 /// One functional output.
 Tensor call(const OpDef& def, std::span<Tensor> inputs, AttrsRef attrs = {});
 

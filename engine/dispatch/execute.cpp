@@ -71,7 +71,7 @@ void trace(const BoundStep& bound) {
                                std::uint64_t range_bytes,
                                const vk::Capabilities& caps) {
     throw UnsupportedError(
-        call.def.name,
+        call.def.where(),
         fmt::format(
             "{} spans {} bytes; this device binds at most {} bytes (maxStorageBufferRange), "
             "and the call cannot be cut into parts that fit",
@@ -165,7 +165,7 @@ void check_all_placed(const OpCall& call, std::span<const Tensor> outputs) {
     for (const std::span<const Tensor> tensors : {call.inputs, outputs}) {
         for (const Tensor& tensor : tensors) {
             if (tensor.defined() && !impl_of(tensor).storage->is_placed()) [[unlikely]] {
-                check_placed(call.def.name, tensor);
+                check_placed(call.def.where(), tensor);
             }
         }
     }

@@ -139,6 +139,7 @@ std::int64_t window_of_map(const OpCall& call,
 /// Everything the engine knows about one operator; written once, in its file in ops/.
 struct OpDef {
     std::string_view name;
+    std::string_view public_name{};  ///< of the function that users call; empty: `name` is it
     std::array<InputDef, kMaxInputs> inputs{};
     bool is_variadic = false;           ///< any number of inputs, all described by inputs[0]
     bool is_view = false;               ///< the output aliases inputs[0]; no select
@@ -152,6 +153,11 @@ struct OpDef {
     std::uint32_t lends = 0;  ///< inputs read only at the index that is written (G69)
     BackwardFn backward = nullptr;
     ExpressFn express = nullptr;  ///< of a map over elements that may be part of a fused kernel
+
+    /// What errors are told under; see base/naming.h for the functions made of several operators.
+    [[nodiscard]] constexpr std::string_view where() const noexcept {
+        return public_name.empty() ? name : public_name;
+    }
 
     [[nodiscard]] constexpr Grad grad_of(std::size_t index) const noexcept {
         return inputs[is_variadic ? 0 : index].grad;

@@ -82,7 +82,7 @@ TensorRef Capture::ref_of(const Tensor& tensor) {
 void Capture::check(const dispatch::OpCall& call) {
     if (dispatch::thread_state.autograd.inference != state_.inference) {
         throw GradModeError(
-            call.def.name,
+            call.def.where(),
             fmt::format("a captured function stays in one mode: the capture began {} inference "
                         "mode, and this operator is {} it",
                         state_.inference ? "in" : "outside of",
@@ -112,7 +112,7 @@ void Capture::append(const dispatch::OpCall& call, std::span<const Tensor> outpu
     }
     for (const Tensor& output : outputs) {
         const TensorRef& ref = node.outputs.emplace_back(ref_of(output));
-        note_write(call.def.name, impl_of(output), ref.value);
+        note_write(call.def.where(), impl_of(output), ref.value);
     }
     set_attrs(node, call.attrs);
     graph_.nodes.push_back(std::move(node));

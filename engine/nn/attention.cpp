@@ -24,7 +24,8 @@ std::int64_t head_dim_of(const MultiheadAttentionOptions& options) {
     }
     if (options.embed_dim <= 0 || options.num_heads <= 0) {
         throw ArgumentError("MultiheadAttention",
-                            fmt::format("embed_dim and num_heads must be positive; got {} and {}",
+                            fmt::format("embed_dim and num_heads must be positive; got "
+                                        "embed_dim {} and num_heads {}",
                                         options.embed_dim,
                                         options.num_heads));
     }
@@ -33,7 +34,8 @@ std::int64_t head_dim_of(const MultiheadAttentionOptions& options) {
     }
     if (options.embed_dim % options.num_heads != 0) {
         throw ArgumentError("MultiheadAttention",
-                            fmt::format("num_heads must divide embed_dim; got {} and {}",
+                            fmt::format("num_heads must divide embed_dim; got num_heads {} and "
+                                        "embed_dim {}",
                                         options.num_heads,
                                         options.embed_dim));
     }
@@ -46,7 +48,8 @@ RotaryEmbeddingImpl::RotaryEmbeddingImpl(std::int64_t dim, double base) : dim_(d
     if (dim <= 0 || dim % 2 != 0 || !(base > 0.0)) {
         throw ArgumentError(
             "RotaryEmbedding",
-            fmt::format("dim must be positive and even, base above 0; got {}, {}", dim, base));
+            fmt::format(
+                "dim must be positive and even, base above 0; got dim {} and base {}", dim, base));
     }
 }
 
@@ -114,7 +117,8 @@ Tensor MultiheadAttentionImpl::forward(const Tensor& query,
                                        bool is_causal) {
     if (query.dim() != 3 || key.dim() != 3 || value.dim() != 3) {
         throw ShapeError("MultiheadAttention",
-                         fmt::format("wanted [B, L, E], [B, S, E] and [B, S, E]; got {}, {}, {}",
+                         fmt::format("wanted query [B, L, E], key [B, S, E] and value [B, S, E]; "
+                                     "got query {}, key {} and value {}",
                                      to_string(query.sizes()),
                                      to_string(key.sizes()),
                                      to_string(value.sizes())));

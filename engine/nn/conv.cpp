@@ -31,20 +31,22 @@ void check_options(const Conv2dOptions& o) {
     if (!is_positive || !is_at_least(0, o.padding())) {
         throw ArgumentError(
             "Conv2d",
-            fmt::format("channels, kernel_size, stride, dilation and groups must be positive, "
-                        "padding not negative; got {} and {}, {}, {}, {}, {} and {}",
-                        o.in_channels(),
-                        o.out_channels(),
-                        to_text(o.kernel_size()),
-                        to_text(o.stride()),
-                        to_text(o.dilation()),
-                        o.groups(),
-                        to_text(o.padding())));
+            fmt::format(
+                "channels, kernel_size, stride, dilation and groups must be positive, "
+                "padding not negative; got in_channels {}, out_channels {}, kernel_size {}, "
+                "stride {}, dilation {}, groups {} and padding {}",
+                o.in_channels(),
+                o.out_channels(),
+                to_text(o.kernel_size()),
+                to_text(o.stride()),
+                to_text(o.dilation()),
+                o.groups(),
+                to_text(o.padding())));
     }
     if (o.in_channels() % o.groups() != 0 || o.out_channels() % o.groups() != 0) {
         throw ArgumentError("Conv2d",
-                            fmt::format("groups must divide in_channels and out_channels; got {} "
-                                        "for {} and {}",
+                            fmt::format("groups must divide in_channels and out_channels; got "
+                                        "groups {}, in_channels {} and out_channels {}",
                                         o.groups(),
                                         o.in_channels(),
                                         o.out_channels()));

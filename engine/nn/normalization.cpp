@@ -181,7 +181,7 @@ GroupNormImpl::GroupNormImpl(std::int64_t num_groups,
     if (num_groups <= 0 || num_channels <= 0 || num_channels % num_groups != 0) {
         throw ArgumentError("GroupNorm",
                             fmt::format("num_groups must divide num_channels, both positive; got "
-                                        "{} and {}",
+                                        "num_groups {} and num_channels {}",
                                         num_groups,
                                         num_channels));
     }

@@ -13,7 +13,7 @@ namespace pumice::ops {
 namespace {
 
 void infer_truth(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
-    checked_impl(call.inputs[0], call.def.name.data());
+    checked_impl(call.inputs[0], call.def.where());
     infer_reduction(call, kBool, inferred);
 }
 

@@ -51,7 +51,7 @@ void infer_arange(const OpCall& call, Inferred& inferred) {
         throw ShapeError("arange",
                          fmt::format("at most {} elements; got {}", kMostElements, count));
     }
-    if (!is_floating_point(attrs.dtype) && count > 0.0) {
+    if (count > 0.0) {
         scalar_bits("arange", attrs.start, attrs.dtype);
         scalar_bits("arange", attrs.start + (count - 1.0) * attrs.step, attrs.dtype);
     }

@@ -17,17 +17,17 @@ namespace pumice::ops {
 namespace {
 
 void infer_arg(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
-    const TensorImpl& x = checked_impl(call.inputs[0], call.def.name.data());
+    const TensorImpl& x = checked_impl(call.inputs[0], call.def.where());
     if (x.dtype == kBool) {
         throw DTypeError(
-            call.def.name,
+            call.def.where(),
             fmt::format("x must have a numeric dtype; got x {}", describe(call.inputs[0])));
     }
     infer_reduction(call, kInt32, inferred);
     const DimMask mask =
-        reduction_mask(call.def.name, call.attrs_as<ReductionAttrs>().dims, x.sizes.count());
+        reduction_mask(call.def.where(), call.attrs_as<ReductionAttrs>().dims, x.sizes.count());
     if (reduced_numel(x.sizes, mask) == 0) {
-        throw ShapeError(call.def.name,
+        throw ShapeError(call.def.where(),
                          fmt::format("each reduced dim must have an extent above 0; got x {}",
                                      describe(call.inputs[0])));
     }
@@ -60,7 +60,7 @@ Tensor arg_reduce(const dispatch::OpDef& def,
                   std::optional<std::int64_t> dim,
                   bool keepdim) {
     const Dims dims = dim ? Dims{*dim} : Dims{};
-    Tensor inputs[] = {collapsible(def.name, std::move(x), dims)};
+    Tensor inputs[] = {collapsible(def.where(), std::move(x), dims)};
     return dispatch::call(def, inputs, ReductionAttrs{.dims = dims, .keepdim = keepdim});
 }
 

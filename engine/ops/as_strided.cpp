@@ -3,6 +3,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/factory.h"
@@ -72,10 +73,10 @@ void infer_as_strided(const OpCall& call, Inferred& inferred) {
         std::any_of(attrs.strides.begin(), attrs.strides.end(), is_negative)) {
         throw ArgumentError("as_strided",
                             fmt::format("sizes, strides and offset must not be negative, and as "
-                                        "many strides as sizes; got {}, {} and {}",
-                                        to_string(attrs.sizes),
-                                        to_string(attrs.strides),
-                                        attrs.offset));
+                                        "many strides as sizes; got {}",
+                                        listed({{"sizes", to_string(attrs.sizes)},
+                                                {"strides", to_string(attrs.strides)},
+                                                {"offset", std::to_string(attrs.offset)}})));
     }
     const std::optional<std::int64_t> reach = checked_reach(attrs);
     if (!reach || *reach > storage_elements(x)) {
@@ -127,8 +128,8 @@ void infer_unfold(const OpCall& call, Inferred& inferred) {
     const std::int64_t dim = wrap_dim("unfold", attrs.dim, x.sizes.count());
     if (attrs.length < 0 || attrs.length > x.sizes[dim] || attrs.step <= 0) {
         throw ArgumentError("unfold",
-                            fmt::format("length must be in [0, {}] and step positive; got {} and "
-                                        "{} for dim {} of x {}",
+                            fmt::format("length must be in [0, {}] and step positive; got length "
+                                        "{} and step {} for dim {} of x {}",
                                         x.sizes[dim],
                                         attrs.length,
                                         attrs.step,

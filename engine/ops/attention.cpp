@@ -6,6 +6,7 @@
 #include "pumice/ops/linalg.h"
 #include "pumice/ops/view.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/tiles.h"
@@ -53,13 +54,6 @@ struct Push {
 static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kAttentionTiledForward));
 static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kAttentionSubgroupForwardInt64));
 
-std::string describe_all(const dispatch::OpCall& call) {
-    return fmt::format("got query {}, key {} and value {}",
-                       describe(call.inputs[0]),
-                       describe(call.inputs[1]),
-                       describe(call.inputs[2]));
-}
-
 // Broadcasts `sizes`' dimensions before the last two into `batch`; false where they don't.
 bool join_batch(Dims& batch, const Dims& sizes) {
     const std::int64_t own = sizes.count() - 2;
@@ -86,27 +80,28 @@ Dims batch_of(const dispatch::OpCall& call) {
     }
     if (!fits) {
         throw ShapeError(kName,
-                         fmt::format("leading dimensions must broadcast; {}", describe_all(call)));
+                         fmt::format("leading dimensions must broadcast; got {}",
+                                     dispatch::describe_inputs(call)));
     }
     return batch;
 }
 
 void check_operands(const dispatch::OpCall& call) {
-    const TensorImpl& q = checked_impl(call.inputs[0], kName.data());
-    const TensorImpl& k = checked_impl(call.inputs[1], kName.data());
-    const TensorImpl& v = checked_impl(call.inputs[2], kName.data());
+    const TensorImpl& q = checked_impl(call.inputs[0], kName);
+    const TensorImpl& k = checked_impl(call.inputs[1], kName);
+    const TensorImpl& v = checked_impl(call.inputs[2], kName);
     if (!is_floating_point(q.dtype) || k.dtype != q.dtype || v.dtype != q.dtype) {
         throw DTypeError(kName,
-                         fmt::format("query, key and value must have one floating dtype; {}",
-                                     describe_all(call)));
+                         fmt::format("query, key and value must have one floating dtype; got {}",
+                                     dispatch::describe_inputs(call)));
     }
     const bool have_matrices = q.sizes.count() >= 2 && k.sizes.count() >= 2 && v.sizes.count() >= 2;
     if (!have_matrices || q.sizes.back() != k.sizes.back() ||
         k.sizes[k.sizes.count() - 2] != v.sizes[v.sizes.count() - 2]) {
         throw ShapeError(kName,
                          fmt::format("query must be [..., L, E], key [..., S, E] and value "
-                                     "[..., S, D]; {}",
-                                     describe_all(call)));
+                                     "[..., S, D]; got {}",
+                                     dispatch::describe_inputs(call)));
     }
 }
 
@@ -400,7 +395,7 @@ Tensor scaled_dot_product_attention(Tensor query,
                                     Tensor value,
                                     Tensor mask,
                                     bool is_causal,
-                                    std::optional<double> scale) {
+                                    std::optional<double> scale) try {
     if (scale && !std::isfinite(*scale)) {
         throw ArgumentError(ops::kName, fmt::format("scale must be finite; got {}", *scale));
     }
@@ -414,6 +409,9 @@ Tensor scaled_dot_product_attention(Tensor query,
     std::array<Tensor, 2> outputs;
     dispatch::call_many(ops::kAttention, inputs, attrs, outputs);
     return std::move(outputs[0]);
+
+} catch (const Error&) {
+    rethrow_under("scaled_dot_product_attention");
 }
 
 }  // namespace pumice

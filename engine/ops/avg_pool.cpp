@@ -7,6 +7,7 @@
 #include "pumice/ops/reduce.h"
 #include "pumice/ops/view.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/pool_window.h"
@@ -169,7 +170,7 @@ Tensor avg_pool2d(const Tensor& x,
                   IntPair padding,
                   bool ceil_mode,
                   bool count_include_pad,
-                  std::optional<std::int64_t> divisor_override) {
+                  std::optional<std::int64_t> divisor_override) try {
     ops::require_floating("avg_pool2d", x);
     const std::int64_t divisor = divisor_override.value_or(1);
     if (divisor == 0 || divisor != static_cast<std::int32_t>(divisor)) {
@@ -185,9 +186,12 @@ Tensor avg_pool2d(const Tensor& x,
                                   .divisor = divisor_override.value_or(0),
                                   .counts_padding = count_include_pad};
     return x.dim() == 3 ? squeeze(ops::average(unsqueeze(x, 0), attrs), 0) : ops::average(x, attrs);
+
+} catch (const Error&) {
+    rethrow_under("avg_pool2d");
 }
 
-Tensor adaptive_avg_pool2d(const Tensor& x, IntPair output_size) {
+Tensor adaptive_avg_pool2d(const Tensor& x, IntPair output_size) try {
     ops::require_floating("adaptive_avg_pool2d", x);
     if (x.dim() == 3) {
         return squeeze(adaptive_avg_pool2d(unsqueeze(x, 0), output_size), 0);
@@ -197,6 +201,9 @@ Tensor adaptive_avg_pool2d(const Tensor& x, IntPair output_size) {
         return mean(x, {2, 3}, true);
     }
     return ops::average(x, {.window = {}, .output_size = output_size, .is_adaptive = true});
+
+} catch (const Error&) {
+    rethrow_under("adaptive_avg_pool2d");
 }
 
 }  // namespace pumice

@@ -6,6 +6,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "ops/all_ops.h"
 #include "ops/gradients.h"
 #include "ops/packed_mask.h"
@@ -204,59 +205,77 @@ void check_alpha(std::string_view op, DType common, const Scalar& alpha) {
 
 BinaryAttrs pair_attrs(
     const OpDef& def, const Tensor& a, const Tensor& b, Kind kind, const Scalar& alpha) {
-    checked_impl(a, def.name.data());
-    checked_impl(b, def.name.data());
+    checked_impl(a, def.where());
+    checked_impl(b, def.where());
     BinaryAttrs attrs;
     set_dtypes(attrs, result_type(a, b), kind);
-    check_alpha(def.name, attrs.common, alpha);
-    attrs.bits[1] = scalar_word(def.name, alpha, attrs.common);
+    check_alpha(def.where(), attrs.common, alpha);
+    attrs.bits[1] = scalar_word(def.where(), alpha, attrs.common);
     attrs.alpha = alpha.toDouble();
     return attrs;
 }
 
 BinaryAttrs scalar_attrs(const OpDef& def, const Tensor& a, const Scalar& b, Kind kind) {
-    checked_impl(a, def.name.data());
+    checked_impl(a, def.where());
     BinaryAttrs attrs;
     set_dtypes(attrs, result_type(a, b), kind);
-    attrs.bits = {scalar_word(def.name, b, attrs.common), scalar_word(def.name, 1, attrs.common)};
+    attrs.bits = {scalar_word(def.where(), b, attrs.common),
+                  scalar_word(def.where(), 1, attrs.common)};
     attrs.scalar = b.toDouble();
     return attrs;
 }
 
-Tensor run(const OpDef& def, Tensor a, Tensor b, Kind kind, const Scalar& alpha = 1) {
+Tensor run(const OpDef& def, Tensor a, Tensor b, Kind kind, const Scalar& alpha = 1) try {
     const BinaryAttrs attrs = pair_attrs(def, a, b, kind, alpha);
     Tensor inputs[] = {std::move(a), std::move(b)};
-    make_mappable(def.name, inputs, nullptr);
+    make_mappable(inputs, nullptr);
     return dispatch::call(def, inputs, attrs);
+
+} catch (const Error&) {
+    rethrow_under(def.where());
 }
 
-Tensor run(const OpDef& def, Tensor a, const Scalar& b, Kind kind) {
+Tensor run(const OpDef& def, Tensor a, const Scalar& b, Kind kind) try {
     const BinaryAttrs attrs = scalar_attrs(def, a, b, kind);
     Tensor inputs[] = {std::move(a)};
-    make_mappable(def.name, inputs, nullptr);
+    make_mappable(inputs, nullptr);
     return dispatch::call(def, inputs, attrs);
+
+} catch (const Error&) {
+    rethrow_under(def.where());
 }
 
-Tensor& run_in_place(const OpDef& def, Tensor& self, Tensor b, Kind kind, const Scalar& alpha = 1) {
+Tensor& run_in_place(
+    const OpDef& def, Tensor& self, Tensor b, Kind kind, const Scalar& alpha = 1) try {
     const BinaryAttrs attrs = pair_attrs(def, self, b, kind, alpha);
     Tensor inputs[] = {self, std::move(b)};
     write_mapped(def, self, inputs, attrs);
     return self;
+
+} catch (const Error&) {
+    rethrow_under(def.where(), "_");
 }
 
-Tensor& run_in_place(const OpDef& def, Tensor& self, const Scalar& b, Kind kind) {
+Tensor& run_in_place(const OpDef& def, Tensor& self, const Scalar& b, Kind kind) try {
     const BinaryAttrs attrs = scalar_attrs(def, self, b, kind);
     Tensor inputs[] = {self};
     write_mapped(def, self, inputs, attrs);
     return self;
+
+} catch (const Error&) {
+    rethrow_under(def.where(), "_");
 }
 
-Tensor& run_out(const OpDef& def, Tensor& out, Tensor a, Tensor b, Kind kind, const Scalar& alpha) {
-    checked_impl(out, def.name.data());
+Tensor& run_out(
+    const OpDef& def, Tensor& out, Tensor a, Tensor b, Kind kind, const Scalar& alpha) try {
+    checked_impl(out, def.where());
     const BinaryAttrs attrs = pair_attrs(def, a, b, kind, alpha);
     Tensor inputs[] = {std::move(a), std::move(b)};
     write_mapped_out(def, out, inputs, attrs);
     return out;
+
+} catch (const Error&) {
+    rethrow_under(def.where(), "_out");
 }
 
 void refuse_bools(const char* op, const Tensor& a, const Tensor* b) {
@@ -266,10 +285,9 @@ void refuse_bools(const char* op, const Tensor& a, const Tensor* b) {
     }
 }
 
-void check_integer_power(const Tensor& a, const Scalar& b) {
-    if (!is_floating_point(checked_impl(a, "pow").dtype) && !b.is_floating_point() &&
-        b.toLong() < 0) {
-        throw ArgumentError("pow",
+void check_integer_power(std::string_view op, const Tensor& a, const Scalar& b) {
+    if (!is_floating_point(checked_impl(a, op).dtype) && !b.is_floating_point() && b.toLong() < 0) {
+        throw ArgumentError(op,
                             fmt::format("integers to negative integer powers are not allowed; got "
                                         "exponent {}",
                                         b.toLong()));
@@ -332,7 +350,7 @@ Tensor pow(Tensor a, Tensor b) {
 }
 
 Tensor pow(Tensor a, const Scalar& b) {
-    check_integer_power(a, b);
+    check_integer_power("pow", a, b);
     return run(kPowScalar, std::move(a), b, Kind::kArithmetic);
 }
 
@@ -441,7 +459,7 @@ Tensor& div_(Tensor& self, const Scalar& other) {
 }
 
 Tensor& pow_(Tensor& self, const Scalar& exponent) {
-    check_integer_power(self, exponent);
+    check_integer_power("pow_", self, exponent);
     return run_in_place(kPowScalar, self, exponent, Kind::kArithmetic);
 }
 
@@ -450,7 +468,7 @@ Tensor& add_out(Tensor& out, Tensor a, Tensor b, const Scalar& alpha) {
 }
 
 Tensor& sub_out(Tensor& out, Tensor a, Tensor b, const Scalar& alpha) {
-    refuse_bools("sub", a, &b);
+    refuse_bools("sub_out", a, &b);
     return run_out(kSub, out, std::move(a), std::move(b), Kind::kArithmetic, alpha);
 }
 

@@ -24,8 +24,8 @@ struct BinaryAttrs {
 };
 
 inline void infer_pair(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
-    inferred.push_back(dispatch::contiguous_meta(broadcast_sizes(call.def.name, call.inputs),
-                                                 call.attrs_as<BinaryAttrs>().result));
+    inferred.push_back(
+        dispatch::contiguous_meta(broadcast_sizes(call), call.attrs_as<BinaryAttrs>().result));
 }
 
 inline void infer_with_scalar(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
@@ -113,12 +113,15 @@ constexpr dispatch::OpDef pair(std::string_view name,
             .express = express_binary<kOp, false, kKernel>};
 }
 
-/// A tensor and a number.
+inline constexpr std::string_view kScalarSuffix = "_scalar";
+
+/// A tensor and a number; the public function has the name without "_scalar".
 template <vk::BinaryOp kOp, vk::KernelId kKernel = vk::KernelId::kElementwiseBinarySimple>
 constexpr dispatch::OpDef with_scalar(std::string_view name,
                                       const dispatch::SavedSet& saved,
                                       dispatch::BackwardFn backward) {
     return {.name = name,
+            .public_name = name.substr(0, name.size() - kScalarSuffix.size()),
             .inputs = {{{"a",
                          backward == nullptr ? dispatch::Grad::kNever : dispatch::Grad::kFormula}}},
             .infer = infer_with_scalar,

@@ -3,6 +3,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
@@ -248,7 +249,7 @@ void check_fits(const Tensor& tensor, std::size_t position, const Tensor& first,
 
 namespace pumice {
 
-Tensor cat(const std::vector<Tensor>& tensors, std::int64_t dim) {
+Tensor cat(const std::vector<Tensor>& tensors, std::int64_t dim) try {
     if (tensors.empty()) {
         throw ArgumentError("cat", "tensors must not be empty");
     }
@@ -272,9 +273,12 @@ Tensor cat(const std::vector<Tensor>& tensors, std::int64_t dim) {
         }
     }
     return ops::join_all(ops::prepare(joined, wrapped, dtype), wrapped);
+
+} catch (const Error&) {
+    rethrow_under("cat");
 }
 
-Tensor stack(const std::vector<Tensor>& tensors, std::int64_t dim) {
+Tensor stack(const std::vector<Tensor>& tensors, std::int64_t dim) try {
     if (tensors.empty()) {
         throw ArgumentError("stack", "tensors must not be empty");
     }
@@ -294,6 +298,9 @@ Tensor stack(const std::vector<Tensor>& tensors, std::int64_t dim) {
         raised.push_back(unsqueeze(tensors[i], wrapped));
     }
     return cat(raised, wrapped);
+
+} catch (const Error&) {
+    rethrow_under("stack");
 }
 
 }  // namespace pumice

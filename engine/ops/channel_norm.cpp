@@ -9,6 +9,7 @@
 #include "pumice/ops/reduce.h"
 #include "pumice/ops/view.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/element.h"
 #include "dispatch/windows.h"
@@ -372,7 +373,7 @@ Tensor batch_norm(Tensor x,
                   const Tensor& running_var,
                   bool training,
                   double momentum,
-                  double eps) {
+                  double eps) try {
     ops::check_channel_norm("batch_norm", x, weight, bias);
     ops::check_running("batch_norm", x, running_mean, running_var);
     if (!training) {
@@ -399,6 +400,9 @@ Tensor batch_norm(Tensor x,
             running_var, no_grad([&] { return mul(moments.var, n / (n - 1.0)); }), momentum);
     }
     return y;
+
+} catch (const Error&) {
+    rethrow_under("batch_norm");
 }
 
 }  // namespace pumice

@@ -8,6 +8,7 @@
 #include "pumice/ops/reduce.h"
 #include "pumice/ops/view.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
@@ -46,13 +47,14 @@ void check_numbers(const ConvAttrs& a) {
                       is_within(a.groups, 1) && is_within(a.padding, 0);
     if (!fits) {
         throw ArgumentError("conv2d",
-                            fmt::format("stride, dilation and groups must be in [1, {0}], padding "
-                                        "in [0, {0}]; got {1}, {2}, {3} and {4}",
+                            fmt::format("stride, dilation and groups must be in [1, {}], padding "
+                                        "in [0, {}]; got {}",
                                         kMostReach,
-                                        to_text(a.stride),
-                                        to_text(a.dilation),
-                                        a.groups,
-                                        to_text(a.padding)));
+                                        kMostReach,
+                                        listed({{"stride", to_text(a.stride)},
+                                                {"dilation", to_text(a.dilation)},
+                                                {"groups", std::to_string(a.groups)},
+                                                {"padding", to_text(a.padding)}})));
     }
 }
 
@@ -272,7 +274,7 @@ Tensor conv2d(Tensor x,
               IntPair stride,
               IntPair padding,
               IntPair dilation,
-              std::int64_t groups) {
+              std::int64_t groups) try {
     for (const Tensor* operand : {&x, &weight}) {
         checked_impl(*operand, "conv2d");
     }
@@ -283,6 +285,9 @@ Tensor conv2d(Tensor x,
         std::move(bias),
         {.stride = stride, .padding = padding, .dilation = dilation, .groups = groups});
     return is_unbatched ? squeeze(y, 0) : y;
+
+} catch (const Error&) {
+    rethrow_under("conv2d");
 }
 
 }  // namespace pumice

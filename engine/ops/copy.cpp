@@ -3,6 +3,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/element.h"
 #include "ops/all_ops.h"
@@ -170,11 +171,10 @@ void infer_convert(const OpCall& call, dispatch::Inferred& inferred) {
 // The source must broadcast to self; its dtype is converted, whatever it is.
 void infer_copy(const OpCall& call, dispatch::Inferred& inferred) {
     const TensorImpl& self = impl_of(call.inputs[0]);
-    if (broadcast_sizes(call.def.name, call.inputs) != self.sizes) {
-        throw ShapeError(call.def.name,
-                         fmt::format("source {} does not broadcast to {}",
-                                     describe(call.inputs[1]),
-                                     describe(call.inputs[0])));
+    if (common_sizes(call.inputs) != self.sizes) {
+        throw ShapeError(call.def.where(),
+                         fmt::format("source must broadcast to self's shape; got {}",
+                                     dispatch::describe_inputs(call)));
     }
     inferred.push_back(dispatch::contiguous_meta(self.sizes, self.dtype));
 }
@@ -213,6 +213,7 @@ constexpr OpDef kClone{.name = "clone",
 static_assert(well_formed(kClone));
 
 constexpr OpDef kToCopy{.name = "to_copy",
+                        .public_name = "to",
                         .inputs = {{{"x", Grad::kFormula}}},
                         .infer = infer_convert,
                         .select = select_copy<0>,
@@ -252,8 +253,11 @@ Tensor clone(Tensor x) {
     return dispatch::call(ops::kClone, inputs);
 }
 
-Tensor contiguous(Tensor x) {
+Tensor contiguous(Tensor x) try {
     return checked_impl(x, "contiguous").is_contiguous ? x : clone(std::move(x));
+
+} catch (const Error&) {
+    rethrow_under("contiguous");
 }
 
 Tensor to(Tensor x, DType dtype) {
@@ -265,16 +269,19 @@ Tensor to(Tensor x, DType dtype) {
     return dispatch::call(ops::kToCopy, inputs, ops::ConvertAttrs{.dtype = dtype});
 }
 
-Tensor& copy_(Tensor& self, Tensor source) {
+Tensor& copy_(Tensor& self, Tensor source) try {
     checked_impl(self, "copy_");
     checked_impl(source, "copy_");
     Tensor inputs[] = {self, std::move(source)};
     ops::make_disjoint("copy_", self, std::span(inputs).subspan(1));
     dispatch::call_in_place(ops::kCopy, inputs);
     return self;
+
+} catch (const Error&) {
+    rethrow_under("copy_");
 }
 
-Tensor& fill_(Tensor& self, const Scalar& value) {
+Tensor& fill_(Tensor& self, const Scalar& value) try {
     const DType dtype = checked_impl(self, "fill_").dtype;
     ops::check_element_count("fill_", self);
     const std::uint32_t bits = ops::scalar_bits("fill_", value, dtype);
@@ -288,10 +295,13 @@ Tensor& fill_(Tensor& self, const Scalar& value) {
     dispatch::call_in_place(
         ops::kFill, inputs, ops::FillAttrs{.bits = {ops::fill_kernel_word(bits, dtype)}});
     return self;
+
+} catch (const Error&) {
+    rethrow_under("fill_");
 }
 
-Tensor& zero_(Tensor& self) {
-    return fill_(self, 0);
+Tensor& zero_(Tensor& self) try { return fill_(self, 0); } catch (const Error&) {
+    rethrow_under("zero_");
 }
 
 }  // namespace pumice

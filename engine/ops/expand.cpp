@@ -3,6 +3,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/factory.h"
@@ -111,7 +112,7 @@ Tensor repeat_dim(const Tensor& x, std::int64_t dim, std::int64_t times) {
 
 }  // namespace
 
-Tensor repeat(const Tensor& x, const Dims& repeats) {
+Tensor repeat(const Tensor& x, const Dims& repeats) try {
     const std::int64_t new_dims = repeats.count() - checked_impl(x, "repeat").sizes.count();
     if (new_dims < 0) {
         throw ShapeError("repeat",
@@ -139,6 +140,9 @@ Tensor repeat(const Tensor& x, const Dims& repeats) {
         }
     }
     return is_copied ? result : clone(result);
+
+} catch (const Error&) {
+    rethrow_under("repeat");
 }
 
 }  // namespace pumice

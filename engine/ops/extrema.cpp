@@ -17,12 +17,12 @@ namespace pumice::ops {
 namespace {
 
 void infer_extremum(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
-    const TensorImpl& x = checked_impl(call.inputs[0], call.def.name.data());
+    const TensorImpl& x = checked_impl(call.inputs[0], call.def.where());
     infer_reduction(call, x.dtype, inferred);
     const DimMask mask =
-        reduction_mask(call.def.name, call.attrs_as<ReductionAttrs>().dims, x.sizes.count());
+        reduction_mask(call.def.where(), call.attrs_as<ReductionAttrs>().dims, x.sizes.count());
     if (reduced_numel(x.sizes, mask) == 0) {
-        throw ShapeError(call.def.name,
+        throw ShapeError(call.def.where(),
                          fmt::format("each reduced dim must have an extent above 0; got x {}",
                                      describe(call.inputs[0])));
     }

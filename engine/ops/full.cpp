@@ -3,6 +3,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
@@ -119,19 +120,22 @@ void check_view_sizes(std::string_view op, const Dims& sizes) {
     }
 }
 
-Tensor make(const OpDef& def, dispatch::AttrsRef attrs, bool requires_grad) {
+Tensor make(const OpDef& def, dispatch::AttrsRef attrs, bool requires_grad) try {
     Tensor made = dispatch::call(def, {}, attrs);
     if (requires_grad) {
         made.set_requires_grad(true);
     }
     return made;
+
+} catch (const Error&) {
+    rethrow_under(def.where());
 }
 
 }  // namespace pumice::ops
 
 namespace pumice {
 
-Tensor empty(const Dims& sizes, const TensorOptions& options) {
+Tensor empty(const Dims& sizes, const TensorOptions& options) try {
     ops::check_new_sizes("empty", sizes);
     ops::check_device_dtype("empty", options.dtype());
     Tensor made = dispatch::make_tensor(sizes, options.dtype());
@@ -139,6 +143,9 @@ Tensor empty(const Dims& sizes, const TensorOptions& options) {
         made.set_requires_grad(true);
     }
     return made;
+
+} catch (const Error&) {
+    rethrow_under("empty");
 }
 
 Tensor full(const Dims& sizes, const Scalar& value, const TensorOptions& options) {
@@ -153,38 +160,53 @@ Tensor full(const Dims& sizes, const Scalar& value) {
     return full(sizes, value, value.dtype());
 }
 
-Tensor zeros(const Dims& sizes, const TensorOptions& options) {
+Tensor zeros(const Dims& sizes, const TensorOptions& options) try {
     return full(sizes, 0, options);
+
+} catch (const Error&) {
+    rethrow_under("zeros");
 }
 
-Tensor ones(const Dims& sizes, const TensorOptions& options) {
+Tensor ones(const Dims& sizes, const TensorOptions& options) try {
     return full(sizes, 1, options);
+
+} catch (const Error&) {
+    rethrow_under("ones");
 }
 
-Tensor empty_like(const Tensor& x) {
+Tensor empty_like(const Tensor& x) try {
     const TensorImpl& impl = checked_impl(x, "empty_like");
     return empty(impl.sizes, impl.dtype);
+
+} catch (const Error&) {
+    rethrow_under("empty_like");
 }
 
-Tensor zeros_like(const Tensor& x) {
-    return full_like(x, 0);
+Tensor zeros_like(const Tensor& x) try { return full_like(x, 0); } catch (const Error&) {
+    rethrow_under("zeros_like");
 }
 
-Tensor ones_like(const Tensor& x) {
-    return full_like(x, 1);
+Tensor ones_like(const Tensor& x) try { return full_like(x, 1); } catch (const Error&) {
+    rethrow_under("ones_like");
 }
 
-Tensor full_like(const Tensor& x, const Scalar& value) {
+Tensor full_like(const Tensor& x, const Scalar& value) try {
     const TensorImpl& impl = checked_impl(x, "full_like");
     return full(impl.sizes, value, impl.dtype);
+
+} catch (const Error&) {
+    rethrow_under("full_like");
 }
 
-Tensor scalar_tensor(const Scalar& value) {
-    return full({}, value);
+Tensor scalar_tensor(const Scalar& value) try { return full({}, value); } catch (const Error&) {
+    rethrow_under("scalar_tensor");
 }
 
-Tensor scalar_tensor(const Scalar& value, const TensorOptions& options) {
+Tensor scalar_tensor(const Scalar& value, const TensorOptions& options) try {
     return full({}, value, options);
+
+} catch (const Error&) {
+    rethrow_under("scalar_tensor");
 }
 
 }  // namespace pumice

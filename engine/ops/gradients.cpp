@@ -106,9 +106,9 @@ void gelu_tanh_backward_grad(BackwardCall& call) {
 }
 
 Tensor run(const OpDef& def, Tensor g, Tensor other) {
-    const DType dtype = checked_impl(g, def.name.data()).dtype;
+    const DType dtype = checked_impl(g, def.where()).dtype;
     Tensor inputs[] = {std::move(g), std::move(other)};
-    make_mappable(def.name, inputs, nullptr);
+    make_mappable(inputs, nullptr);
     return dispatch::call(def, inputs, BinaryAttrs{.common = dtype, .result = dtype});
 }
 

@@ -8,6 +8,7 @@
 #include "pumice/ops/reduce.h"
 #include "pumice/ops/view.h"
 
+#include "base/naming.h"
 #include "ops/channel_norm.h"
 #include "tensor/tensor_impl.h"
 
@@ -60,7 +61,7 @@ std::int64_t elements_of_instance(const Tensor& x) {
 }  // namespace
 
 Tensor group_norm(
-    Tensor x, std::int64_t num_groups, const Tensor& weight, const Tensor& bias, double eps) {
+    Tensor x, std::int64_t num_groups, const Tensor& weight, const Tensor& bias, double eps) try {
     ops::check_channel_norm("group_norm", x, weight, bias);
     if (num_groups <= 0 || x.size(1) % num_groups != 0) {
         throw ArgumentError(
@@ -71,6 +72,9 @@ Tensor group_norm(
     const std::int64_t row_length = x.size(1) / num_groups * elements_of_instance(x);
     const DType dtype = x.dtype();
     return with_affine(normalize_rows(std::move(x), row_length, eps), weight, bias, dtype);
+
+} catch (const Error&) {
+    rethrow_under("group_norm");
 }
 
 // NOLINTNEXTLINE(readability-function-size): the arguments are LibTorch's
@@ -81,7 +85,7 @@ Tensor instance_norm(const Tensor& x,
                      const Tensor& running_var,
                      bool use_input_stats,
                      double momentum,
-                     double eps) {
+                     double eps) try {
     ops::check_channel_norm("instance_norm", x, weight, bias);
     ops::check_running("instance_norm", x, running_mean, running_var);
     if (!use_input_stats) {
@@ -105,6 +109,9 @@ Tensor instance_norm(const Tensor& x,
         track_instances(x, row_length, running_mean, running_var, momentum);
     }
     return y;
+
+} catch (const Error&) {
+    rethrow_under("instance_norm");
 }
 
 }  // namespace pumice

@@ -3,11 +3,13 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/state.h"
 #include "memory/trace.h"
 #include "memory/transfer.h"
 #include "ops/factory.h"
+#include "ops/scalar_bits.h"
 #include "vk/device.h"
 
 #include <fmt/format.h>
@@ -95,6 +97,29 @@ std::vector<std::byte> converted(std::span<const std::byte> bytes,
     return out;
 }
 
+// That a floating dtype holds each number of a list, which somebody wrote, where an array's numbers
+// may have been computed.
+void check_held(std::span<const std::byte> bytes, HostDType source, DType target) {
+    const bool may_lose = source == HostDType::kF64 || itemsize(target) < 4;
+    if (!pumice::is_floating_point(target) || !may_lose || source == host_dtype(target)) {
+        return;
+    }
+    std::vector<double> values(bytes.size() / host_itemsize(source));
+    convert_host(bytes.data(),
+                 source,
+                 reinterpret_cast<std::byte*>(values.data()),
+                 HostDType::kF64,
+                 static_cast<std::int64_t>(values.size()));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (!ops::holds(target, values[i])) {
+            throw DTypeError(
+                "tensor",
+                fmt::format(
+                    "element {} is {}, which {} cannot hold", i, values[i], to_string(target)));
+        }
+    }
+}
+
 void upload_to(const Tensor& target, std::span<const std::byte> bytes) {
     memory::upload(dispatch::bind(target).binding, bytes);
     if (memory::trace_is_open.load(std::memory_order_relaxed)) {
@@ -173,7 +198,7 @@ void* Tensor::host_data(HostDType wanted, const std::source_location& line) cons
 Tensor from_bytes(std::span<const std::byte> bytes,
                   HostDType source,
                   const Dims& sizes,
-                  const TensorOptions& options) {
+                  const TensorOptions& options) try {
     ops::check_new_sizes("from_bytes", sizes);
     ops::check_device_dtype("from_bytes", options.dtype());
     const std::int64_t count = numel(sizes);
@@ -196,7 +221,35 @@ Tensor from_bytes(std::span<const std::byte> bytes,
         made.set_requires_grad(true);
     }
     return made;
+
+} catch (const Error&) {
+    rethrow_under("from_bytes");
 }
+
+namespace detail {
+
+Tensor from_host_values(std::span<const std::byte> bytes,
+                        HostDType source,
+                        const Dims& sizes,
+                        const TensorOptions& options) try {
+    return from_bytes(bytes, source, sizes, options);
+
+} catch (const Error&) {
+    rethrow_under("from_values");
+}
+
+Tensor from_list(std::span<const std::byte> bytes,
+                 HostDType source,
+                 std::size_t count,
+                 const TensorOptions& options) try {
+    check_held(bytes, source, options.dtype());
+    return from_bytes(bytes, source, {static_cast<std::int64_t>(count)}, options);
+
+} catch (const Error&) {
+    rethrow_under("tensor");
+}
+
+}  // namespace detail
 
 Tensor& Tensor::persist(std::source_location line) {
     TensorImpl& impl = checked_impl(*this, "persist");

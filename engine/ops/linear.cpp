@@ -4,6 +4,7 @@
 #include "pumice/ops/reduce.h"
 #include "pumice/ops/view.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/matmul_plan.h"
@@ -17,17 +18,18 @@ namespace pumice::ops {
 
 namespace {
 
-void check_dtypes(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+void check_dtypes(const dispatch::OpCall& call) {
+    const Tensor& x = call.inputs[0];
+    const Tensor& weight = call.inputs[1];
+    const Tensor& bias = call.inputs[2];
     const DType dtype = impl_of(x).dtype;
     const bool is_one =
         impl_of(weight).dtype == dtype && (!bias.defined() || impl_of(bias).dtype == dtype);
     if (!is_one || !(is_floating_point(dtype) || dtype == kInt32)) {
         throw DTypeError("linear",
                          fmt::format("x, weight and bias must have one dtype, floating or int32; "
-                                     "got x {}, weight {} and bias {}",
-                                     describe(x),
-                                     describe(weight),
-                                     bias.defined() ? describe(bias) : "undefined"));
+                                     "got {}",
+                                     dispatch::describe_inputs(call)));
     }
 }
 
@@ -37,7 +39,7 @@ void infer_linear(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
     const Tensor& bias = call.inputs[2];
     const TensorImpl& x_impl = checked_impl(x, "linear");
     const TensorImpl& weight_impl = checked_impl(weight, "linear");
-    check_dtypes(x, weight, bias);
+    check_dtypes(call);
     const bool fits = !x_impl.sizes.empty() && weight_impl.sizes.count() == 2 &&
                       x_impl.sizes.back() == weight_impl.sizes[1];
     if (!fits) {
@@ -161,12 +163,15 @@ static_assert(well_formed(kLinear));
 
 namespace pumice {
 
-Tensor linear(Tensor x, Tensor weight, Tensor bias) {
+Tensor linear(Tensor x, Tensor weight, Tensor bias) try {
     if (x.defined() && x.dim() > ops::kMaxBatchRank + 2) {
         x = x.contiguous();
     }
     Tensor inputs[] = {std::move(x), std::move(weight), std::move(bias)};
     return dispatch::call(ops::kLinear, inputs);
+
+} catch (const Error&) {
+    rethrow_under("linear");
 }
 
 }  // namespace pumice

@@ -8,6 +8,7 @@
 #include "pumice/ops/reduce.h"
 #include "pumice/ops/view.h"
 
+#include "base/naming.h"
 #include "ops/reduction.h"
 
 #include <fmt/format.h>
@@ -73,17 +74,23 @@ void check_classes(const Tensor& input,
 
 }  // namespace
 
-Tensor mse_loss(Tensor input, Tensor target, Reduction reduction) {
+Tensor mse_loss(Tensor input, Tensor target, Reduction reduction) try {
     check_pair("mse_loss", input, target);
     return reduce_loss(square(sub(std::move(input), std::move(target))), reduction);
+
+} catch (const Error&) {
+    rethrow_under("mse_loss");
 }
 
-Tensor l1_loss(Tensor input, Tensor target, Reduction reduction) {
+Tensor l1_loss(Tensor input, Tensor target, Reduction reduction) try {
     check_pair("l1_loss", input, target);
     return reduce_loss(abs(sub(std::move(input), std::move(target))), reduction);
+
+} catch (const Error&) {
+    rethrow_under("l1_loss");
 }
 
-Tensor huber_loss(Tensor input, Tensor target, Reduction reduction, double delta) {
+Tensor huber_loss(Tensor input, Tensor target, Reduction reduction, double delta) try {
     check_pair("huber_loss", input, target);
     if (!(delta > 0.0)) {
         throw ArgumentError("huber_loss", fmt::format("delta must be above 0; got {}", delta));
@@ -92,13 +99,16 @@ Tensor huber_loss(Tensor input, Tensor target, Reduction reduction, double delta
     const Tensor distance = abs(sub(std::move(input), std::move(target)));
     const Tensor near_part = clamp(distance, {}, Scalar(delta));
     return reduce_loss(mul(near_part, sub(distance, mul(near_part, 0.5))), reduction);
+
+} catch (const Error&) {
+    rethrow_under("huber_loss");
 }
 
 Tensor cross_entropy(Tensor input,
                      const Tensor& target,
                      Reduction reduction,
                      std::int64_t ignore_index,
-                     double label_smoothing) {
+                     double label_smoothing) try {
     check_classes(input, target, ignore_index, label_smoothing);
     const DType dtype = input.dtype();
     const Dims loss_sizes = target.sizes();
@@ -117,12 +127,15 @@ Tensor cross_entropy(Tensor input,
         return div(sum(loss.to(kFloat32)), sum(is_counted.to(kFloat32))).to(dtype);
     }
     return reduction == Reduction::kSum ? sum(loss) : reshape(loss, loss_sizes);
+
+} catch (const Error&) {
+    rethrow_under("cross_entropy");
 }
 
 Tensor quantile_loss(Tensor input,
                      const Tensor& target,
                      const Tensor& quantiles,
-                     Reduction reduction) {
+                     Reduction reduction) try {
     ops::require_floating("quantile_loss", input);
     ops::require_floating("quantile_loss", target);
     ops::require_floating("quantile_loss", quantiles);
@@ -143,6 +156,9 @@ Tensor quantile_loss(Tensor input,
     const Tensor difference = sub(unsqueeze(target, -1), std::move(input));
     return reduce_loss(maximum(mul(quantiles, difference), mul(sub(quantiles, 1.0), difference)),
                        reduction);
+
+} catch (const Error&) {
+    rethrow_under("quantile_loss");
 }
 
 }  // namespace pumice

@@ -153,8 +153,11 @@ bool fits_map(const Dims& sizes, std::span<const Tensor> inputs, const Tensor* t
            kMostMapDims;
 }
 
-Dims broadcast_sizes(std::string_view op, std::span<const Tensor> inputs) {
-    Dims sizes = impl_of(inputs[0]).sizes;
+namespace {
+
+// False where the inputs do not broadcast.
+bool set_common_sizes(std::span<const Tensor> inputs, Dims& sizes) {
+    sizes = impl_of(inputs[0]).sizes;
     for (const Tensor& input : inputs.subspan(1)) {
         const Dims& other = impl_of(input).sizes;
         if (other == sizes) {
@@ -167,18 +170,32 @@ Dims broadcast_sizes(std::string_view op, std::span<const Tensor> inputs) {
             std::int64_t& extent = sizes[sizes.count() - i];
             const std::int64_t mine = other[other.count() - i];
             if (extent != mine && extent != 1 && mine != 1) {
-                throw ShapeError(
-                    op,
-                    fmt::format(
-                        "shapes {} and {} do not broadcast", describe(inputs[0]), describe(input)));
+                return false;
             }
             extent = extent == 1 ? mine : extent;
         }
     }
+    return true;
+}
+
+}  // namespace
+
+std::optional<Dims> common_sizes(std::span<const Tensor> inputs) {
+    Dims sizes;
+    return set_common_sizes(inputs, sizes) ? std::optional(sizes) : std::nullopt;
+}
+
+Dims broadcast_sizes(const dispatch::OpCall& call) {
+    Dims sizes;
+    if (!set_common_sizes(call.inputs, sizes)) {
+        throw ShapeError(
+            call.def.where(),
+            fmt::format("the operands' shapes must broadcast; got {}", describe_inputs(call)));
+    }
     return sizes;
 }
 
-void make_mappable(std::string_view op, std::span<Tensor> inputs, const Tensor* target) {
+void make_mappable(std::span<Tensor> inputs, const Tensor* target) {
     bool is_small = true;
     for (const Tensor& input : inputs) {
         is_small = is_small && impl_of(input).sizes.count() <= kMostMapDims;
@@ -186,12 +203,12 @@ void make_mappable(std::string_view op, std::span<Tensor> inputs, const Tensor* 
     if (is_small) {
         return;
     }
-    const Dims sizes = broadcast_sizes(op, inputs);
-    if (fits_map(sizes, inputs, target)) {
+    const std::optional<Dims> sizes = common_sizes(inputs);
+    if (!sizes || fits_map(*sizes, inputs, target)) {
         return;
     }
     for (Tensor& input : inputs) {
-        input = contiguous(expand(input, sizes));
+        input = contiguous(expand(input, *sizes));
     }
 }
 
@@ -220,7 +237,7 @@ void write_mapped(const dispatch::OpDef& def,
                   Tensor& self,
                   std::span<Tensor> inputs,
                   dispatch::AttrsRef attrs) {
-    make_disjoint(def.name, self, inputs);
+    make_disjoint(def.where(), self, inputs);
     if (fits_map(self.sizes(), inputs, &self)) {
         dispatch::call_in_place(def, inputs, attrs);
         return;
@@ -240,11 +257,11 @@ void write_mapped_out(const dispatch::OpDef& def,
                       Tensor& out,
                       std::span<Tensor> inputs,
                       dispatch::AttrsRef attrs) {
-    make_mappable(def.name, inputs, &out);
-    make_disjoint(def.name, out, inputs);
+    make_mappable(inputs, &out);
+    make_disjoint(def.where(), out, inputs);
     // Another shape than the result's is call_out's to refuse.
-    if (!fits_map(out.sizes(), inputs, &out) && broadcast_sizes(def.name, inputs) == out.sizes()) {
-        throw UnsupportedError(def.name,
+    if (!fits_map(out.sizes(), inputs, &out) && common_sizes(inputs) == out.sizes()) {
+        throw UnsupportedError(def.where(),
                                fmt::format("out's dimensions must collapse to {}; got out {} with "
                                            "strides {}",
                                            kMostMapDims,

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace pumice::ops {
@@ -40,11 +41,15 @@ void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::P
 /// `target` (may be null) is the written tensor when it is given.
 bool fits_map(const Dims& sizes, std::span<const Tensor> inputs, const Tensor* target);
 
-/// Shape that all inputs broadcast to (NumPy's rule). @throws ShapeError naming both shapes
-Dims broadcast_sizes(std::string_view op, std::span<const Tensor> inputs);
+/// Shape that all inputs broadcast to (NumPy's rule); nothing where they do not.
+std::optional<Dims> common_sizes(std::span<const Tensor> inputs);
+
+/// That of a call's operands. @throws ShapeError naming them
+Dims broadcast_sizes(const dispatch::OpCall& call);
 
 /// Replaces inputs whose geometry no map kernel takes by contiguous copies of their expansion.
-void make_mappable(std::string_view op, std::span<Tensor> inputs, const Tensor* target);
+/// Leaves those that do not broadcast to infer, which refuses them.
+void make_mappable(std::span<Tensor> inputs, const Tensor* target);
 
 /// Replaces inputs that share memory with the written tensor other than index by index by copies.
 /// @throws ArgumentError if the target itself has several elements in one place, ShapeError if it

@@ -5,6 +5,7 @@
 #include "pumice/ops/reduce.h"
 #include "pumice/ops/view.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
@@ -283,16 +284,19 @@ static_assert(well_formed(kMatmul));
 
 namespace pumice {
 
-Tensor matmul(Tensor a, Tensor b) {
+Tensor matmul(Tensor a, Tensor b) try {
     ops::limit_batch_rank(a, b);
     if (ops::wants_depth_cut(a, b)) [[unlikely]] {
         return ops::matmul_by_depth(a, b);
     }
     Tensor inputs[] = {std::move(a), std::move(b)};
     return dispatch::call(ops::kMatmul, inputs);
+
+} catch (const Error&) {
+    rethrow_under("matmul");
 }
 
-Tensor& matmul_out(Tensor& out, Tensor a, Tensor b) {
+Tensor& matmul_out(Tensor& out, Tensor a, Tensor b) try {
     for (const Tensor* operand : {&out, &a, &b}) {
         checked_impl(*operand, "matmul_out");
     }
@@ -309,6 +313,9 @@ Tensor& matmul_out(Tensor& out, Tensor a, Tensor b) {
     ops::make_separate("matmul_out", out, inputs);
     dispatch::call_out(ops::kMatmul, out, inputs);
     return out;
+
+} catch (const Error&) {
+    rethrow_under("matmul_out");
 }
 
 }  // namespace pumice

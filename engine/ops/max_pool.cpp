@@ -4,6 +4,7 @@
 #include "pumice/ops/index.h"
 #include "pumice/ops/view.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/pool_window.h"
@@ -138,6 +139,7 @@ static_assert(well_formed(kMaxPool2d));
 // Without places, where no gradient will ask for them.
 constexpr dispatch::OpDef kMaxPool2dValues{
     .name = "max_pool2d_values",
+    .public_name = "max_pool2d",
     .inputs = {{{"x"}}},
     .infer = infer_max_pool<false>,
     .select = select_max_pool,
@@ -165,7 +167,7 @@ Tensor max_pool2d(Tensor x,
                   OptionalIntPair stride,
                   IntPair padding,
                   IntPair dilation,
-                  bool ceil_mode) {
+                  bool ceil_mode) try {
     ops::require_floating("max_pool2d", x);
     const ops::PoolAttrs attrs{.window = {.kernel = kernel_size,
                                           .stride = stride.value_or(kernel_size),
@@ -181,6 +183,9 @@ Tensor max_pool2d(Tensor x,
         outputs[0] = dispatch::call(ops::kMaxPool2dValues, inputs, attrs);
     }
     return is_unbatched ? squeeze(outputs[0], 0) : outputs[0];
+
+} catch (const Error&) {
+    rethrow_under("max_pool2d");
 }
 
 }  // namespace pumice

@@ -6,6 +6,7 @@
 #include "pumice/ops/nn.h"
 #include "pumice/ops/reduce.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
@@ -47,14 +48,14 @@ void check_parameter(const dispatch::OpCall& call, std::size_t index, DType dtyp
     const TensorImpl& impl = impl_of(parameter);
     const Dims& wanted = call.attrs_as<NormAttrs>().normalized_shape;
     if (impl.sizes != wanted) {
-        throw ShapeError(call.def.name,
+        throw ShapeError(call.def.where(),
                          fmt::format("{} must have normalized_shape {}; got {}",
                                      call.def.inputs[index].name,
                                      to_string(wanted),
                                      describe(parameter)));
     }
     if (impl.dtype != dtype && impl.dtype != kFloat32) {
-        throw DTypeError(call.def.name,
+        throw DTypeError(call.def.where(),
                          fmt::format("{} must have x's dtype {} or float32; got {}",
                                      call.def.inputs[index].name,
                                      to_string(dtype),
@@ -63,7 +64,7 @@ void check_parameter(const dispatch::OpCall& call, std::size_t index, DType dtyp
 }
 
 void infer_norm(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
-    require_floating(call.def.name, call.inputs[kX]);
+    require_floating(call.def.where(), call.inputs[kX]);
     const TensorImpl& x = impl_of(call.inputs[kX]);
     const auto& attrs = call.attrs_as<NormAttrs>();
     const std::int64_t leading = x.sizes.count() - attrs.normalized_shape.count();
@@ -72,7 +73,7 @@ void infer_norm(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
         fits = x.sizes[leading + d] == attrs.normalized_shape[d];
     }
     if (!fits) {
-        throw ShapeError(call.def.name,
+        throw ShapeError(call.def.where(),
                          fmt::format("x must end in normalized_shape {}; got x {}",
                                      to_string(attrs.normalized_shape),
                                      describe(call.inputs[kX])));
@@ -82,10 +83,9 @@ void infer_norm(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
         check_parameter(call, kBias, x.dtype);
         const bool has_both = call.inputs[kWeight].defined() && call.inputs[kBias].defined();
         if (has_both && impl_of(call.inputs[kWeight]).dtype != impl_of(call.inputs[kBias]).dtype) {
-            throw DTypeError(call.def.name,
-                             fmt::format("weight and bias must have one dtype; got {} and {}",
-                                         describe(call.inputs[kWeight]),
-                                         describe(call.inputs[kBias])));
+            throw DTypeError(call.def.where(),
+                             fmt::format("weight and bias must have one dtype; got {}",
+                                         dispatch::describe_inputs(call)));
         }
     }
     inferred.push_back(dispatch::contiguous_meta(x.sizes, x.dtype));
@@ -226,7 +226,7 @@ namespace {
 
 // The kernel wants a row at one stride and the rows in at most four dimensions.
 Tensor with_plain_rows(std::string_view op, Tensor x, const NormAttrs& attrs) {
-    const TensorImpl& impl = checked_impl(x, op.data());
+    const TensorImpl& impl = checked_impl(x, op);
     const bool fits = attrs.normalized_shape.count() <= impl.sizes.count();
     if (impl.is_contiguous || !fits) {
         return x;  // what does not fit, infer refuses
@@ -247,7 +247,8 @@ Tensor dense(Tensor parameter) {
 
 namespace pumice {
 
-Tensor layer_norm(Tensor x, const Dims& normalized_shape, Tensor weight, Tensor bias, double eps) {
+Tensor layer_norm(
+    Tensor x, const Dims& normalized_shape, Tensor weight, Tensor bias, double eps) try {
     const ops::NormAttrs attrs{.normalized_shape = normalized_shape,
                                .eps = eps,
                                .is_centered = true,
@@ -256,9 +257,12 @@ Tensor layer_norm(Tensor x, const Dims& normalized_shape, Tensor weight, Tensor 
                        ops::dense(std::move(weight)),
                        ops::dense(std::move(bias))};
     return dispatch::call(ops::kLayerNorm, inputs, attrs);
+
+} catch (const Error&) {
+    rethrow_under("layer_norm");
 }
 
-Tensor rms_norm(Tensor x, const Dims& normalized_shape, Tensor weight, double eps) {
+Tensor rms_norm(Tensor x, const Dims& normalized_shape, Tensor weight, double eps) try {
     const ops::NormAttrs attrs{.normalized_shape = normalized_shape,
                                .eps = eps,
                                .is_centered = false,
@@ -266,6 +270,9 @@ Tensor rms_norm(Tensor x, const Dims& normalized_shape, Tensor weight, double ep
     Tensor inputs[] = {ops::with_plain_rows("rms_norm", std::move(x), attrs),
                        ops::dense(std::move(weight))};
     return dispatch::call(ops::kRmsNorm, inputs, attrs);
+
+} catch (const Error&) {
+    rethrow_under("rms_norm");
 }
 
 }  // namespace pumice

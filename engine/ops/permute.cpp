@@ -3,6 +3,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 
@@ -109,13 +110,16 @@ Tensor transpose(const Tensor& x, std::int64_t dim0, std::int64_t dim1) {
     return dispatch::call_view(ops::kTranspose, x, ops::TransposeAttrs{dim0, dim1});
 }
 
-Tensor t(const Tensor& x) {
+Tensor t(const Tensor& x) try {
     const std::int64_t count = checked_impl(x, "t").sizes.count();
     if (count > 2) {
         throw ShapeError("t",
                          fmt::format("x must have at most two dimensions; got {}", describe(x)));
     }
     return transpose(x, 0, count == 2 ? 1 : 0);
+
+} catch (const Error&) {
+    rethrow_under("t");
 }
 
 }  // namespace pumice

@@ -3,6 +3,7 @@
 
 #include "pumice/error.h"
 
+#include "base/naming.h"
 #include "ops/reduction.h"
 
 #include <fmt/format.h>
@@ -35,12 +36,12 @@ void check_numbers(std::string_view op, const PoolWindow& w) {
         throw ArgumentError(
             op,
             fmt::format("kernel_size, stride and dilation must be in [1, {}], padding in [0, "
-                        "kernel_size / 2]; got {}, {}, {} and {}",
+                        "kernel_size / 2]; got {}",
                         kMostReach,
-                        to_text(w.kernel),
-                        to_text(w.stride),
-                        to_text(w.dilation),
-                        to_text(w.padding)));
+                        listed({{"kernel_size", to_text(w.kernel)},
+                                {"stride", to_text(w.stride)},
+                                {"dilation", to_text(w.dilation)},
+                                {"padding", to_text(w.padding)}})));
     }
 }
 

@@ -3,6 +3,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
@@ -92,13 +93,16 @@ Tensor draw(const OpDef& def, RandomAttrs attrs) {
     return dispatch::call(def, inputs, attrs);
 }
 
-Tensor make_random(const OpDef& def, const Dims& sizes, const TensorOptions& options) {
-    check_random(def.name, sizes, options.dtype());
+Tensor make_random(const OpDef& def, const Dims& sizes, const TensorOptions& options) try {
+    check_random(def.where(), sizes, options.dtype());
     Tensor made = draw(def, {.sizes = sizes, .dtype = options.dtype()});
     if (options.requires_grad()) {
         made.set_requires_grad(true);
     }
     return made;
+
+} catch (const Error&) {
+    rethrow_under(def.where());
 }
 
 constexpr std::array<dispatch::InputDef, dispatch::kMaxInputs> kInputs{{{"generator"}}};

@@ -73,7 +73,7 @@ std::int64_t reduced_numel(const Dims& sizes, DimMask mask) noexcept {
 }
 
 void require_floating(std::string_view op, const Tensor& x) {
-    const TensorImpl& impl = checked_impl(x, op.data());
+    const TensorImpl& impl = checked_impl(x, op);
     if (!is_floating_point(impl.dtype)) {
         throw DTypeError(op, fmt::format("x must have a floating dtype; got x {}", describe(x)));
     }
@@ -82,7 +82,7 @@ void require_floating(std::string_view op, const Tensor& x) {
 void infer_reduction(const dispatch::OpCall& call, DType dtype, dispatch::Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     const auto& attrs = call.attrs_as<ReductionAttrs>();
-    const DimMask mask = reduction_mask(call.def.name, attrs.dims, x.sizes.count());
+    const DimMask mask = reduction_mask(call.def.where(), attrs.dims, x.sizes.count());
     inferred.push_back(
         dispatch::contiguous_meta(reduced_sizes(x.sizes, mask, attrs.keepdim), dtype));
 }
@@ -106,7 +106,7 @@ void select_reduction(const dispatch::OpCall& call,
 }
 
 Tensor collapsible(std::string_view op, Tensor x, const Dims& dims) {
-    const TensorImpl& impl = checked_impl(x, op.data());
+    const TensorImpl& impl = checked_impl(x, op);
     if (impl.is_contiguous) {
         return x;
     }

@@ -58,8 +58,9 @@ void select_reduction_by(const dispatch::OpCall& call,
                          std::span<const Tensor> outputs,
                          const vk::Capabilities& caps,
                          dispatch::Program& program) {
-    const DimMask mask = reduction_mask(
-        call.def.name, call.attrs_as<ReductionAttrs>().dims, impl_of(call.inputs[0]).sizes.count());
+    const DimMask mask = reduction_mask(call.def.where(),
+                                        call.attrs_as<ReductionAttrs>().dims,
+                                        impl_of(call.inputs[0]).sizes.count());
     select_reduction(call, outputs, caps, program, {.mask = mask, .op = kOp});
 }
 

@@ -3,6 +3,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/words.h"
@@ -31,19 +32,15 @@ void infer(const OpCall& call, dispatch::Inferred& inferred) {
                       cos.sizes == Dims{x.sizes[rank - 2], x.sizes[rank - 1] / 2} &&
                       sin.sizes == cos.sizes;
     if (!fits) {
-        throw ShapeError(call.def.name,
+        throw ShapeError(call.def.where(),
                          fmt::format("wanted x [..., T, d] with d even and cos, sin [T, d/2]; got "
-                                     "{}, {} and {}",
-                                     describe(call.inputs[0]),
-                                     describe(call.inputs[1]),
-                                     describe(call.inputs[2])));
+                                     "{}",
+                                     dispatch::describe_inputs(call)));
     }
     if (!is_floating_point(x.dtype) || cos.dtype != kFloat32 || sin.dtype != kFloat32) {
-        throw DTypeError(call.def.name,
-                         fmt::format("wanted a floating x and float32 tables; got {}, {} and {}",
-                                     to_string(x.dtype),
-                                     to_string(cos.dtype),
-                                     to_string(sin.dtype)));
+        throw DTypeError(call.def.where(),
+                         fmt::format("wanted a floating x and float32 tables; got {}",
+                                     dispatch::describe_inputs(call)));
     }
     inferred.push_back(dispatch::contiguous_meta(x.sizes, x.dtype));
 }
@@ -150,11 +147,14 @@ Tensor turn(Tensor x, Tensor cos, Tensor sin, bool is_inverse) {
 
 namespace pumice {
 
-Tensor rotary_embedding(Tensor x, Tensor cos, Tensor sin) {
+Tensor rotary_embedding(Tensor x, Tensor cos, Tensor sin) try {
     for (const Tensor* operand : {&x, &cos, &sin}) {
         checked_impl(*operand, "rotary_embedding");
     }
     return ops::turn(std::move(x), std::move(cos), std::move(sin), false);
+
+} catch (const Error&) {
+    rethrow_under("rotary_embedding");
 }
 
 }  // namespace pumice

@@ -12,10 +12,25 @@
 
 namespace pumice::ops {
 
+namespace {
+
+[[noreturn]] void refuse(std::string_view op, const Scalar& value, DType dtype) {
+    throw DTypeError(op,
+                     fmt::format("{} cannot hold the value {}",
+                                 to_string(dtype),
+                                 value.is_floating_point() ? fmt::to_string(value.toDouble())
+                                                           : fmt::to_string(value.toLong())));
+}
+
+}  // namespace
+
 std::uint32_t scalar_bits(std::string_view op, const Scalar& value, DType dtype) {
     const bool is_real = value.is_floating_point();
     const double real = value.toDouble();
     const std::int64_t integer = is_real ? 0 : value.toLong();
+    if (is_floating_point(dtype) && !holds(dtype, real)) {
+        refuse(op, value, dtype);
+    }
     std::uint32_t bits = 0;
     try {
         convert_host(is_real ? reinterpret_cast<const std::byte*>(&real)
@@ -25,10 +40,7 @@ std::uint32_t scalar_bits(std::string_view op, const Scalar& value, DType dtype)
                      host_dtype(dtype),
                      1);
     } catch (const DTypeError&) {
-        throw DTypeError(
-            op,
-            is_real ? fmt::format("{} cannot hold the value {}", to_string(dtype), real)
-                    : fmt::format("{} cannot hold the value {}", to_string(dtype), integer));
+        refuse(op, value, dtype);
     }
     return bits;
 }

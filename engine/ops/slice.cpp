@@ -3,6 +3,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/strided_sum.h"
@@ -94,9 +95,9 @@ Part resolve_part(const SliceAttrs& attrs, std::int64_t extent) noexcept {
 void infer_slice(const OpCall& call, Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     const auto& attrs = call.attrs_as<SliceAttrs>();
-    const std::int64_t dim = part_dim(call.def.name, attrs.dim, x.sizes);
+    const std::int64_t dim = part_dim(call.def.where(), attrs.dim, x.sizes);
     if (attrs.step <= 0) {
-        throw ArgumentError(call.def.name,
+        throw ArgumentError(call.def.where(),
                             fmt::format("step must be positive; got {}", attrs.step));
     }
     const Part part = resolve_part(attrs, x.sizes[dim]);
@@ -161,7 +162,7 @@ Tensor slice(const Tensor& x,
         ops::kSlice, x, ops::SliceAttrs{dim, start, end.value_or(kToTheEnd), step});
 }
 
-Tensor narrow(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_t length) {
+Tensor narrow(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_t length) try {
     const Dims& sizes = checked_impl(x, "narrow").sizes;
     const std::int64_t wrapped = ops::part_dim("narrow", dim, sizes);
     const std::int64_t extent = sizes[wrapped];
@@ -177,6 +178,9 @@ Tensor narrow(const Tensor& x, std::int64_t dim, std::int64_t start, std::int64_
                                         describe(x)));
     }
     return dispatch::call_view(ops::kSlice, x, ops::SliceAttrs{wrapped, first, first + length, 1});
+
+} catch (const Error&) {
+    rethrow_under("narrow");
 }
 
 std::vector<Tensor> split(const Tensor& x, std::int64_t split_length, std::int64_t dim) {
@@ -202,7 +206,7 @@ std::vector<Tensor> split(const Tensor& x, std::int64_t split_length, std::int64
 
 std::vector<Tensor> split_with_sizes(const Tensor& x,
                                      const std::vector<std::int64_t>& lengths,
-                                     std::int64_t dim) {
+                                     std::int64_t dim) try {
     const Dims& sizes = checked_impl(x, "split_with_sizes").sizes;
     const std::int64_t wrapped = ops::part_dim("split_with_sizes", dim, sizes);
     std::int64_t total = 0;
@@ -228,9 +232,12 @@ std::vector<Tensor> split_with_sizes(const Tensor& x,
         start += length;
     }
     return parts;
+
+} catch (const Error&) {
+    rethrow_under("split_with_sizes");
 }
 
-std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, std::int64_t dim) {
+std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, std::int64_t dim) try {
     const Dims& sizes = checked_impl(x, "chunk").sizes;
     const std::int64_t wrapped = ops::part_dim("chunk", dim, sizes);
     if (chunks <= 0) {
@@ -242,6 +249,9 @@ std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, std::int64_t dim
             x, std::vector<std::int64_t>(static_cast<std::size_t>(chunks), 0), wrapped);
     }
     return split(x, length, wrapped);
+
+} catch (const Error&) {
+    rethrow_under("chunk");
 }
 
 }  // namespace pumice

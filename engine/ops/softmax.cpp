@@ -18,11 +18,11 @@ namespace {
 
 std::int64_t softmax_dim(const dispatch::OpCall& call) {
     return wrap_dim(
-        call.def.name, call.attrs_as<SoftmaxAttrs>().dim, impl_of(call.inputs[0]).sizes.count());
+        call.def.where(), call.attrs_as<SoftmaxAttrs>().dim, impl_of(call.inputs[0]).sizes.count());
 }
 
 void infer_softmax(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
-    require_floating(call.def.name, call.inputs[0]);
+    require_floating(call.def.where(), call.inputs[0]);
     softmax_dim(call);
     const TensorImpl& x = impl_of(call.inputs[0]);
     inferred.push_back(dispatch::contiguous_meta(x.sizes, x.dtype));

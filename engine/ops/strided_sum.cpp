@@ -6,6 +6,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
@@ -308,7 +309,7 @@ void check_extents(std::int64_t before, std::int64_t after, std::int64_t dim, co
 
 }  // namespace
 
-Tensor pad(Tensor x, const Dims& padding, const Scalar& value) {
+Tensor pad(Tensor x, const Dims& padding, const Scalar& value) try {
     const TensorImpl& impl = checked_impl(x, "pad");
     const std::int64_t dims = impl.sizes.count();
     if (padding.count() % 2 != 0 || padding.count() / 2 > dims) {
@@ -343,6 +344,9 @@ Tensor pad(Tensor x, const Dims& padding, const Scalar& value) {
         attrs.after[static_cast<std::size_t>(d)] = std::max<std::int64_t>(0, after);
     }
     return ops::pad_by(std::move(x), attrs, value);
+
+} catch (const Error&) {
+    rethrow_under("pad");
 }
 
 }  // namespace pumice

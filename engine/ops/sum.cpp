@@ -5,6 +5,7 @@
 #include "pumice/ops/reduce.h"
 #include "pumice/ops/view.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/reduction.h"
@@ -34,7 +35,7 @@ void select_sum(const dispatch::OpCall& call,
                 dispatch::Program& program) {
     const Dims& sizes = impl_of(call.inputs[0]).sizes;
     const DimMask mask =
-        reduction_mask(call.def.name, call.attrs_as<ReductionAttrs>().dims, sizes.count());
+        reduction_mask(call.def.where(), call.attrs_as<ReductionAttrs>().dims, sizes.count());
     const auto count = static_cast<float>(reduced_numel(sizes, mask));
     select_reduction(call, outputs, caps, program, {.mask = mask, .op = kOp, .divisor = count});
 }
@@ -94,7 +95,7 @@ Tensor mean(Tensor x, const Dims& dims, bool keepdim) {
         ops::kMean, inputs, ops::ReductionAttrs{.dims = dims, .keepdim = keepdim});
 }
 
-Tensor sum_to_size(Tensor x, const Dims& sizes) {
+Tensor sum_to_size(Tensor x, const Dims& sizes) try {
     const Dims& from = checked_impl(x, "sum_to_size").sizes;
     if (from == sizes) {
         return x;
@@ -116,6 +117,9 @@ Tensor sum_to_size(Tensor x, const Dims& sizes) {
                                      describe(x)));
     }
     return view(sum(std::move(x), dims, true), sizes);
+
+} catch (const Error&) {
+    rethrow_under("sum_to_size");
 }
 
 }  // namespace pumice

@@ -4,6 +4,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/op_def.h"
 #include "ops/indexing.h"
 #include "ops/map_step.h"
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -67,7 +69,7 @@ public:
         if (named > dim_count || ellipsis_count > 1) {
             throw ArgumentError("index",
                                 fmt::format("wanted at most {} dimensions named and one Ellipsis; "
-                                            "got {} and {} for x {}",
+                                            "got {} dimensions and {} Ellipses for x {}",
                                             dim_count,
                                             named,
                                             ellipsis_count,
@@ -251,7 +253,15 @@ Rows rows_of(Selection selection) {
         }
         indices.push_back(each.index);
     }
-    ops::broadcast_sizes("index", indices);
+    if (!ops::common_sizes(indices)) {
+        std::string shapes;
+        for (const Tensor& index : indices) {
+            shapes += (shapes.empty() ? "" : ", ") + to_string(index.sizes());
+        }
+        throw ShapeError(
+            "index",
+            fmt::format("the shapes of index tensors must broadcast; got, in order, {}", shapes));
+    }
     rows.index = joined(advanced, extents);
     if (next - rows.dim > 1) {
         Dims merged = rows.permuted;
@@ -320,7 +330,7 @@ Tensor with_value(const Tensor& view, const Advanced& mask, const Tensor& value)
 void put(Tensor& self,
          std::span<const TensorIndex> indices,
          const Tensor& values,
-         bool accumulate) {
+         bool accumulate) try {
     if (checked_impl(self, "index_put_").dtype != checked_impl(values, "index_put_").dtype) {
         throw DTypeError("index_put_",
                          fmt::format("values must have the tensor's dtype; got values {} for {}",
@@ -336,21 +346,31 @@ void put(Tensor& self,
     } else if (advanced.size() == 1 && advanced[0].is_mask && values.numel() == 1 && !accumulate) {
         copy_(view, with_value(view, advanced[0], values));
     } else {
-        copy_(view, with_rows(rows_of(std::move(selection)), values, accumulate));
+        copy_(view,
+              with_rows(rows_of(std::move(selection)), values, accumulate));
     }
+
+} catch (const Error&) {
+    rethrow_under("index_put_");
 }
 
-Tensor get(const Tensor& self, std::span<const TensorIndex> indices) {
+Tensor get(const Tensor& self, std::span<const TensorIndex> indices) try {
     Selection selection = select_of(self, indices);
     if (selection.advanced.empty()) {
         return selection.view.is_same(self) ? alias(self) : selection.view;
     }
     Rows rows = rows_of(std::move(selection));
     return ops::take_in_place_of(std::move(rows.view), rows.dim, std::move(rows.index));
+
+} catch (const Error&) {
+    rethrow_under("index");
 }
 
-Tensor as_values(const Tensor& self, const Scalar& value) {
+Tensor as_values(const Tensor& self, const Scalar& value) try {
     return scalar_tensor(value, checked_impl(self, "index_put_").dtype);
+
+} catch (const Error&) {
+    rethrow_under("index_put_");
 }
 
 }  // namespace
@@ -406,21 +426,27 @@ Tensor& Tensor::index_put_(const std::vector<TensorIndex>& indices,
     return *this;
 }
 
-Tensor masked_select(const Tensor& x, const Tensor& mask) {
+Tensor masked_select(const Tensor& x, const Tensor& mask) try {
     checked_impl(x, "masked_select");
     if (checked_impl(mask, "masked_select").dtype != kBool) {
         throw DTypeError("masked_select",
                          fmt::format("the mask must be bool; got {}", describe(mask)));
     }
     const std::array<Tensor, 2> both = {x, mask};
-    Dims sizes = ops::broadcast_sizes("masked_select", both);
-    if (sizes.empty()) {
-        sizes = {1};
+    const std::optional<Dims> common = ops::common_sizes(both);
+    if (!common) {
+        throw ShapeError("masked_select",
+                         fmt::format("the mask must broadcast with x; got {}",
+                                     listed({{"x", describe(x)}, {"mask", describe(mask)}})));
     }
+    const Dims sizes = common->empty() ? Dims{1} : *common;
     return expand(x, sizes).index({expand(mask, sizes)});
+
+} catch (const Error&) {
+    rethrow_under("masked_select");
 }
 
-Tensor nonzero(const Tensor& x) {
+Tensor nonzero(const Tensor& x) try {
     const Dims& sizes = checked_impl(x, "nonzero").sizes;
     const std::vector<std::int32_t> places = true_places(to(x, kBool));
     const std::int64_t dim_count = sizes.count();
@@ -436,6 +462,9 @@ Tensor nonzero(const Tensor& x) {
     return from_values(std::span<const std::int32_t>(rows),
                        {static_cast<std::int64_t>(places.size()), dim_count},
                        kInt32);
+
+} catch (const Error&) {
+    rethrow_under("nonzero");
 }
 
 }  // namespace pumice

@@ -3,6 +3,8 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
+
 #include <utility>
 
 namespace pumice {
@@ -350,6 +352,14 @@ Tensor Tensor::all(const Dims& dims, bool keepdim) const {
 
 Tensor Tensor::cumsum(std::int64_t dim) const {
     return pumice::cumsum(*this, dim);
+}
+
+Tensor Tensor::max() const try { return amax(); } catch (const Error&) {
+    rethrow_under("max");
+}
+
+Tensor Tensor::min() const try { return amin(); } catch (const Error&) {
+    rethrow_under("min");
 }
 
 }  // namespace pumice

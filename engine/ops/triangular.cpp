@@ -33,7 +33,7 @@ void infer_triangular(const OpCall& call, Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     if (x.sizes.count() < 2) {
         throw ShapeError(
-            call.def.name,
+            call.def.where(),
             fmt::format("x must have at least two dimensions; got {}", describe(call.inputs[0])));
     }
     inferred.emplace_back(dispatch::contiguous_meta(x.sizes, x.dtype));

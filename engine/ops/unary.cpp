@@ -4,6 +4,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/element.h"
 #include "ops/all_ops.h"
@@ -11,6 +12,7 @@
 #include "ops/map_step.h"
 #include "ops/packed_mask.h"
 #include "ops/promote.h"
+#include "ops/scalar_bits.h"
 
 #include <fmt/format.h>
 
@@ -111,26 +113,35 @@ constexpr OpDef row(std::string_view name, std::uint32_t reads, BackwardFn backw
             .express = express<kOp, kKernel>};
 }
 
-Tensor run(const OpDef& def, Tensor x, const Attrs& attrs = {}) {
-    checked_impl(x, def.name.data());
+Tensor run(const OpDef& def, Tensor x, const Attrs& attrs = {}) try {
+    checked_impl(x, def.where());
     Tensor inputs[] = {std::move(x)};
-    make_mappable(def.name, inputs, nullptr);
+    make_mappable(inputs, nullptr);
     return dispatch::call(def, inputs, attrs);
+
+} catch (const Error&) {
+    rethrow_under(def.where());
 }
 
-Tensor& run_in_place(const OpDef& def, Tensor& self, const Attrs& attrs = {}) {
-    checked_impl(self, def.name.data());
+Tensor& run_in_place(const OpDef& def, Tensor& self, const Attrs& attrs = {}) try {
+    checked_impl(self, def.where());
     Tensor inputs[] = {self};
     write_mapped(def, self, inputs, attrs);
     return self;
+
+} catch (const Error&) {
+    rethrow_under(def.where(), "_");
 }
 
-Tensor& run_out(const OpDef& def, Tensor& out, Tensor x) {
-    checked_impl(out, def.name.data());
-    checked_impl(x, def.name.data());
+Tensor& run_out(const OpDef& def, Tensor& out, Tensor x) try {
+    checked_impl(out, def.where());
+    checked_impl(x, def.where());
     Tensor inputs[] = {std::move(x)};
     write_mapped_out(def, out, inputs, Attrs{});
     return out;
+
+} catch (const Error&) {
+    rethrow_under(def.where(), "_out");
 }
 
 // Gradient formulas. g is the output's gradient, x the input, y the output.
@@ -248,6 +259,11 @@ void masked_grad(BackwardCall& call) {
     pass(call, apply_mask(call.grad(), call.mask(), CodeBits::kOne, {0.0F, 1.0F}));
 }
 
+constexpr OpDef called(std::string_view public_name, OpDef def) {
+    def.public_name = public_name;
+    return def;
+}
+
 constexpr OpDef with_mask(OpDef def, dispatch::MaskFn mask) {
     def.mask = mask;
     return def;
@@ -285,8 +301,9 @@ constexpr OpDef kSigmoid =
 constexpr OpDef kRelu = row<UnaryOp::kRelu, Result::kSame>("relu", kReadsOutput, relu_grad);
 constexpr OpDef kGelu =
     row<UnaryOp::kGelu, Result::kFloating, kNormal>("gelu", kReadsInput, gelu_grad);
-constexpr OpDef kGeluTanh = row<UnaryOp::kGeluTanh, Result::kFloating, kExponential>(
-    "gelu_tanh", kReadsInput, gelu_tanh_grad);
+constexpr OpDef kGeluTanh = called("gelu",
+                                   row<UnaryOp::kGeluTanh, Result::kFloating, kExponential>(
+                                       "gelu_tanh", kReadsInput, gelu_tanh_grad));
 constexpr OpDef kSilu =
     row<UnaryOp::kSilu, Result::kFloating, kExponential>("silu", kReadsInput, silu_grad);
 constexpr OpDef kSoftplus = row<UnaryOp::kSoftplus, Result::kFloating, kExponential>(
@@ -385,13 +402,6 @@ void refuse_bool(const Tensor& x, const char* op) {
     if (checked_impl(x, op).dtype == kBool) {
         throw DTypeError(op, "is not defined for bool; use logical_not for inversion");
     }
-}
-
-double largest_of(DType dtype) {
-    if (dtype == kFloat16) {
-        return 65504.0;
-    }
-    return dtype == kBFloat16 ? 3.3895313892515355e38 : 3.4028234663852886e38;
 }
 
 }  // namespace
@@ -511,13 +521,16 @@ Tensor softplus(Tensor x, double beta, double threshold) {
     return run(kSoftplus, std::move(x), softplus_attrs(beta, threshold));
 }
 
-Tensor clamp(Tensor x, std::optional<Scalar> min, std::optional<Scalar> max) {
+Tensor clamp(Tensor x, std::optional<Scalar> min, std::optional<Scalar> max) try {
     const DType dtype = clamp_dtype(x, min, max);
     const Attrs attrs = clamp_attrs(dtype, min, max);
     return run(kClamp, to(std::move(x), dtype), attrs);
+
+} catch (const Error&) {
+    rethrow_under("clamp");
 }
 
-Tensor& clamp_(Tensor& self, std::optional<Scalar> min, std::optional<Scalar> max) {
+Tensor& clamp_(Tensor& self, std::optional<Scalar> min, std::optional<Scalar> max) try {
     const DType dtype = clamp_dtype(self, min, max);
     if (dtype != self.dtype()) {
         throw DTypeError("clamp_",
@@ -526,6 +539,9 @@ Tensor& clamp_(Tensor& self, std::optional<Scalar> min, std::optional<Scalar> ma
                                      to_string(self.dtype())));
     }
     return run_in_place(kClamp, self, clamp_attrs(dtype, min, max));
+
+} catch (const Error&) {
+    rethrow_under("clamp_");
 }
 
 Tensor nan_to_num(Tensor x,
@@ -533,7 +549,7 @@ Tensor nan_to_num(Tensor x,
                   std::optional<double> posinf,
                   std::optional<double> neginf) {
     const DType dtype = checked_impl(x, "nan_to_num").dtype;
-    const double largest = largest_of(dtype);
+    const double largest = largest_value(is_floating_point(dtype) ? dtype : kFloat32);
     const auto word = [](double value) { return scalar_word("nan_to_num", value, kFloat32); };
     const Attrs attrs{
         .bits = {word(nan), word(posinf.value_or(largest)), word(neginf.value_or(-largest))}};

@@ -16,7 +16,7 @@ namespace pumice::ops {
 namespace {
 
 void infer_var(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
-    require_floating(call.def.name, call.inputs[0]);
+    require_floating(call.def.where(), call.inputs[0]);
     infer_reduction(call, impl_of(call.inputs[0]).dtype, inferred);
 }
 
@@ -37,7 +37,7 @@ void select_var(const dispatch::OpCall& call,
                      outputs,
                      caps,
                      program,
-                     {.mask = reduction_mask(call.def.name, attrs.dims, sizes.count()),
+                     {.mask = reduction_mask(call.def.where(), attrs.dims, sizes.count()),
                       .op = kOp,
                       .divisor = static_cast<float>(degrees_of_freedom(sizes, attrs))});
 }

@@ -4,6 +4,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 
@@ -185,22 +186,25 @@ Tensor view(const Tensor& x, const Dims& sizes) {
     return dispatch::call_view(ops::kView, x, ops::SizesAttrs{sizes});
 }
 
-Tensor reshape(const Tensor& x, const Dims& sizes) {
+Tensor reshape(const Tensor& x, const Dims& sizes) try {
     const TensorImpl& impl = checked_impl(x, "reshape");
     Dims resolved = sizes;
     ops::resolve_sizes("reshape", x, resolved);
     Dims strides = resolved;
     return view(ops::set_view_strides(impl, resolved, strides) ? x : contiguous(x), resolved);
+
+} catch (const Error&) {
+    rethrow_under("reshape");
 }
 
-Tensor flatten(const Tensor& x, std::int64_t start_dim, std::int64_t end_dim) {
+Tensor flatten(const Tensor& x, std::int64_t start_dim, std::int64_t end_dim) try {
     const Dims& sizes = checked_impl(x, "flatten").sizes;
     const std::int64_t start = wrap_dim("flatten", start_dim, sizes.count());
     const std::int64_t end = wrap_dim("flatten", end_dim, sizes.count());
     if (start > end) {
         throw ArgumentError("flatten",
-                            fmt::format("start_dim must not come after end_dim; got {} and {} for "
-                                        "x {}",
+                            fmt::format("start_dim must not come after end_dim; got start_dim {} "
+                                        "and end_dim {} for x {}",
                                         start_dim,
                                         end_dim,
                                         describe(x)));
@@ -218,10 +222,16 @@ Tensor flatten(const Tensor& x, std::int64_t start_dim, std::int64_t end_dim) {
         }
     }
     return sizes.empty() ? reshape(x, {1}) : reshape(x, flat);
+
+} catch (const Error&) {
+    rethrow_under("flatten");
 }
 
-Tensor view_as(const Tensor& x, const Tensor& other) {
+Tensor view_as(const Tensor& x, const Tensor& other) try {
     return view(x, checked_impl(other, "view_as").sizes);
+
+} catch (const Error&) {
+    rethrow_under("view_as");
 }
 
 Tensor squeeze(const Tensor& x, std::int64_t dim) {

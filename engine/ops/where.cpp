@@ -3,6 +3,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/element.h"
 #include "ops/all_ops.h"
@@ -27,10 +28,10 @@ void infer(const OpCall& call, dispatch::Inferred& inferred) {
     const DType condition = impl_of(call.inputs[0]).dtype;
     if (condition != kBool && condition != kUInt8) {
         throw DTypeError(
-            call.def.name,
+            call.def.where(),
             fmt::format("condition must be bool or uint8; got {}", to_string(condition)));
     }
-    inferred.push_back(dispatch::contiguous_meta(broadcast_sizes(call.def.name, call.inputs),
+    inferred.push_back(dispatch::contiguous_meta(broadcast_sizes(call),
                                                  result_type(call.inputs[1], call.inputs[2])));
 }
 
@@ -103,22 +104,28 @@ static_assert(well_formed(kWhere));
 
 namespace pumice {
 
-Tensor where(Tensor condition, Tensor a, Tensor b) {
+Tensor where(Tensor condition, Tensor a, Tensor b) try {
     for (const Tensor* operand : {&condition, &a, &b}) {
         checked_impl(*operand, "where");
     }
     Tensor inputs[] = {std::move(condition), std::move(a), std::move(b)};
-    ops::make_mappable("where", inputs, nullptr);
+    ops::make_mappable(inputs, nullptr);
     return dispatch::call(ops::kWhere, inputs);
+
+} catch (const Error&) {
+    rethrow_under("where");
 }
 
-Tensor masked_fill(Tensor x, Tensor mask, const Scalar& value) {
+Tensor masked_fill(Tensor x, Tensor mask, const Scalar& value) try {
     const DType dtype = checked_impl(x, "masked_fill").dtype;
     if (checked_impl(mask, "masked_fill").dtype != kBool) {
         throw DTypeError("masked_fill",
                          fmt::format("the mask must be bool; got mask {}", describe(mask)));
     }
     return where(std::move(mask), scalar_tensor(value, dtype), std::move(x));
+
+} catch (const Error&) {
+    rethrow_under("masked_fill");
 }
 
 }  // namespace pumice

@@ -50,7 +50,9 @@ void SGDOptions::check() const {
         throw ArgumentError(
             "SGD",
             fmt::format(
-                "nesterov wants momentum > 0 and dampening 0; got {}, {}", momentum, dampening));
+                "nesterov wants momentum > 0 and dampening 0; got momentum {} and dampening {}",
+                momentum,
+                dampening));
     }
 }
 

@@ -29,7 +29,8 @@ Schedule::Schedule(Optimizer& optimizer, std::int64_t warmup_steps, std::int64_t
       total_steps_(total_steps) {
     if (warmup_steps < 0 || warmup_steps >= total_steps) {
         throw ArgumentError("Schedule",
-                            fmt::format("wanted 0 <= warmup_steps < total_steps; got {} and {}",
+                            fmt::format("wanted 0 <= warmup_steps < total_steps; got "
+                                        "warmup_steps {} and total_steps {}",
                                         warmup_steps,
                                         total_steps));
     }

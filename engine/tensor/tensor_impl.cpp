@@ -18,7 +18,7 @@ ViewRecord::ViewRecord(IntrusivePtr<TensorImpl> base_in, CreationMeta creation_i
     debug::count(debug::Counted::kViewRecord);
 }
 
-TensorImpl& checked_impl(const Tensor& tensor, const char* where) {
+TensorImpl& checked_impl(const Tensor& tensor, std::string_view where) {
     if (!tensor.defined()) {
         throw ArgumentError(where, "got an undefined tensor, wanted a defined one");
     }

@@ -87,7 +87,7 @@ inline TensorImpl& impl_of(const Tensor& tensor) noexcept {
 }
 
 /// As impl_of, for handles from users. @throws ArgumentError if undefined
-TensorImpl& checked_impl(const Tensor& tensor, const char* where);
+TensorImpl& checked_impl(const Tensor& tensor, std::string_view where);
 
 /// Row-major strides.
 constexpr Dims contiguous_strides(const Dims& sizes) noexcept {

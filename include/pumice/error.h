@@ -26,6 +26,8 @@ public:
     [[nodiscard]] const char* what_without_backtrace() const noexcept;
     /// Operator, file or subsystem that refused.
     [[nodiscard]] const std::string& where() const noexcept;
+    /// For the engine: tells the same under another name.
+    void set_where(std::string_view where);
     /// Place in Pumice's source that threw.
     [[nodiscard]] const std::source_location& location() const noexcept;
 
@@ -51,6 +53,13 @@ public:
 class ArgumentError : public Error {
 public:
     using Error::Error;
+};
+
+/// An index or label outside its extent, which a kernel met: `where()` is the operator that was
+/// called with it, what throws is a later read on the host (pumice/ops/index.h).
+class IndexError : public ArgumentError {
+public:
+    using ArgumentError::ArgumentError;
 };
 
 /// Misuse of the tape, of inference mode or of capture.

@@ -485,9 +485,8 @@ public:
 
     /// amax and amin over all dimensions.
     /// @{
-    [[nodiscard]] Tensor max() const { return amax(); }
-
-    [[nodiscard]] Tensor min() const { return amin(); }
+    [[nodiscard]] Tensor max() const;
+    [[nodiscard]] Tensor min() const;
 
     /// @}
 

@@ -152,7 +152,7 @@ TEST_CASE("binary operators broadcast and take views") {
         [] {
             add(zeros({2, 3}), zeros({4}));
         },
-        "[add] shapes [2, 3] float32 and [4] float32 do not broadcast");
+        "[add] the operands' shapes must broadcast; got a [2, 3] float32 and b [4] float32");
 }
 
 TEST_CASE("binary operators with a number") {
@@ -395,7 +395,7 @@ TEST_CASE("binary in-place forms keep the dtype and write only the view") {
     check_close(sub_(x, tensor<float>({1.0F, 1.0F, 1.0F}), 0.5), {0, 2, 71.5});
     Tensor ints = tensor<std::int32_t>({1, 2});
     check_throws<DTypeError>([&] { add_(ints, 0.5); }, "can't be cast");
-    check_throws<ShapeError>([&] { add_(x, zeros({2, 3})); }, "[add]");
+    check_throws<ShapeError>([&] { add_(x, zeros({2, 3})); }, "[add_]");
 }
 
 TEST_CASE("an in-place operand may overlap what is written") {
@@ -409,7 +409,7 @@ TEST_CASE("an in-place operand may overlap what is written") {
     add_(square_matrix, square_matrix);
     check_close(square_matrix, {4, 10, 10, 16});
     Tensor wide = zeros({1, 3}).expand({2, 3});
-    check_throws<ArgumentError>([&] { add_(wide, 1.0); }, "[add_scalar]");
+    check_throws<ArgumentError>([&] { add_(wide, 1.0); }, "[add_]");
 }
 
 TEST_CASE("in-place gradients pass through the old value") {
@@ -434,7 +434,7 @@ TEST_CASE("binary out forms") {
     check_same_bits(mul_out(out, a, b), mul(a, b));
     check_same_bits(div_out(out, a, b), div(a, b));
     Tensor wrong = zeros({4, 4});
-    check_throws<ShapeError>([&] { add_out(wrong, a, b); }, "[add]");
+    check_throws<ShapeError>([&] { add_out(wrong, a, b); }, "[add_out]");
 }
 
 TEST_CASE("in-place and out forms of ragged five-dimensional tensors check dtype and shape") {
@@ -445,27 +445,29 @@ TEST_CASE("in-place and out forms of ragged five-dimensional tensors check dtype
     REQUIRE(ints.sizes() == Dims{2, 2, 2, 3, 2});
     const std::vector<int> fours(48, 4);
     check_throws<DTypeError>([&] { div_(ints, 2); },
-                             "[div_scalar] the result has dtype float32, which can't be cast to "
+                             "[div_] the result has dtype float32, which can't be cast to "
                              "the written tensor's int32");
-    check_throws<DTypeError>([&] { div_(ints, ones({2})); }, "[div] the result has dtype float32");
-    check_throws<DTypeError>([&] { add_(ints, 0.5); }, "[add_scalar] the result has dtype");
+    check_throws<DTypeError>([&] { div_(ints, ones({2})); }, "[div_] the result has dtype float32");
+    check_throws<DTypeError>([&] { add_(ints, 0.5); }, "[add_] the result has dtype");
     check_throws<ShapeError>(
         [&] {
             add_(ints, ones({3, 1, 1, 1, 1, 1}, kInt32));
         },
-        "[add] the result has shape [3, 2, 2, 2, 3, 2], which the written "
+        "[add_] the result has shape [3, 2, 2, 2, 3, 2], which the written "
         "tensor [2, 2, 2, 3, 2] int32 does not have");
     Tensor flags = ragged(kBool);
-    check_throws<DTypeError>([&] { add_(flags, ints); }, "[add] the result has dtype int32");
+    check_throws<DTypeError>([&] { add_(flags, ints); }, "[add_] the result has dtype int32");
     CHECK(ints.to_vector<int>() == fours);
     CHECK(mul_(ints, 3).to_vector<int>() == std::vector<int>(48, 12));
     Tensor reals = ragged(kFloat32);
     CHECK(add_(reals, ints).to_vector<int>() == std::vector<int>(48, 16));
     Tensor out = ragged(kFloat32);
-    check_throws<UnsupportedError>([&] { mul_out(out, reals, reals); },
-                                   "[mul] out's dimensions must collapse to 4; got out [2, 2, 2, "
-                                   "3, 2] float32");
-    check_throws<ShapeError>([&] { mul_out(out, ones({3}), ones({3})); }, "[mul] the result has");
+    check_throws<UnsupportedError>(
+        [&] { mul_out(out, reals, reals); },
+        "[mul_out] out's dimensions must collapse to 4; got out [2, 2, 2, "
+        "3, 2] float32");
+    check_throws<ShapeError>([&] { mul_out(out, ones({3}), ones({3})); },
+                             "[mul_out] the result has");
     CHECK(out.to_vector<int>() == fours);
 }
 
@@ -476,7 +478,8 @@ TEST_CASE("bools are subtracted in no form") {
     check_throws<DTypeError>([&] { rsub(flags, true); }, "[rsub] is not defined for bool");
     check_throws<DTypeError>([&] { sub_(flags, true); }, "[sub_] is not defined for bool");
     check_throws<DTypeError>([&] { sub_(flags, flags); }, "[sub_] is not defined for bool");
-    check_throws<DTypeError>([&] { sub_out(out, flags, flags); }, "[sub] is not defined for bool");
+    check_throws<DTypeError>([&] { sub_out(out, flags, flags); },
+                             "[sub_out] is not defined for bool");
     CHECK(flags.to_vector<int>() == std::vector<int>{1, 0});
     Tensor bytes = tensor<std::uint8_t>({3, 1});
     CHECK(sub_(bytes, true).to_vector<int>() == std::vector<int>{2, 0});
@@ -486,12 +489,12 @@ TEST_CASE("integer scalars past int32 are refused where int32 is computed in") {
     constexpr std::int64_t kFar = std::int64_t{1} << 40;
     Tensor x = tensor<std::int32_t>({7, -7});
     check_throws<ArgumentError>([&] { add(x, kFar); },
-                                "[add_scalar] integers are computed in int32, so a scalar must be "
+                                "[add] integers are computed in int32, so a scalar must be "
                                 "in [-2147483648, 2147483647]; got 1099511627776");
     check_throws<ArgumentError>([&] { add(x, x, kFar); }, "[add] integers are computed in int32");
     check_throws<ArgumentError>([&] { mul_(x, 2147483648LL); }, "got 2147483648");
     check_throws<ArgumentError>([&] { rsub(x, -2147483649LL); }, "got -2147483649");
-    check_throws<ArgumentError>([&] { pow(x, kFar); }, "[pow_scalar]");
+    check_throws<ArgumentError>([&] { pow(x, kFar); }, "[pow]");
     check_throws<ArgumentError>([&] { lt(x, kFar); }, "[lt_scalar]");
     check_throws<ArgumentError>([&] { eq(x.to(kUInt8), kFar + 7); }, "[eq_scalar]");
     CHECK(x.to_vector<int>() == std::vector<int>{7, -7});

@@ -5,6 +5,11 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <limits>
+#include <span>
+#include <vector>
+
 using namespace pumice;
 using test::check_throws;
 
@@ -46,12 +51,48 @@ TEST_CASE("full: errors") {
         [] {
             zeros({2, -1});
         },
-        "[full] extents must not be negative; got [2, -1]");
+        "[zeros] extents must not be negative; got [2, -1]");
     check_throws<ShapeError>([] { empty({-1}); }, "[empty] extents must not be negative");
-    check_throws<ShapeError>([] { zeros({65536, 65536}); }, "[full] at most 2147483647 elements");
+    check_throws<ShapeError>([] { zeros({65536, 65536}); }, "[zeros] at most 2147483647 elements");
     check_throws<DTypeError>([] { full({2}, 300, kUInt8); },
                              "[full] uint8 cannot hold the value 300");
-    check_throws<DTypeError>([] { zeros({2}, TensorOptions(kInt32, true)); }, "");
+    check_throws<DTypeError>([] { zeros({2}, TensorOptions(kInt32, true)); }, "[zeros] only");
+}
+
+TEST_CASE("full: numbers past a floating dtype's largest are refused, as in LibTorch 1.13") {
+    const double inf = std::numeric_limits<double>::infinity();
+    check_throws<DTypeError>([] { full({1}, 1e10, kFloat16); },
+                             "[full] float16 cannot hold the value 10000000000");
+    check_throws<DTypeError>([] { full({1}, 65510.0, kFloat16); }, "[full] float16 cannot hold");
+    check_throws<DTypeError>([] { full({1}, -100000, kFloat16); },
+                             "[full] float16 cannot hold the value -100000");
+    check_throws<DTypeError>([] { full({1}, 3.4e38, kBFloat16); }, "[full] bfloat16 cannot hold");
+    check_throws<DTypeError>([] { full({1}, 1e39); }, "[full] float32 cannot hold");
+    check_throws<DTypeError>([] { full_like(ones({2}, kFloat16), 1e5); }, "[full_like] float16");
+    check_throws<DTypeError>([] { scalar_tensor(1e5, kFloat16); }, "[scalar_tensor] float16");
+    check_throws<DTypeError>([] { ones({1}, kFloat16).fill_(1e10); }, "[fill_] float16");
+    check_throws<DTypeError>([] { masked_fill(ones({1}, kFloat16), ones({1}, kBool), 1e10); },
+                             "[masked_fill] float16");
+    check_throws<DTypeError>([] { pad(ones({1}, kFloat16), {1, 1}, 1e10); }, "[pad] float16");
+    check_throws<DTypeError>([] { ones({2}, kFloat16).index_put_({0}, 1e10); },
+                             "[index_put_] float16");
+    check_throws<DTypeError>([] { arange(0, 2e5, 1e5, kFloat16); },
+                             "[arange] float16 cannot hold the value 100000");
+    check_throws<DTypeError>(
+        [] {
+            tensor<double>({1.0, 1e10}, kFloat16);
+        },
+        "[tensor] element 1 is 10000000000, which float16 cannot hold");
+    check_throws<DTypeError>([] { tensor<double>({1e39}); }, "[tensor] element 0 is 1e+39");
+    check_throws<DTypeError>([] { tensor<int>({300}, kInt8); }, "[tensor] element 0 is 300");
+    // What the dtypes hold stays, the infinities and NaN among it; arithmetic rounds as ever.
+    CHECK(full({1}, 65504, kFloat16).item() == 65504.0);
+    CHECK(full({1}, inf, kFloat16).item() == inf);
+    CHECK(tensor<double>({-inf}, kBFloat16).item() == -inf);
+    CHECK(std::isnan(full({1}, std::nan(""), kFloat16).item().toDouble()));
+    CHECK((zeros({1}, kFloat16) + 1e10).item() == inf);
+    const std::vector<double> values = {1e10};
+    CHECK(from_values(std::span<const double>(values), {1}, kFloat16).item() == inf);
 }
 
 TEST_CASE("full: kind by mode, requires_grad in every mode, G21 G32") {

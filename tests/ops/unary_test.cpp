@@ -381,7 +381,7 @@ TEST_CASE("clamp: integer bounds outside of the dtype bind nowhere or are refuse
     check_throws<ArgumentError>([&] { clamp(ints, kFar, {}); },
                                 "[clamp] min must be in int32's range [-2147483648, 2147483647] or "
                                 "leave all of it; got 1099511627776");
-    check_throws<ArgumentError>([&] { clamp_(ints, 1, -kFar); }, "[clamp] max must be in int32's");
+    check_throws<ArgumentError>([&] { clamp_(ints, 1, -kFar); }, "[clamp_] max must be in int32's");
     CHECK(ints.to_vector<int>() == std::vector<int>{0, 7});
     const Tensor bytes = tensor<std::uint8_t>({0, 255});
     CHECK(clamp(bytes, -1, 300).to_vector<int>() == std::vector<int>{0, 255});

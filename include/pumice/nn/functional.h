@@ -332,9 +332,7 @@ inline Tensor gelu(Tensor x, const GELUFuncOptions& options = {}) {
 }
 
 /// x where x > 0, else negative_slope * x. Any shape, floating.
-inline Tensor leaky_relu(const Tensor& x, const LeakyReLUFuncOptions& options = {}) {
-    return where(gt(x, 0), x, mul(x, options.negative_slope()));
-}
+Tensor leaky_relu(const Tensor& x, const LeakyReLUFuncOptions& options = {});
 
 /// pumice::dropout.
 inline Tensor dropout(Tensor x, const DropoutFuncOptions& options = {}) {
@@ -359,10 +357,9 @@ inline Tensor pad(Tensor x, const PadFuncOptions& options) {
 }
 
 /// indices: [...] int32 -> [..., num_classes] int32, 1 at each index and 0 elsewhere; an index
-/// outside [0, num_classes) gives zeros. No gradient.
-inline Tensor one_hot(const Tensor& indices, std::int64_t num_classes) {
-    return eq(unsqueeze(indices, -1), arange(num_classes)).to(kInt32);
-}
+/// outside [0, num_classes) gives zeros and is reported (pumice/ops/index.h). No gradient.
+/// @throws DTypeError unless the indices are int32, ArgumentError for a negative num_classes
+Tensor one_hot(const Tensor& indices, std::int64_t num_classes);
 
 /// pumice::mse_loss.
 inline Tensor mse_loss(const Tensor& input,
@@ -395,35 +392,15 @@ inline Tensor cross_entropy(const Tensor& input,
 
 /// -input[target]: cross_entropy for an input of log probabilities. input: [N, C] or [N, C, d...]
 /// floating; target: [N] or [N, d...] int32 -> target's shape, or [] when reduced. Ignored targets
-/// give 0 and do not count in the mean.
-/// @throws ShapeError, DTypeError as gather
-inline Tensor nll_loss(const Tensor& input,
-                       const Tensor& target,
-                       const NLLLossFuncOptions& options = {}) {
-    const Tensor is_ignored = eq(target, options.ignore_index());
-    const Tensor column = unsqueeze(masked_fill(target, is_ignored, 0), 1);
-    const Tensor losses = masked_fill(neg(squeeze(gather(input, 1, column), 1)), is_ignored, 0);
-    if (options.reduction() == Reduction::kNone) {
-        return losses;
-    }
-    const Tensor total = sum(losses);
-    return options.reduction() == Reduction::kSum ? total
-                                                  : div(total, sum(logical_not(is_ignored)));
-}
+/// give 0 and do not count in the mean; others outside [0, C) give NaN and are reported
+/// (pumice/ops/index.h). @throws ShapeError, DTypeError as gather
+Tensor nll_loss(const Tensor& input, const Tensor& target, const NLLLossFuncOptions& options = {});
 
 /// -(y log(sigmoid(x)) + (1 - y) log(1 - sigmoid(x))) = max(x, 0) - x y + log(1 + exp(-|x|)).
 /// input x, target y: shapes that broadcast, floating -> that shape, or [] when reduced.
-inline Tensor binary_cross_entropy_with_logits(
+Tensor binary_cross_entropy_with_logits(
     const Tensor& input,
     const Tensor& target,
-    const BinaryCrossEntropyWithLogitsFuncOptions& options = {}) {
-    const Tensor tail = log1p(exp(neg(abs(input))));
-    const Tensor losses = add(sub(relu(input), mul(input, target)), tail);
-    switch (options.reduction()) {
-        case Reduction::kNone: return losses;
-        case Reduction::kSum: return sum(losses);
-        default: return mean(losses);
-    }
-}
+    const BinaryCrossEntropyWithLogitsFuncOptions& options = {});
 
 }  // namespace pumice::nn::functional

@@ -25,10 +25,11 @@ Tensor empty(const Dims& sizes, const TensorOptions& options = {});
 Tensor zeros(const Dims& sizes, const TensorOptions& options = {});
 /// 1 everywhere.
 Tensor ones(const Dims& sizes, const TensorOptions& options = {});
-/// `value` everywhere. @throws DTypeError if the dtype cannot hold it
+/// `value` everywhere. @throws DTypeError if the dtype cannot hold it: a finite number past its
+/// largest value, NaN or an infinity in an integer one
 Tensor full(const Dims& sizes, const Scalar& value, const TensorOptions& options);
 /// `value` everywhere; dtype from the scalar: bool, int32 or float32.
-/// @throws DTypeError if int32 cannot hold it
+/// @throws DTypeError if int32, or float32, cannot hold it
 Tensor full(const Dims& sizes, const Scalar& value);
 /// Shape and dtype of x, values unset.
 Tensor empty_like(const Tensor& x);
@@ -66,35 +67,50 @@ Tensor randn(const Dims& sizes, const TensorOptions& options = {});
 /// @throws ArgumentError for an empty range or one outside int32
 Tensor randint(std::int64_t low, std::int64_t high, const Dims& sizes);
 
-/// Row-major host values of `source` dtype, converted to options.dtype.
-/// @throws ShapeError when the byte count does not fit, DTypeError for a value that does not fit
+/// Row-major host values of `source` dtype, converted to options.dtype by convert_host.
+/// @throws ShapeError when the byte count does not fit, DTypeError for a value that an integer dtype
+/// cannot hold (a floating one rounds: past its largest value, to an infinity)
 Tensor from_bytes(std::span<const std::byte> bytes,
                   HostDType source,
                   const Dims& sizes,
                   const TensorOptions& options);
 
+namespace detail {
+
+/// from_bytes for `from_values`.
+Tensor from_host_values(std::span<const std::byte> bytes,
+                        HostDType source,
+                        const Dims& sizes,
+                        const TensorOptions& options);
+/// from_bytes for `tensor`.
+Tensor from_list(std::span<const std::byte> bytes,
+                 HostDType source,
+                 std::size_t count,
+                 const TensorOptions& options);
+
+}  // namespace detail
+
 /// Copies host values in row-major order; dtype as options say.
 /// @throws ShapeError unless there are as many values as elements, DTypeError as from_bytes
 template <class T>
 Tensor from_values(std::span<const T> values, const Dims& sizes, const TensorOptions& options) {
-    return from_bytes(std::as_bytes(values), host_dtype_of<T>(), sizes, options);
+    return detail::from_host_values(std::as_bytes(values), host_dtype_of<T>(), sizes, options);
 }
 
 /// LibTorch's torch::tensor for lists: one dimension, dtype from T unless given (double gives
-/// float32, int64 gives int32). @throws DTypeError for a value that the dtype cannot hold
+/// float32, int64 gives int32).
+/// @throws DTypeError for a value that the dtype cannot hold: past a floating one's largest too
 template <class T>
 Tensor tensor(const std::vector<T>& values, const TensorOptions& options = {}) {
     const TensorOptions filled =
         options.has_dtype() ? options : options.dtype(device_dtype(host_dtype_of<T>()));
     if constexpr (std::is_same_v<T, bool>) {
         const std::vector<std::uint8_t> bytes(values.begin(), values.end());
-        return from_bytes(std::as_bytes(std::span(bytes)),
-                          HostDType::kBoolean,
-                          {static_cast<std::int64_t>(bytes.size())},
-                          filled);
+        return detail::from_list(
+            std::as_bytes(std::span(bytes)), HostDType::kBoolean, bytes.size(), filled);
     } else {
-        return from_values(
-            std::span<const T>(values), {static_cast<std::int64_t>(values.size())}, filled);
+        return detail::from_list(
+            std::as_bytes(std::span(values)), host_dtype_of<T>(), values.size(), filled);
     }
 }
 

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/naming.h"
+
+#include <fmt/format.h>
+
+namespace pumice {
+
+namespace {
+
+[[noreturn]] void rename(Error& refusal, std::string_view op, std::string_view suffix) {
+    refusal.set_where(fmt::format("{}{}", op, suffix));
+    throw;
+}
+
+}  // namespace
+
+void rethrow_under(std::string_view op, std::string_view suffix) {
+    try {
+        throw;
+    } catch (IndexError& error) {
+        throw;  // of an earlier call
+    } catch (ShapeError& error) {
+        rename(error, op, suffix);
+    } catch (DTypeError& error) {
+        rename(error, op, suffix);
+    } catch (ArgumentError& error) {
+        rename(error, op, suffix);
+    } catch (GradModeError& error) {
+        rename(error, op, suffix);
+    } catch (UnsupportedError& error) {
+        rename(error, op, suffix);
+    }
+}
+
+std::string listed(std::span<const Named> values) {
+    std::string text;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const char* const join = i == 0 ? "" : (i + 1 < values.size() ? ", " : " and ");
+        text += fmt::format("{}{} {}", join, values[i].name, values[i].text);
+    }
+    return text;
+}
+
+}  // namespace pumice
