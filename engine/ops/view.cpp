@@ -190,7 +190,13 @@ Tensor reshape(const Tensor& x, const Dims& sizes) {
     Dims resolved = sizes;
     ops::resolve_sizes("reshape", x, resolved);
     Dims strides = resolved;
-    return view(ops::set_view_strides(impl, resolved, strides) ? x : contiguous(x), resolved);
+    if (ops::set_view_strides(impl, resolved, strides)) {
+        return view(x, resolved);
+    }
+    // Nobody else has the copy: the result is no view of it, which other rules would hold for.
+    Tensor copied = view(contiguous(x), resolved);
+    impl_of(copied).view.reset();
+    return copied;
 }
 
 Tensor flatten(const Tensor& x, std::int64_t start_dim, std::int64_t end_dim) {
