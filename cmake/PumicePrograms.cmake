@@ -63,6 +63,13 @@ foreach(source IN LISTS sample_sources)
                                           nlohmann_json::nlohmann_json)
 endforeach()
 
+# Random autograd programs, shared by the tool that compares them with LibTorch and a test.
+add_library(differential STATIC tools/differential/program.cpp tools/differential/generator.cpp
+            tools/differential/compare.cpp tools/differential/samples.cpp
+            tools/differential/run_pumice.cpp)
+target_include_directories(differential PUBLIC ${PROJECT_SOURCE_DIR}/tools)
+target_link_libraries(differential PUBLIC pumice PRIVATE pumice_options nlohmann_json::nlohmann_json)
+
 # LibTorch's side of `pumice bench overhead`, where Debian's libtorch-dev is installed.
 find_package(Torch QUIET)
 if(Torch_FOUND)
@@ -70,4 +77,14 @@ if(Torch_FOUND)
     target_link_libraries(overhead_libtorch PRIVATE ${TORCH_LIBRARIES})
     # LibTorch 1.13's own: its headers are no C++20 to clang 14, which clang-tidy needs.
     set_target_properties(overhead_libtorch PROPERTIES CXX_STANDARD 17)
+
+    # LibTorch and Pumice meet in one program, but in no file: both have the namespaces torch, at
+    # and c10.
+    add_library(differential_libtorch STATIC tools/differential/run_libtorch.cpp)
+    target_include_directories(differential_libtorch PUBLIC ${PROJECT_SOURCE_DIR}/tools)
+    target_link_libraries(differential_libtorch PRIVATE ${TORCH_LIBRARIES})
+    set_target_properties(differential_libtorch PROPERTIES CXX_STANDARD 17)
+    add_executable(differential_autograd tools/differential/main.cpp)
+    target_link_libraries(differential_autograd PRIVATE differential differential_libtorch
+                                                        pumice_options CLI11::CLI11)
 endif()

@@ -68,11 +68,11 @@ void add_roots(std::string_view op,
 void add_captures(const char* op, const std::vector<Tensor>& inputs, WalkRequest& request) {
     for (const Tensor& input : inputs) {
         checked_impl(input, op);
-        GraphEdge edge = gradient_edge(input);
-        if (!edge.node) {
+        if (!impl_of(input).tracks_grad()) {
             throw GradModeError(op, "One of the differentiated Tensors does not require grad");
         }
-        request.captures.push_back(std::move(edge));
+        // Nowhere for a view made without history (G38), which no walk reaches.
+        request.captures.push_back(gradient_edge(input));
     }
 }
 

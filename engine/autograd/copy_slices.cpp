@@ -4,6 +4,7 @@
 #include "pumice/ops.h"
 
 #include "autograd/meta.h"
+#include "ops/strided_sum.h"
 
 namespace pumice::autograd {
 
@@ -12,7 +13,7 @@ CopySlices::CopySlices(IntrusivePtr<GraphNode> fn,
                        const TensorImpl& base,
                        const TensorImpl& view,
                        GraphEdge base_edge)
-    : GraphNode(next_sequence(), fn->edges().size() + 1),
+    : GraphNode(fn->edges().size() + 1),
       fn_(std::move(fn)),
       own_edge_(own_edge),
       base_sizes_(base.sizes),
@@ -27,6 +28,7 @@ CopySlices::CopySlices(IntrusivePtr<GraphNode> fn,
             set_edge(i + 1, fn_->edges()[i]);
         }
     }
+    take_number();
 }
 
 std::vector<bool> CopySlices::wanted_of_fn(const std::vector<bool>& wanted) const {
@@ -41,16 +43,36 @@ void CopySlices::check_saved(const std::vector<bool>& wanted) const {
     fn_->check_saved(wanted_of_fn(wanted));
 }
 
+// A gradient laid out like the base, so that the view's geometry means the same in it. Where the
+// base names an element more than once (a detached expanded tensor), all that came for it.
+Tensor CopySlices::laid_out(const Tensor& gradient) const {
+    const Dims hull{hull_elements(base_sizes_, base_strides_)};
+    if (ops::may_overlap(base_sizes_, base_strides_)) {
+        return ops::strided_sum(gradient, hull, base_strides_, 0);
+    }
+    Tensor flat = zeros(hull, dtype_);
+    Tensor whole = as_strided(flat, base_sizes_, base_strides_, 0);
+    copy_(whole, gradient);
+    return flat;
+}
+
+// The inverse: an element's names share its gradient, as in as_strided's gradient.
+Tensor CopySlices::in_base(Tensor flat) const {
+    if (ops::may_overlap(base_sizes_, base_strides_)) {
+        const Tensor names =
+            ops::strided_sum(ones(base_sizes_, dtype_), flat.sizes(), base_strides_, 0);
+        flat = div(flat, names);
+    }
+    return as_strided(flat, base_sizes_, base_strides_, 0);
+}
+
 void CopySlices::apply(std::span<Tensor> gradients,
                        const std::vector<bool>& wanted,
                        std::span<Tensor> input_gradients) {
     if (!gradients[0].defined()) {
         return;
     }
-    // A gradient laid out like the base, so that the view's geometry means the same in it.
-    const Tensor flat = zeros({hull_elements(base_sizes_, base_strides_)}, dtype_);
-    Tensor whole = as_strided(flat, base_sizes_, base_strides_, 0);
-    copy_(whole, gradients[0]);
+    const Tensor flat = laid_out(gradients[0]);
     Tensor region = as_strided(flat, view_sizes_, view_strides_, view_offset_);
 
     const std::vector<bool> fn_wanted = wanted_of_fn(wanted);
@@ -64,12 +86,14 @@ void CopySlices::apply(std::span<Tensor> gradients,
         }
     }
     if (wanted[0]) {
-        if (fn_gradients[own_edge_].defined()) {
-            copy_(region, fn_gradients[own_edge_]);
+        // Into a view that overlaps itself only a fill is written, whose gradient is zero.
+        const Tensor& of_view = fn_gradients[own_edge_];
+        if (of_view.defined() && !overlaps_itself(impl_of(region))) {
+            copy_(region, of_view);
         } else {
             zero_(region);
         }
-        input_gradients[0] = whole;
+        input_gradients[0] = in_base(flat);
     }
 }
 
@@ -81,6 +105,8 @@ void rebase_through_view(const Tensor& view,
     const IntrusivePtr<GraphNode> slices(
         new CopySlices(fn, own_edge, impl_of(base), impl, gradient_edge(base)));
     attach_history(base, slices, 0);
+    // Now, not when it is next used: by then the base may have been detached.
+    grad_fn_of(view);
 }
 
 }  // namespace pumice::autograd

@@ -32,6 +32,8 @@ public:
     std::size_t output_count() const noexcept override { return 1; }
 
 private:
+    Tensor laid_out(const Tensor& gradient) const;
+    Tensor in_base(Tensor flat) const;
     std::vector<bool> wanted_of_fn(const std::vector<bool>& wanted) const;
 
     IntrusivePtr<GraphNode> fn_;
@@ -44,8 +46,9 @@ private:
     DType dtype_;
 };
 
-/// Makes an in-place write to a view, by the node `fn`, history of its base; the view's own follows
-/// from it, at the next look (G35). `own_edge` of fn leads to the view's old value.
+/// Makes an in-place write to a view, by the node `fn`, history of its base, and the view's own
+/// from that; other views' follow at the next look (G35). `own_edge` of fn leads to the view's old
+/// value.
 void rebase_through_view(const Tensor& view,
                          const IntrusivePtr<GraphNode>& fn,
                          std::size_t own_edge);

@@ -100,7 +100,7 @@ FunctionNode::FunctionNode(std::string name,
                            FunctionOperands operands,
                            const std::vector<Edge>& edges,
                            std::unique_ptr<AutogradContext> context)
-    : GraphNode(next_sequence(), edges.size()),
+    : GraphNode(edges.size()),
       name_(std::move(name)),
       backward_(backward),
       is_tensor_(std::move(operands.is_tensor)),
@@ -108,6 +108,7 @@ FunctionNode::FunctionNode(std::string name,
     for (std::size_t i = 0; i < edges.size(); ++i) {
         set_edge(i, {graph_node(edges[i].function), edges[i].input_nr});
     }
+    take_number();
     for (const Tensor& tensor : operands.tensors) {
         inputs_.push_back(tensor.defined() ? Meta{tensor.sizes(), tensor.dtype(), true} : Meta{});
     }
@@ -271,10 +272,11 @@ Tensor FunctionCall::wrap(Tensor output, std::size_t index, GraphNode* node) con
         impl_of(output).version->bump();
     }
     if (node == nullptr || !is_differentiable(output)) {
-        if (!is_dirty && output.requires_grad()) {
+        // A view of a tracked tensor stays one, as where no_grad code returns it.
+        if (!is_dirty && output.requires_grad() && (is_input || !impl_of(output).view)) {
             return output.detach();
         }
-        return output;
+        return is_input && !is_dirty ? output.view(output.sizes()) : output;
     }
     const IntrusivePtr<GraphNode> history(node);
     if (is_dirty && impl_of(output).view) {
@@ -313,6 +315,12 @@ void FunctionCall::check(const variable_list& outputs) const {
             throw ArgumentError(name_,
                                 fmt::format("{} was marked dirty, so it must be an operand and one "
                                             "of the outputs",
+                                            describe(tensor)));
+        }
+        if (overlaps_itself(impl_of(tensor))) {
+            throw ArgumentError(name_,
+                                fmt::format("{} was marked dirty, but has several elements in one "
+                                            "place; clone() it first",
                                             describe(tensor)));
         }
         dispatch::check_in_place(name_, tensor);

@@ -9,7 +9,7 @@
 
 namespace pumice::autograd {
 
-AutogradMeta::AutogradMeta() noexcept {
+AutogradMeta::AutogradMeta(const TensorImpl& owner) noexcept : owner_(owner) {
     debug::count(debug::Counted::kAutogradMeta);
 }
 
@@ -59,6 +59,13 @@ void AutogradMeta::set_history(IntrusivePtr<GraphNode> grad_fn, std::uint32_t ou
     }
 }
 
+LeafState AutogradMeta::leaf_state() const noexcept {
+    if (grad_fn_) {
+        return LeafState::kInterior;
+    }
+    return owner_.requires_grad ? LeafState::kTracked : LeafState::kFrozen;
+}
+
 void AutogradMeta::retain_grad() {
     if (!retains_grad_ && grad_fn_) {
         retains_grad_ = true;
@@ -74,10 +81,11 @@ const IntrusivePtr<Accumulator>& AutogradMeta::accumulator() {
     return accumulator_;
 }
 
-Accumulator::Accumulator(AutogradMeta* target) : GraphNode(0, 0), target_(target) {}
+Accumulator::Accumulator(AutogradMeta* target) : GraphNode(0), target_(target) {}
 
 void Accumulator::forget_target() noexcept {
     const std::lock_guard lock(mutex_);
+    last_state_ = target_->leaf_state();
     target_ = nullptr;
 }
 
@@ -96,6 +104,18 @@ Tensor own(Tensor incoming) {
 }
 
 }  // namespace
+
+bool Accumulator::accepts(const Tensor& gradient) {
+    const std::lock_guard lock(mutex_);
+    const LeafState state = target_ != nullptr ? target_->leaf_state() : last_state_;
+    if (gradient.defined() && state == LeafState::kInterior) {
+        throw GradModeError("backward",
+                            "leaf variable has been moved into the graph interior: a tensor that "
+                            "was a leaf of this graph has since been written by a recorded "
+                            "operator");
+    }
+    return gradient.defined() && state == LeafState::kTracked;
+}
 
 void Accumulator::prepare(std::span<Tensor> gradients) {
     const std::lock_guard lock(mutex_);
@@ -117,7 +137,7 @@ void Accumulator::apply(std::span<Tensor> gradients,
         target_->set_grad(own(std::move(incoming)));
         return;
     }
-    if (is_grad_enabled() || existing.is_inference()) {
+    if (is_grad_enabled() || existing.is_inference() || overlaps_itself(impl_of(existing))) {
         target_->set_grad(add(std::move(existing), std::move(incoming)));
     } else {
         add_(existing, std::move(incoming));
@@ -131,11 +151,14 @@ void attach_history(const Tensor& tensor,
     meta_of(impl).set_history(node, static_cast<std::uint32_t>(output));
     impl.requires_grad = true;
     impl.has_grad_fn = true;
+    if (impl.view) {
+        impl.view->attr_version = impl.version->value();
+    }
 }
 
 AutogradMeta& meta_of(TensorImpl& impl) {
     if (!impl.autograd) {
-        impl.autograd = std::make_unique<AutogradMeta>();
+        impl.autograd = std::make_unique<AutogradMeta>(impl);
     }
     return static_cast<AutogradMeta&>(*impl.autograd);
 }
@@ -147,17 +170,34 @@ AutogradMeta* find_meta(const TensorImpl& impl) noexcept {
 namespace {
 
 [[noreturn]] void throw_indirect(CreationMeta creation) {
-    const char* mode = creation == CreationMeta::kInferenceMode ? "inference mode" : "no_grad mode";
-    const bool is_mode =
-        creation == CreationMeta::kInferenceMode || creation == CreationMeta::kNoGradMode;
-    const std::string how =
-        is_mode ? std::string("A view was created in ") + mode
-                : std::string("A view that is one of several outputs of its function");
+    std::string how;
+    switch (creation) {
+        case CreationMeta::kInferenceMode: how = "A view was created in inference mode"; break;
+        case CreationMeta::kNoGradMode: how = "A view was created in no_grad mode"; break;
+        case CreationMeta::kInCustomFunction:
+            how = "A view was created inside a custom Function, or is an input that it returned,";
+            break;
+        default: how = "A view that is one of several outputs of its function";
+    }
     throw GradModeError("grad_fn",
                         how +
                             " and its base or another view of its base has been modified "
                             "inplace with grad mode enabled.");
 }
+
+// The history of a view whose base was written and then detached: its gradient goes nowhere.
+class DetachedBase final : public GraphNode {
+public:
+    DetachedBase() : GraphNode(0) { take_number(); }
+
+    void apply(std::span<Tensor> /*gradients*/,
+               const std::vector<bool>& /*wanted*/,
+               std::span<Tensor> /*input_gradients*/) override {}
+
+    std::string name() const override { return "DetachedBase"; }
+
+    std::size_t output_count() const noexcept override { return 1; }
+};
 
 // G35: the base was written since the view's history was computed.
 void rebuild_if_stale(const Tensor& tensor) {
@@ -165,8 +205,8 @@ void rebuild_if_stale(const Tensor& tensor) {
     if (!impl.view || impl.view->attr_version == impl.version->value()) {
         return;
     }
-    if (!impl.tracks_grad()) {
-        return;
+    if (!impl.has_grad_fn && !impl.view->base->requires_grad) {
+        return;  // nothing to make, and a leaf if it is tracked
     }
     if (impl.view->creation != CreationMeta::kDefault) {
         throw_indirect(impl.view->creation);
@@ -176,11 +216,10 @@ void rebuild_if_stale(const Tensor& tensor) {
     const Tensor fresh = as_strided(base, impl.sizes, impl.strides, impl.offset);
     const AutogradMeta* history = find_meta(impl_of(fresh));
     if (history != nullptr && history->grad_fn()) {
-        meta_of(impl).set_history(history->grad_fn(), history->output());
-        impl.has_grad_fn = true;
-        impl.requires_grad = true;
+        attach_history(tensor, history->grad_fn(), history->output());
+    } else {
+        attach_history(tensor, IntrusivePtr<GraphNode>(new DetachedBase), 0);
     }
-    impl.view->attr_version = impl.version->value();
 }
 
 }  // namespace

@@ -11,10 +11,17 @@ namespace pumice::autograd {
 
 class Accumulator;
 
+/// What became of a tensor that a graph knows as a leaf.
+enum class LeafState : std::uint8_t {
+    kTracked,
+    kFrozen,    ///< requires_grad was turned off
+    kInterior,  ///< a recorded operator has written it
+};
+
 /// The tape's data on one tensor: its gradient, and where its own gradient goes.
 class AutogradMeta final : public AutogradSlot, public Pooled<AutogradMeta> {
 public:
-    AutogradMeta() noexcept;
+    explicit AutogradMeta(const TensorImpl& owner) noexcept;
     AutogradMeta(const AutogradMeta&) = delete;
     AutogradMeta& operator=(const AutogradMeta&) = delete;
     AutogradMeta(AutogradMeta&&) = delete;
@@ -44,7 +51,10 @@ public:
     /// The leaf's accumulator, made on first use.
     const IntrusivePtr<Accumulator>& accumulator();
 
+    LeafState leaf_state() const noexcept;
+
 private:
+    const TensorImpl& owner_;
     mutable std::mutex mutex_;
     Tensor grad_;
     IntrusivePtr<GraphNode> grad_fn_;
@@ -60,6 +70,7 @@ class Accumulator final : public GraphNode, public Pooled<Accumulator> {
 public:
     explicit Accumulator(AutogradMeta* target);
 
+    bool accepts(const Tensor& gradient) override;
     void prepare(std::span<Tensor> gradients) override;
     void apply(std::span<Tensor> gradients,
                const std::vector<bool>& wanted,
@@ -74,6 +85,7 @@ public:
 private:
     std::mutex mutex_;
     AutogradMeta* target_;
+    LeafState last_state_ = LeafState::kTracked;  ///< of a target that is gone
 };
 
 /// Makes the node's `output`-th output of the tensor.

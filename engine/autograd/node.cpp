@@ -27,13 +27,12 @@ thread_local constinit bool is_draining = false;
 
 }  // namespace
 
-std::uint64_t next_sequence() noexcept {
-    return last_sequence.fetch_add(1, std::memory_order_relaxed) + 1;
+GraphNode::GraphNode(std::size_t edge_count) : edges_(edge_count) {
+    debug::count(debug::Counted::kNode);
 }
 
-GraphNode::GraphNode(std::uint64_t sequence, std::size_t edge_count)
-    : sequence_(sequence), edges_(edge_count) {
-    debug::count(debug::Counted::kNode);
+void GraphNode::take_number() noexcept {
+    sequence_ = last_sequence.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 GraphNode::~GraphNode() {

@@ -5,6 +5,8 @@
 #include "pumice/tensor.h"
 
 #include "base/fixed_array.h"
+#include "base/invariant.h"
+#include "base/warn.h"
 
 #include <cstdint>
 #include <functional>
@@ -51,12 +53,15 @@ struct Origin {
 /// One step of the backward walk: takes the gradients of a forward call's outputs, gives those of
 /// its inputs.
 ///
-/// Note [Sequence]: every node gets a number from one counter when it is made, and its edges lead
-/// to nodes made before it. So the walk needs no dependency counts: taking the highest number among
-/// the discovered nodes is a topological order. Accumulators have the number 0: they run last.
+/// Note [Sequence]: every node takes a number from one counter once all its edges are set, so they
+/// lead to lower numbers. Not before: to find an edge may take making a node, where the history of
+/// a stale view is computed anew (G35). So the walk needs no dependency counts: taking the highest
+/// number among the discovered nodes is a topological order. Accumulators have the number 0: they
+/// run last.
 class GraphNode : public RefCounted, public Node {
 public:
-    explicit GraphNode(std::uint64_t sequence, std::size_t edge_count);
+    /// Without a number, as accumulators stay.
+    explicit GraphNode(std::size_t edge_count);
     ~GraphNode() override;
     GraphNode(const GraphNode&) = delete;
     GraphNode& operator=(const GraphNode&) = delete;
@@ -71,6 +76,10 @@ public:
 
     /// Throws what apply would throw over what was saved, before anything is done.
     virtual void check_saved(const std::vector<bool>& /*wanted*/) const {}
+
+    /// For leaves: whether the gradient is wanted, or is dropped before any hook sees it.
+    /// @throws GradModeError where the tensor is no leaf any more
+    virtual bool accepts(const Tensor& /*gradient*/) { return true; }
 
     /// For leaves: makes what apply will keep of the gradients, which may fail.
     virtual void prepare(std::span<Tensor> /*gradients*/) {}
@@ -89,7 +98,15 @@ public:
 
     std::span<const GraphEdge> edges() const noexcept { return {edges_.begin(), edges_.size()}; }
 
-    void set_edge(std::size_t index, GraphEdge edge) noexcept { edges_[index] = std::move(edge); }
+    void set_edge(std::size_t index, GraphEdge edge) {
+        if constexpr (kIsChecked) {
+            PUMICE_INVARIANT(sequence_ == 0);
+        }
+        edges_[index] = std::move(edge);
+    }
+
+    /// Ends the setting of edges (Note [Sequence]).
+    void take_number() noexcept;
 
     /// Non-leaf tensors that keep their gradient (retain_grad), by output.
     void add_retainer(std::uint32_t output, AutogradMeta* meta);
@@ -118,7 +135,7 @@ private:
         IntrusivePtr<HookList> list;
     };
 
-    std::uint64_t sequence_;
+    std::uint64_t sequence_ = 0;
     FixedArray<GraphEdge, 3> edges_;
     GraphNode* next_dead_ = nullptr;  ///< while its last owner waits to drop it
     mutable std::mutex mutex_;        ///< guards the two below
@@ -131,8 +148,5 @@ private:
 IntrusivePtr<GraphNode> graph_node(const std::shared_ptr<Node>& node) noexcept;
 /// The public face of a node, or null.
 std::shared_ptr<Node> public_node(const IntrusivePtr<GraphNode>& node);
-
-/// The next number of Note [Sequence].
-std::uint64_t next_sequence() noexcept;
 
 }  // namespace pumice::autograd

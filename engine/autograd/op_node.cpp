@@ -85,7 +85,7 @@ private:
 };
 
 OpNode::OpNode(const dispatch::OpCall& call, bool is_in_place)
-    : GraphNode(next_sequence(), call.inputs.size()), def_(call.def), inputs_(call.inputs.size()) {
+    : GraphNode(call.inputs.size()), def_(call.def), inputs_(call.inputs.size()) {
     if (call.attrs.size_bytes > 0) {
         std::memcpy(attrs_.data(), call.attrs.data, call.attrs.size_bytes);
     }
@@ -100,6 +100,7 @@ OpNode::OpNode(const dispatch::OpCall& call, bool is_in_place)
             set_edge(i, gradient_edge(input));
         }
     }
+    take_number();
     for (std::size_t i = 0; i < call.inputs.size(); ++i) {
         const Tensor& input = call.inputs[i];
         if (!input.defined() || !formula_reads(i)) {

@@ -87,6 +87,9 @@ private:
     }
 
     bool is_on_a_path(const GraphEdge& wanted) const {
+        if (!wanted.node) {
+            return false;
+        }
         const auto leads_there = [&wanted](const GraphEdge& edge) {
             return edge.node.get() == wanted.node.get() && edge.slot == wanted.slot;
         };
@@ -145,6 +148,10 @@ private:
         if (found == inbox_.end()) {
             return;
         }
+        if (!leaf.accepts(found->second[0])) {
+            inbox_.erase(found);
+            return;
+        }
         leaf.run_hooks(found->second);
         if (request_.captures.empty()) {
             leaf.prepare(found->second);
@@ -157,7 +164,9 @@ private:
             return;
         }
         for (const GraphEdge& capture : request_.captures) {
-            needed_.insert(capture.node.get());
+            if (capture.node) {
+                needed_.insert(capture.node.get());
+            }
         }
         for (auto node = order_.rbegin(); node != order_.rend(); ++node) {
             const auto edges = (*node)->edges();

@@ -54,7 +54,7 @@ std::optional<std::int64_t> checked_reach(const AsStridedAttrs& attrs) noexcept 
     bool overflows = false;
     for (std::int64_t d = 0; d < attrs.sizes.count(); ++d) {
         if (attrs.sizes[d] == 0) {
-            return attrs.offset;
+            return 0;  // wherever it is said to lie
         }
         std::int64_t length = 0;
         overflows = __builtin_mul_overflow(attrs.sizes[d] - 1, attrs.strides[d], &length) ||

@@ -96,14 +96,13 @@ bool is_same_view(const TensorImpl& a, const TensorImpl& b) {
 void check_target(std::string_view op, const Tensor& target) {
     const TensorImpl& out = impl_of(target);
     check_element_count(op, target);
-    for (std::int64_t dim = 0; dim < out.sizes.count(); ++dim) {
-        if (out.strides[dim] == 0 && out.sizes[dim] > 1) {
-            throw ArgumentError(op,
-                                fmt::format("the written tensor {} has several elements in one "
-                                            "place (stride 0 in dimension {}); clone() it first",
-                                            describe(target),
-                                            dim));
-        }
+    if (overlaps_itself(out)) {
+        throw ArgumentError(op,
+                            fmt::format("the written tensor {} has several elements in one place "
+                                        "(strides {}), and which of their values would stay is not "
+                                        "defined; clone() it first",
+                                        describe(target),
+                                        to_string(out.strides)));
     }
 }
 

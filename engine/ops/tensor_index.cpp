@@ -100,8 +100,13 @@ private:
             throw ArgumentError(
                 "index", fmt::format("step must be greater than zero; got {}", slice.step()));
         }
-        selection_.view =
-            pumice::slice(selection_.view, dim_, slice.start(), slice.stop(), slice.step());
+        const std::int64_t extent = impl_of(selection_.view).sizes[dim_];
+        const bool is_all =
+            slice.start() == 0 && slice.step() == 1 && (!slice.stop() || *slice.stop() >= extent);
+        if (!is_all) {
+            selection_.view =
+                pumice::slice(selection_.view, dim_, slice.start(), slice.stop(), slice.step());
+        }
         ++dim_;
     }
 

@@ -191,7 +191,13 @@ Tensor reshape(const Tensor& x, const Dims& sizes) try {
     Dims resolved = sizes;
     ops::resolve_sizes("reshape", x, resolved);
     Dims strides = resolved;
-    return view(ops::set_view_strides(impl, resolved, strides) ? x : contiguous(x), resolved);
+    if (ops::set_view_strides(impl, resolved, strides)) {
+        return view(x, resolved);
+    }
+    // Nobody else has the copy: the result is no view of it, which other rules would hold for.
+    Tensor copied = view(contiguous(x), resolved);
+    impl_of(copied).view.reset();
+    return copied;
 
 } catch (const Error&) {
     rethrow_under("reshape");

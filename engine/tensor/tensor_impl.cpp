@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace pumice {
 
 VersionCounter::VersionCounter() noexcept {
@@ -27,16 +29,86 @@ TensorImpl& checked_impl(const Tensor& tensor, std::string_view where) {
 
 bool strides_are_contiguous(const Dims& sizes, const Dims& strides) noexcept {
     std::int64_t step = 1;
+    bool is_row_major = true;
     for (std::int64_t i = sizes.count() - 1; i >= 0; --i) {
         if (sizes[i] == 0) {
             return true;
         }
-        if (sizes[i] != 1 && strides[i] != step) {
-            return false;
-        }
+        is_row_major = is_row_major && (sizes[i] == 1 || strides[i] == step);
         step *= sizes[i];
     }
-    return true;
+    return is_row_major;
+}
+
+namespace {
+
+// Looks for two indices of one element: their differences d, |d_i| < size_i and not all 0, have
+// sum(d_i * stride_i) = 0. Dimensions are sorted by stride, the longest first, so that what the
+// inner ones can still take back bounds each choice.
+class OverlapSearch {
+public:
+    OverlapSearch(const Dims& sizes, const Dims& strides) noexcept {
+        for (std::int64_t i = 0; i < sizes.count(); ++i) {
+            if (sizes[i] > 1) {
+                insert(sizes[i], strides[i]);
+            }
+        }
+        std::int64_t reach = 0;
+        for (std::int64_t i = sizes_.count() - 1; i >= 0; --i) {
+            reach_.insert(0, reach);
+            nests_ = nests_ && strides_[i] > reach;
+            reach += (sizes_[i] - 1) * strides_[i];
+        }
+    }
+
+    bool finds() noexcept { return !nests_ && finds_from(0, 0, false); }
+
+private:
+    void insert(std::int64_t extent, std::int64_t stride) noexcept {
+        std::int64_t at = 0;
+        while (at < strides_.count() && strides_[at] > stride) {
+            ++at;
+        }
+        sizes_.insert(at, extent);
+        strides_.insert(at, stride);
+    }
+
+    // `rest` is the sum of the choices before dimension `dim`, one of which is not 0 if `is_apart`;
+    // the first such choice is positive, as the other sign means the same two elements.
+    bool finds_from(std::int64_t dim, std::int64_t rest, bool is_apart) noexcept {
+        constexpr int kMostSteps = 10000;
+        if (++steps_ > kMostSteps) {
+            return true;
+        }
+        if (dim == sizes_.count()) {
+            return is_apart && rest == 0;
+        }
+        const std::int64_t stride = strides_[dim];
+        if (stride == 0) {
+            return true;
+        }
+        const std::int64_t most = sizes_[dim] - 1;
+        const std::int64_t low = is_apart ? std::max(-most, -(rest + reach_[dim]) / stride) : 0;
+        const std::int64_t high = std::min(most, (reach_[dim] - rest) / stride);
+        for (std::int64_t d = low; d <= high; ++d) {
+            if (finds_from(dim + 1, rest + d * stride, is_apart || d != 0)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    Dims sizes_;
+    Dims strides_;
+    Dims reach_;  ///< by dimension: the most that the inner ones add up to
+    bool nests_ = true;
+    int steps_ = 0;
+};
+
+}  // namespace
+
+bool overlaps_itself(const TensorImpl& impl) noexcept {
+    return !impl.is_contiguous && impl.numel > 1 && OverlapSearch(impl.sizes, impl.strides).finds();
 }
 
 std::int64_t hull_elements(const Dims& sizes, const Dims& strides) noexcept {

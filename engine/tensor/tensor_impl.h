@@ -103,6 +103,10 @@ constexpr Dims contiguous_strides(const Dims& sizes) noexcept {
 /// True if elements lie in row-major order without gaps (strides of extent-1 dimensions are free).
 bool strides_are_contiguous(const Dims& sizes, const Dims& strides) noexcept;
 
+/// Whether two indices name one element: then a write's outcome may hang on its order. Exact but
+/// for geometries that would take thousands of steps to tell, which count as overlapping.
+bool overlaps_itself(const TensorImpl& impl) noexcept;
+
 /// Elements from the first to one past the last that the strides reach; 0 for an empty shape.
 std::int64_t hull_elements(const Dims& sizes, const Dims& strides) noexcept;
 

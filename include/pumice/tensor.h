@@ -138,6 +138,34 @@ public:
     /// For the engine: a handle to its object.
     explicit Tensor(IntrusivePtr<RefCounted> impl) noexcept : impl_(std::move(impl)) {}
 
+    /// The same array; one that was moved from is undefined.
+    /// @{
+    Tensor(const Tensor& other) = default;
+    Tensor(Tensor&& other) noexcept = default;
+    ~Tensor() = default;
+    /// @}
+
+    /// Has a variable stand for the other's array.
+    /// @{
+    Tensor& operator=(const Tensor& other) & = default;
+    Tensor& operator=(Tensor&& other) & noexcept = default;
+
+    /// @}
+
+    /// Writes values to what an expression names, `x[0] = y`: copy_, or fill_ of a number. Where
+    /// the expression made a copy, as x.index does with tensors, only that is written: use
+    /// index_put_.
+    /// @throws what copy_ and fill_ throw
+    /// @{
+    Tensor& operator=(const Tensor& values) && { return copy_(values); }
+
+    // NOLINTNEXTLINE(performance-noexcept-move-constructor): it writes, which may fail
+    Tensor& operator=(Tensor&& values) && { return copy_(values); }
+
+    Tensor& operator=(const Scalar& value) && { return fill_(value); }
+
+    /// @}
+
     /// Whether there is an array behind the handle.
     [[nodiscard]] bool defined() const noexcept { return static_cast<bool>(impl_); }
 
@@ -258,8 +286,8 @@ public:
     /// Same storage, a version counter of its own, no history: writes to it are not noticed.
     [[nodiscard]] Tensor data() const;
 
-    /// The same as data().
-    [[nodiscard]] Tensor tensor_data() const { return data(); }
+    /// The same as detach(): writes to it are noticed.
+    [[nodiscard]] Tensor tensor_data() const { return detach(); }
 
     /// Takes over the other's storage, shape, strides and dtype; version counter, history and
     /// gradient stay. Source: grad-mode rule G52.

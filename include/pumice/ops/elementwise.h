@@ -196,7 +196,7 @@ Tensor contiguous(Tensor x);
 /// overlap `self` otherwise than exactly are copied first.
 /// @throws ShapeError unless self's shape is the result's; DTypeError where the result's dtype is
 ///         of a higher category than self's (so for div_, sqrt_, exp_ and their like on integers);
-///         ArgumentError for a `self` with a stride of 0 (expanded);
+///         ArgumentError for a `self` that has several elements in one place (expanded, unfolded);
 ///         GradModeError for an inference tensor outside of inference mode and, while recording,
 ///         for a leaf that requires grad, a view of one, and a view that was made in another
 ///         mode or by split, split_with_sizes or chunk; what the function throws
@@ -241,7 +241,7 @@ Tensor& zero_(Tensor& self);
 /// Forms with `out`: write the result of the function without `_out` into `out` and return it.
 /// Departure from PyTorch: `out` is not resized and nothing is converted.
 /// @throws ShapeError and DTypeError unless `out` has the result's shape and dtype; ArgumentError
-///         for an `out` with a stride of 0; UnsupportedError for an `out` whose dimensions do not
+///         for an `out` as for `self` above; UnsupportedError for an `out` whose dimensions do not
 ///         collapse to four; GradModeError while recording if any operand requires grad, and for an
 ///         inference `out` outside of inference mode; what the function throws
 /// @{
