@@ -41,9 +41,9 @@ struct Rows {
     std::vector<PlanBuffer> buffers;
 };
 
-// The header is row 1.
 [[noreturn]] void refuse_row(const data::CsvTable& table, std::size_t i, const std::string& why) {
-    throw FileError(table.path(), fmt::format("row {}: {}", i + 2, why));
+    throw FileError(table.path(),
+                    fmt::format("line {}: {}", table.line_of(static_cast<std::int64_t>(i)), why));
 }
 
 template <typename Number>
