@@ -128,9 +128,9 @@ TimeGrid grid_of_numbers(const std::vector<Moment>& moments) {
     const std::vector<double> steps = differences(numbers);
     std::vector<double> sorted = steps;
     std::nth_element(sorted.begin(),
-                     sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2),
+                     sorted.begin() + static_cast<std::ptrdiff_t>((sorted.size() - 1) / 2),
                      sorted.end());
-    const double usual = sorted[sorted.size() / 2];
+    const double usual = sorted[(sorted.size() - 1) / 2];
     constexpr double kRounding = 1e-4;  // of labels like 0.3333
     TimeGrid grid;
     grid.step = {.unit = StepUnit::kNumber};
