@@ -29,6 +29,9 @@ namespace {
 
 TimeReading read_all(const std::string& path, const std::vector<std::string>& labels) {
     if (auto dates = read_number_dates(labels)) {
+        if (dates->first_misfit < labels.size()) {
+            refuse_label(path, labels, dates->first_misfit, "is no date like the others");
+        }
         return *std::move(dates);
     }
     if (auto counts = read_counts(labels)) {

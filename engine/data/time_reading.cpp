@@ -97,7 +97,8 @@ std::optional<TimeReading> read_range(const TimeReading& counts, const Range& ra
     return reading;
 }
 
-// A year that people have data of: other numbers with as many digits are no dates.
+// Years that people have data of: other numbers with as many digits are no dates. 1970 is likely,
+// so labels that do not fit do not count.
 bool has_likely_years(const TimeReading& reading) {
     constexpr int kFirst = 1500;
     constexpr int kLast = 2200;
@@ -152,7 +153,11 @@ std::optional<TimeReading> read_number_dates(const std::vector<std::string>& lab
     for (const char* pattern : kDigitPatterns) {
         TimeReading reading = read_dates(whole, pattern);
         const bool is_clean = reading.format.clock_fields == 0 && reading.format.is_padded;
-        if (reading.fit_count == labels.size() && is_clean && has_likely_years(reading)) {
+        // A day in digits that is none is a fault among many that are.
+        const bool has_day = reading.format.pattern.starts_with("%Y%m%d");
+        const bool fits =
+            has_day ? reading.fit_count * 2 > whole.size() : reading.fit_count == whole.size();
+        if (fits && is_clean && has_likely_years(reading)) {
             return reading;
         }
     }

@@ -132,12 +132,14 @@ TimeGrid grid_of_numbers(const std::vector<Moment>& moments) {
                      sorted.end());
     const double usual = sorted[(sorted.size() - 1) / 2];
     constexpr double kRounding = 1e-4;  // of labels like 0.3333
+    constexpr double kMostSteps = 1e9;  // between two numbers; beyond, rounding hides what is there
     TimeGrid grid;
     grid.step = {.unit = StepUnit::kNumber};
     grid.places = {0};
     for (std::size_t i = 0; i < steps.size(); ++i) {
         const double count = steps[i] / usual;
-        const bool fits = count > 0.5 && std::abs(count - std::round(count)) <= kRounding * count;
+        const bool fits = count > 0.5 && count < kMostSteps &&
+                          std::abs(count - std::round(count)) <= kRounding * count;
         if (grid.is_regular && !fits) {
             grid.is_regular = false;
             grid.misfit = i + 1;

@@ -104,8 +104,10 @@ void plot_forecast(const std::string& path, const ForecastPlot& plot) {
     if (!plot.held_out.empty()) {
         script << "$heldout using 1:2 with lines lw 1.8 dt 2 lc rgb '#d62728' title 'held out', ";
     }
-    script << "$forecast using 1:" << median_index(plot.quantiles) + 2
-           << " with lines lw 2.2 lc rgb '#1f77b4' title 'median forecast'\n";
+    // A line of one point is not seen.
+    script << "$forecast using 1:" << median_index(plot.quantiles) + 2 << " with "
+           << (plot.forecast.size() == 1 ? "points pt 7 " : "lines ")
+           << "lw 2.2 lc rgb '#1f77b4' title 'median forecast'\n";
     run_gnuplot(path, script.str());
 }
 

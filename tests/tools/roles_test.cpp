@@ -96,19 +96,27 @@ TEST_CASE("roles: what is not certain is refused with what is there") {
     // Numbers thrown about are no dates, though they lie where dates do.
     refuse("a,b\n30123,5\n71234,9\n45678,7\n", "which column to forecast");
     refuse("a,b\n1600000000,5\n1512345678,9\n1699999999,7\n", "which column to forecast");
+    refuse("Month,1958,1959\nJAN,340,360\nFEB,318,342\n",
+           "the columns are: 'Month': months, JAN to FEB; '1958': numbers, 318 to 340; '1959'");
     refuse("a\nx\ny\n", "there is no column of numbers to forecast");
 }
 
 TEST_CASE("roles: columns asked for by name or number") {
+    const auto asked = [](const char* column, const char* time = "") {
+        RoleOptions options;
+        options.column = column;
+        options.time = time;
+        return options;
+    };
     const std::string text = "date,open,close\n2024-01,5,6\n2024-02,9,8\n";
-    CHECK(decide(text, {.column = "close", .time = ""}) == "date -> close");
-    CHECK(decide(text, {.column = "3", .time = ""}) == "date -> close");
-    CHECK(decide(text, {.column = "close", .time = "open"}) == "open -> close");
-    test::check_throws<FileError>([&] { decide(text, {.column = "high", .time = ""}); },
+    CHECK(decide(text, asked("close")) == "date -> close");
+    CHECK(decide(text, asked("3")) == "date -> close");
+    CHECK(decide(text, asked("close", "open")) == "open -> close");
+    CHECK(decide(text, asked("close", "none")) == "-> close");
+    test::check_throws<FileError>([&] { decide(text, asked("high")); },
                                   "there is no column 'high'; the columns are: 'date': dates");
-    test::check_throws<FileError>([&] { decide(text, {.column = "4", .time = ""}); },
-                                  "there is no column '4'");
-    test::check_throws<FileError>([&] { decide("a,a\n1,2\n1,2\n", {.column = "a", .time = ""}); },
+    test::check_throws<FileError>([&] { decide(text, asked("4")); }, "there is no column '4'");
+    test::check_throws<FileError>([&] { decide("a,a\n1,2\n1,2\n", asked("a")); },
                                   "2 columns are called 'a'");
 }
 

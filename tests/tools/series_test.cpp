@@ -37,7 +37,7 @@ SeriesOptions with(const char* aggregate, const char* fill, const char* date_for
     SeriesOptions options;
     options.aggregate = aggregate;
     options.fill = fill;
-    options.date_format = date_format;
+    options.roles.date_format = date_format;
     return options;
 }
 
@@ -47,7 +47,7 @@ void check(const Kind& kind) {
     CHECK(series.column == kind.column);
     CHECK(series.time == kind.time);
     CHECK(series.frequency() == kind.frequency);
-    CHECK(series.label(0) == kind.first);
+    CHECK(series.first_label == kind.first);
     CHECK(series.label(series.values.size()) == kind.next);
     REQUIRE(series.values.size() == kind.values.size());
     for (std::size_t i = 0; i < kind.values.size(); ++i) {
@@ -190,14 +190,14 @@ TEST_CASE("series: times by value, whatever they are called") {
          "value",
          "time",
          "hourly",
-         "2024-03-31T02:00:00+02:00",
+         "2024-03-31T01:00:00+01:00",
          "2024-03-31T05:00:00+02:00",
          {5, 6, 7}},
         {"days_dst.csv",
          "value",
          "time",
          "daily",
-         "2024-03-30T00:00:00+02:00",
+         "2024-03-30T00:00:00+01:00",
          "2024-04-03T00:00:00+02:00",
          {5, 6, 7, 8}},
         {"day_first.csv", "value", "date", "daily", "30/01/2024", "02/02/2024", {5, 6, 7}},
@@ -367,6 +367,9 @@ TEST_CASE("series: files that are none are refused with their line") {
     refuse("1,x5\n2,6\n3,7\n", "line 1 is neither a header nor a row");
     refuse("date,value\n2024-01-01,5\n2024-01-32,6\n2024-01-03,7\n",
            "line 3: the time '2024-01-32'");
+    refuse("ds,y\n20240130,5\n20240131,6\n20240132,7\n",
+           "line 4: the time '20240132' is none by '%Y%m%d'");
+    refuse("date,value\n2024-W01,5\n2024-W02,6\n", "line 2: the time '2024-W01' is neither a date");
     refuse("ds,y\n20240101,5\n,6\n20240103,7\n", "line 3: the time ''");
     refuse(
         "date,value\n2024-01-01,5\n2024-01-02,6\n2024-01-03 12:00,7\n2024-01-04,8\n2024-01-05,8\n",
@@ -390,6 +393,15 @@ TEST_CASE("series: files that are none are refused with their line") {
 TEST_CASE("series: options about the table") {
     const test::Scratch scratch;
     SeriesOptions options;
+    options.roles.date_format = "%Y-W%m";
+    const std::string weeks = scratch.write("w", "date,value\n2024-W01,5\n2024-W02,6\n");
+    CHECK(read_series(weeks, options).label(2) == "2024-W03");
+    options = {};
+    options.roles.time = "none";
+    CHECK(read_series(weeks, options).label(2) == "3");
+    options.aggregate = "mean";
+    test::check_throws<ArgumentError>([&] { read_series(weeks, options); }, "want a time column");
+    options = {};
     options.table.has_header = false;
     options.table.separator = '|';
     CHECK(read_series(scratch.write("a", "7|x\n8|y\n"), options).values ==

@@ -237,9 +237,9 @@ void run(Options options) {
 void add_table_options(CLI::App& command, Options& options) {
     command.add_option("FILE", options.file, "table with a time column, or without")->required();
     command.add_option("--column", options.series.roles.column, "values: name, or number from 1");
-    command.add_option("--time", options.series.roles.time, "times: name, or number from 1");
+    command.add_option("--time", options.series.roles.time, "times: name, number from 1, or none");
     command.add_option("--date-format",
-                       options.series.date_format,
+                       options.series.roles.date_format,
                        "as strftime's: %Y %y %m %d %j %b %q %H %I %M %S %p %z");
     command.add_option("--aggregate", options.series.aggregate, "joins the rows of one time")
         ->check(CLI::IsMember({"mean", "sum", "median", "first", "last", "min", "max"}));
@@ -268,8 +268,10 @@ void add_forecast_options(CLI::App& command, Options& options) {
     command.add_option("--mode", options.mode, "mode that gives the result")
         ->check(CLI::IsMember({"inference", "no_grad", "grad"}))
         ->capture_default_str();
-    command.add_option("--holdout", options.holdout, "last values to hide and compare with");
+    CLI::Option* holdout =
+        command.add_option("--holdout", options.holdout, "last values to hide and compare with");
     command.add_option("--season", options.season, "steps a season, for the comparison")
+        ->needs(holdout)
         ->check(CLI::Range(1, 1'000'000));
     command.add_option("--outliers", options.outliers, "what values far from all others are")
         ->check(CLI::IsMember({"missing", "keep"}))

@@ -112,7 +112,7 @@ std::string headline(const ForecastReport& report) {
                        series.column,
                        series.time,
                        series.frequency(),
-                       series.label(0),
+                       series.first_label,
                        series.label(series.values.size() - 1),
                        count);
 }
@@ -166,7 +166,7 @@ std::string forecast_json(const ForecastReport& report) {
                       {"time", series.time},
                       {"frequency", series.frequency()},
                       {"count", series.values.size()},
-                      {"first", series.label(0)},
+                      {"first", series.first_label},
                       {"last", series.label(series.values.size() - 1)},
                       {"notes", report.notes}};
     json["forecast"] = {{"column", series.column},

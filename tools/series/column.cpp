@@ -175,13 +175,16 @@ ColumnKind text_kind(const std::vector<std::string>& cells) {
 ColumnSeen look_at(const std::string& name,
                    const std::vector<std::string>& cells,
                    char separator,
-                   char decimal) {
+                   const RoleOptions& options) {
     ColumnSeen column;
     column.name = name;
     const std::vector<std::string> there = without_missing(cells);
-    const Numbers numbers = read_numbers(cells, separator, decimal);
+    const Numbers numbers = read_numbers(cells, separator, options.decimal);
     if (there.empty()) {
         column.kind = ColumnKind::kEmpty;
+    } else if (!options.date_format.empty() &&
+               data::read_dates(there, options.date_format).fit_count * 2 > there.size()) {
+        column.kind = ColumnKind::kDate;
     } else if (numbers.count * 2 >= there.size()) {
         // Here too the others are faults.
         column.kind = ColumnKind::kNumber;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "series/roles.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -37,10 +39,10 @@ struct ColumnSeen {
     }
 };
 
-/// @param separator, decimal: read_numbers
+/// @param separator, options.decimal: read_numbers; options.date_format makes dates of what fits
 ColumnSeen look_at(const std::string& name,
                    const std::vector<std::string>& cells,
                    char separator,
-                   char decimal);
+                   const RoleOptions& options);
 
 }  // namespace pumice::series

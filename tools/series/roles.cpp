@@ -114,8 +114,7 @@ class Chooser {
 public:
     Chooser(const Table& table, const RoleOptions& options) : table_(table), options_(options) {
         for (std::size_t i = 0; i < table.names.size(); ++i) {
-            columns_.push_back(
-                look_at(table.names[i], table.column(i), table.separator, options.decimal));
+            columns_.push_back(look_at(table.names[i], table.column(i), table.separator, options));
         }
     }
 
@@ -123,9 +122,7 @@ public:
         if (!options_.column.empty()) {
             asked_value_ = find(options_.column);
         }
-        Roles roles = options_.time.empty()
-                          ? choose_time()
-                          : Roles{.join = TimeJoin::kAlone, .time = {find(options_.time)}};
+        Roles roles = options_.time.empty() ? choose_time() : asked_time();
         roles.value = asked_value_ ? *asked_value_ : choose_value(roles);
         return roles;
     }
@@ -155,6 +152,12 @@ private:
             }
         }
         refuse(fmt::format("there is no column '{}'", name));
+    }
+
+    Roles asked_time() const {
+        const bool is_none = options_.time == "none" &&
+                             std::count(table_.names.begin(), table_.names.end(), "none") == 0;
+        return is_none ? Roles{} : Roles{.join = TimeJoin::kAlone, .time = {find(options_.time)}};
     }
 
     // Of the columns that are not asked for as the value.
@@ -200,6 +203,16 @@ private:
         }
         if (auto roles = choose_parts()) {
             return *roles;
+        }
+        // Text that is called a time is one with a fault, to be told with its line.
+        const Columns faulty = those([](const ColumnSeen& column) {
+            constexpr std::array<std::string_view, 6> kNames = {
+                "date", "time", "datetime", "timestamp", "ds", "dt"};
+            return is_one_of(column.name, kNames) &&
+                   (column.kind == ColumnKind::kText || column.kind == ColumnKind::kClock);
+        });
+        if (faulty.size() == 1) {
+            return {.join = TimeJoin::kAlone, .time = {faulty[0]}};
         }
         return has_other_value() ? choose_numbers() : Roles{};
     }

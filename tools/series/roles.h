@@ -32,15 +32,16 @@ struct Roles {
 /// table's contents.
 struct RoleOptions {
     std::string column;
-    std::string time;
-    char decimal = '\0';  ///< read_numbers
+    std::string time;         ///< "none": there is no time column
+    std::string date_format;  ///< TimeFormat::pattern
+    char decimal = '\0';      ///< read_numbers
 };
 
-/// Decides by the contents. Times are dates in text, else a year beside a month, a quarter or a
-/// month and a day, else numbers that step as dates do (20240131, 202401, years, seconds since
-/// 1970, Excel's days), else the row's numbers, else the only column with an even step. The value
-/// is the only column of numbers that is left; calendar parts, ids, constants and row numbers are
-/// no values beside others.
+/// Decides by the contents. Times are dates in text (or by the format asked for), else a year
+/// beside a month, a quarter or a month and a day, else numbers that step as dates do (20240131,
+/// 202401, years, seconds since 1970, Excel's days), else the row's numbers, else the only column
+/// with an even step. The value is the only column of numbers that is left; calendar parts, ids,
+/// constants and row numbers are no values beside others.
 /// @throws FileError listing the columns with what is in them where that is not certain, and for
 ///         an unknown name
 Roles choose_roles(const Table& table, const RoleOptions& options);

@@ -73,7 +73,6 @@ std::vector<double> read_values(const Table& table,
 
 TimeReading read_as_dates(const std::vector<std::string>& labels, const std::string& pattern) {
     if (!pattern.empty()) {
-        data::check_pattern(pattern);
         return data::read_dates(labels, pattern);
     }
     if (auto dates = data::read_number_dates(labels)) {
@@ -111,7 +110,7 @@ std::size_t first_misfit(const std::vector<std::string>& labels, const TimeReadi
 
 TimeReading read_times(const Table& table, const Roles& roles, const SeriesOptions& options) {
     const std::vector<std::string> labels = time_labels(table, roles);
-    TimeReading reading = read_as_dates(labels, options.date_format);
+    TimeReading reading = read_as_dates(labels, options.roles.date_format);
     if (reading.fit_count < labels.size()) {
         const std::size_t index = first_misfit(labels, reading);
         throw FileError(
@@ -121,7 +120,8 @@ TimeReading read_times(const Table& table, const Roles& roles, const SeriesOptio
                         labels[index],
                         reading.fit_count > 0
                             ? fmt::format("is none by '{}' as others are", reading.format.pattern)
-                            : "is neither a date nor a number"));
+                            : "is neither a date nor a number (--date-format tells "
+                              "its form, --time none numbers the rows)"));
     }
     return reading;
 }
@@ -308,6 +308,7 @@ void place_rows(const std::vector<Row>& rows, const data::TimeGrid& grid, Series
     }
     series.step = grid.step;
     series.first = rows[0].moment;
+    series.first_label = rows[0].label;
 }
 
 // Between two values that are there; at the ends nothing is known.
@@ -364,6 +365,7 @@ void take_rows(const Table& table, const std::vector<double>& values, Series& se
     series.format.coding = TimeCoding::kNumber;
     series.step = {.unit = data::StepUnit::kNumber};
     series.first = {.number = 1.0};
+    series.first_label = "1";
     series.values = values;
     for (const data::CsvRecord& row : table.rows) {
         series.lines.push_back(row.line);
@@ -424,6 +426,9 @@ Series read_series(const std::string& path, const SeriesOptions& options) {
 Series make_series(const Table& table, const SeriesOptions& options) {
     check_choice("aggregate", options.aggregate, kAggregates);
     check_choice("fill", options.fill, kFills);
+    if (!options.roles.date_format.empty()) {
+        data::check_pattern(options.roles.date_format);
+    }
     if (table.rows.empty()) {
         throw FileError(table.path, "has a header and no rows");
     }
@@ -435,6 +440,10 @@ Series make_series(const Table& table, const SeriesOptions& options) {
     series.notes = table.notes;
     const std::vector<double> values = read_values(table, roles.value, options, series.notes);
     if (roles.join == TimeJoin::kNone) {
+        if (!options.aggregate.empty() || !options.roles.date_format.empty()) {
+            throw ArgumentError("forecast",
+                                "--aggregate and --date-format want a time column; there is none");
+        }
         take_rows(table, values, series);
     } else {
         take_times(table, roles, values, options, series);

@@ -17,10 +17,9 @@ namespace pumice::series {
 struct SeriesOptions {
     TableOptions table;
     RoleOptions roles;
-    std::string date_format;  ///< TimeFormat::pattern
-    std::string aggregate;    ///< of rows with one time: mean, sum, median, first, last, min, max
-    std::string fill;         ///< of times without a row and empty values: missing, zero, previous,
-                              ///< linear
+    std::string aggregate;  ///< of rows with one time: mean, sum, median, first, last, min, max
+    std::string fill;       ///< of times without a row and empty values: missing, zero, previous,
+                            ///< linear
 };
 
 /// A series with even steps, oldest value first.
@@ -31,6 +30,7 @@ struct Series {
     std::vector<double> values;       ///< NaN where missing
     std::vector<std::int64_t> lines;  ///< of the file; 0 for what was filled in
     std::vector<std::string> notes;   ///< what was supposed or changed
+    std::string first_label;          ///< as the file has it
     data::TimeFormat format;
     data::TimeStep step;
     data::Moment first;
@@ -48,7 +48,8 @@ struct Series {
 /// Reads, sorts and evens a series.
 /// @throws FileError naming the line of a value that is no number, of a time that cannot be read, is
 ///         there twice or leaves a gap, where no option says what to do; and as read_table,
-///         choose_roles; ArgumentError for an option that is none
+///         choose_roles; ArgumentError for an option that is none, or that
+///         wants a time column where there is none
 Series read_series(const std::string& path, const SeriesOptions& options);
 
 /// As read_series, of a table that is there.

@@ -138,6 +138,24 @@ CellKind kind_below(const std::vector<CsvRecord>& rows, std::size_t first, std::
 
 enum class RowKind : std::uint8_t { kHeader, kData, kUnclear };
 
+// Years one after another, as tables have them that are wide.
+bool has_years(const CsvRecord& record) {
+    constexpr double kFirst = 1500;
+    constexpr double kLast = 2200;
+    std::vector<double> years;
+    for (const std::string& cell : record.fields) {
+        if (const auto number = parse_number(cell, '.')) {
+            years.push_back(*number);
+        }
+    }
+    for (std::size_t i = 1; i < years.size(); ++i) {
+        if (years[i] != years[i - 1] + 1) {
+            return false;
+        }
+    }
+    return years.size() > 1 && years.front() >= kFirst && years.back() <= kLast;
+}
+
 // A header has text above numbers and dates, and a row does not.
 RowKind row_kind(const std::vector<CsvRecord>& rows, std::size_t index) {
     bool has_name = false;   // text above a number
@@ -157,7 +175,7 @@ RowKind row_kind(const std::vector<CsvRecord>& rows, std::size_t index) {
         has_number = has_number || here == CellKind::kNumber || here == CellKind::kDate;
         has_text = has_text || here == CellKind::kText;
     }
-    if (has_title || (has_text && !has_number)) {
+    if (has_title || (has_text && (!has_number || has_years(rows[index])))) {
         return RowKind::kHeader;
     }
     return has_name ? (has_number ? RowKind::kUnclear : RowKind::kHeader) : RowKind::kData;
