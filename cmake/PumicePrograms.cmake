@@ -19,12 +19,20 @@ add_library(soak STATIC tools/soak/soak.cpp)
 target_include_directories(soak PUBLIC ${PROJECT_SOURCE_DIR}/tools)
 target_link_libraries(soak PUBLIC pumice PRIVATE pumice_options fmt::fmt)
 
+# Tables as people have them, for `pumice forecast` and its tests. The library reads plain CSV alone,
+# so that whoever links it needs no zlib.
+find_package(ZLIB REQUIRED)
+file(GLOB series_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/series/*.cpp)
+add_library(series STATIC ${series_sources})
+target_include_directories(series PUBLIC ${PROJECT_SOURCE_DIR}/tools ${PROJECT_SOURCE_DIR}/engine)
+target_link_libraries(series PUBLIC pumice PRIVATE pumice_options fmt::fmt ZLIB::ZLIB)
+
 file(GLOB command_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/pumice/*.cpp)
 if(command_sources)
     add_executable(pumice_command ${command_sources})
     set_target_properties(pumice_command PROPERTIES OUTPUT_NAME pumice
         INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR})
-    target_link_libraries(pumice_command PRIVATE forecaster networks soak pumice pumice_options pumice_private
+    target_link_libraries(pumice_command PRIVATE forecaster networks series soak pumice pumice_options pumice_private
                                                  CLI11::CLI11 Threads::Threads)
     target_compile_definitions(pumice_command PRIVATE
         PUMICE_MODEL_DIR="${PROJECT_SOURCE_DIR}/samples/models/forecaster")

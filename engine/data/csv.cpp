@@ -7,43 +7,40 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace pumice::data {
 
 namespace {
 
-// Splits text into records; the record's index counts from 1 for messages.
 class CsvReader {
 public:
-    CsvReader(const std::string& path, const std::string& text) : path_(path), text_(text) {
+    CsvReader(const std::string& path, std::string_view text, const CsvSyntax& syntax)
+        : path_(path), text_(text), syntax_(syntax), field_end_{syntax.separator, '\r', '\n'} {
         constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
         if (text.starts_with(kByteOrderMark)) {
             at_ = kByteOrderMark.size();
         }
     }
 
-    // False at the end. Blank lines are passed over.
-    bool next(std::vector<std::string>& fields) {
-        while (at_ < text_.size() && (text_[at_] == '\n' || text_[at_] == '\r')) {
-            ++at_;
+    // False at the end. Blank and comment lines are passed over.
+    bool next(CsvRecord& record) {
+        while (take_line_end() || take_comment()) {
         }
-        fields.clear();
+        record = {.line = line_, .fields = {}};
         if (at_ >= text_.size()) {
             return false;
         }
-        ++row_;
         do {
-            fields.push_back(read_field(fields.size() + 1));
-        } while (take(','));
-        take('\r');
-        take('\n');
+            record.fields.push_back(read_field(record.fields.size() + 1));
+        } while (take(syntax_.separator));
+        take_line_end();
         return true;
     }
-
-    [[nodiscard]] std::int64_t row() const noexcept { return row_; }
 
 private:
     bool take(char wanted) {
@@ -52,19 +49,44 @@ private:
         return is_there;
     }
 
+    bool take_line_end() {
+        const bool has_return = take('\r');
+        if (!take('\n') && !has_return) {
+            return false;
+        }
+        ++line_;
+        return true;
+    }
+
+    bool take_comment() {
+        if (syntax_.comment == '\0' || !take(syntax_.comment)) {
+            return false;
+        }
+        at_ = std::min(text_.find_first_of("\r\n", at_), text_.size());
+        return true;
+    }
+
     std::string read_field(std::size_t column) {
         if (take('"')) {
             return read_quoted(column);
         }
-        const std::size_t end = std::min(text_.find_first_of(",\r\n", at_), text_.size());
-        std::string field = text_.substr(at_, end - at_);
+        const std::size_t end = std::min(
+            text_.find_first_of(std::string_view(field_end_.data(), field_end_.size()), at_),
+            text_.size());
+        std::string field(text_.substr(at_, end - at_));
         at_ = end;
         return field;
     }
 
     std::string read_quoted(std::size_t column) {
+        const std::int64_t first_line = line_;
         std::string field;
         while (at_ < text_.size()) {
+            const std::size_t begin = at_;
+            if (take_line_end()) {
+                field += text_.substr(begin, at_ - begin);
+                continue;
+            }
             const char letter = text_[at_++];
             if (letter != '"') {
                 field += letter;
@@ -76,24 +98,29 @@ private:
             }
         }
         throw FileError(
-            path_, fmt::format("row {}, column {}: a quoted field is not closed", row_, column));
+            path_,
+            fmt::format("line {}, column {}: a quoted field is not closed", first_line, column));
     }
 
     void check_field_end(std::size_t column) const {
-        if (at_ < text_.size() && text_[at_] != ',' && text_[at_] != '\r' && text_[at_] != '\n') {
+        if (at_ < text_.size() &&
+            std::find(field_end_.begin(), field_end_.end(), text_[at_]) == field_end_.end()) {
             throw FileError(path_,
-                            fmt::format("row {}, column {}: '{}' follows a closing quote, wanted a "
-                                        "comma or the end of the line",
-                                        row_,
+                            fmt::format("line {}, column {}: '{}' follows a closing quote, wanted "
+                                        "'{}' or the end of the line",
+                                        line_,
                                         column,
-                                        text_[at_]));
+                                        text_[at_],
+                                        syntax_.separator));
         }
     }
 
     const std::string& path_;
-    const std::string& text_;
+    std::string_view text_;
+    CsvSyntax syntax_;
+    std::array<char, 3> field_end_;
     std::size_t at_ = 0;
-    std::int64_t row_ = 0;
+    std::int64_t line_ = 1;
 };
 
 std::string trimmed(const std::string& text) {
@@ -113,25 +140,34 @@ bool is_missing(const std::string& field) {
 
 }  // namespace
 
+std::vector<CsvRecord> parse_csv(const std::string& path,
+                                 std::string_view text,
+                                 const CsvSyntax& syntax) {
+    CsvReader reader(path, text, syntax);
+    std::vector<CsvRecord> records;
+    for (CsvRecord record; reader.next(record);) {
+        records.push_back(std::move(record));
+    }
+    return records;
+}
+
 CsvTable::CsvTable(std::string path) : path_(std::move(path)) {
-    const std::string text = io::read_file(path_);
-    CsvReader reader(path_, text);
-    if (!reader.next(names_)) {
+    rows_ = parse_csv(path_, io::read_file(path_));
+    if (rows_.empty()) {
         throw FileError(path_, "is empty, wanted a header line and rows");
     }
-    for (std::string& name : names_) {
-        name = trimmed(name);
+    for (const std::string& name : rows_[0].fields) {
+        names_.push_back(trimmed(name));
     }
-    std::vector<std::string> fields;
-    while (reader.next(fields)) {
-        if (fields.size() != names_.size()) {
+    rows_.erase(rows_.begin());
+    for (const CsvRecord& row : rows_) {
+        if (row.fields.size() != names_.size()) {
             throw FileError(path_,
-                            fmt::format("row {} has {} fields, the header has {}",
-                                        reader.row(),
-                                        fields.size(),
+                            fmt::format("line {} has {} fields, the header has {}",
+                                        row.line,
+                                        row.fields.size(),
                                         names_.size()));
         }
-        rows_.push_back(fields);
     }
 }
 
@@ -152,8 +188,8 @@ std::size_t CsvTable::index_of(const std::string& name) const {
 std::vector<std::string> CsvTable::text_column(const std::string& name) const {
     const std::size_t index = index_of(name);
     std::vector<std::string> column;
-    for (const std::vector<std::string>& row : rows_) {
-        column.push_back(trimmed(row[index]));
+    for (const CsvRecord& row : rows_) {
+        column.push_back(trimmed(row.fields[index]));
     }
     return column;
 }
@@ -171,10 +207,10 @@ std::vector<double> CsvTable::number_column(const std::string& name) const {
         const char* begin = text.data() + (text.front() == '+' ? 1 : 0);
         const auto [end, failure] = std::from_chars(begin, text.data() + text.size(), number);
         if (failure != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) {
-            // The header is row 1.
             throw FileError(
                 path_,
-                fmt::format("row {}, column '{}': '{}' is no finite number", i + 2, name, text));
+                fmt::format(
+                    "line {}, column '{}': '{}' is no finite number", rows_[i].line, name, text));
         }
         numbers.push_back(number);
     }

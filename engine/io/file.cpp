@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-#include <unistd.h>
 
 namespace pumice::io {
 
@@ -21,23 +20,6 @@ std::string last_error() {
 }
 
 }  // namespace
-
-void write_file(const std::string& path, const std::string& bytes) {
-    const std::string sibling = fmt::format("{}.{}.tmp", path, ::getpid());
-    std::ofstream out(sibling, std::ios::binary | std::ios::trunc);
-    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    out.close();
-    std::error_code failure;
-    if (out) {
-        std::filesystem::rename(sibling, path, failure);
-        if (!failure) {
-            return;
-        }
-    }
-    const std::string reason = failure ? failure.message() : last_error();
-    std::filesystem::remove(sibling, failure);
-    throw FileError(path, fmt::format("cannot be written: {}", reason));
-}
 
 std::string read_file(const std::string& path) {
     std::ifstream in(path, std::ios::binary);

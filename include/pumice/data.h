@@ -2,20 +2,39 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// Tables and time columns.
 namespace pumice::data {
 
-/// A CSV file with a header line, as text. Quoted fields, CRLF and a byte-order mark are understood
-/// (RFC 4180); the separator is a comma, blank lines are passed over and not counted as rows.
+/// How the text of a table is cut.
+struct CsvSyntax {
+    char separator = ',';
+    char comment = '\0';  ///< lines that begin with it are passed over; '\0': none are
+};
+
+/// One record of a table.
+struct CsvRecord {
+    std::int64_t line = 0;  ///< where it begins, counting from 1
+    std::vector<std::string> fields;
+};
+
+/// Cuts a text into records. Quoted fields, CRLF, lone CR and a byte-order mark are understood (RFC
+/// 4180); blank lines are passed over. Records may have different numbers of fields.
+/// @throws FileError naming path and line of an unclosed quote or of text after a closing one
+std::vector<CsvRecord> parse_csv(const std::string& path,
+                                 std::string_view text,
+                                 const CsvSyntax& syntax = {});
+
+/// A CSV file with a header line, as text; the separator is a comma.
 class CsvTable {
 public:
     /// Reads the whole file.
-    /// @throws FileError for a file that cannot be read or has no header; naming the row (the header
-    ///         is row 1) of an unclosed quote, of text after a closing one, or of another length
-    ///         than the header's
+    /// @throws FileError for a file that cannot be read or has no header, and as parse_csv; naming
+    ///         the line of a record of another length than the header's
     explicit CsvTable(std::string path);
 
     /// As given.
@@ -29,6 +48,11 @@ public:
         return static_cast<std::int64_t>(rows_.size());
     }
 
+    /// The line of the file where a row begins; rows count from 0, lines from 1.
+    [[nodiscard]] std::int64_t line_of(std::int64_t row) const {
+        return rows_[static_cast<std::size_t>(row)].line;
+    }
+
     /// Whether the header has this name (case counts).
     [[nodiscard]] bool has_column(const std::string& name) const noexcept;
 
@@ -36,7 +60,7 @@ public:
     /// @throws FileError for an unknown column, listing those there are
     [[nodiscard]] std::vector<std::string> text_column(const std::string& name) const;
     /// Numbers; an empty field, NA, N/A, NaN or null, in any case, is NaN (missing).
-    /// @throws FileError for an unknown column; naming row and column of a field that is no finite
+    /// @throws FileError for an unknown column; naming line and column of a field that is no finite
     ///         number
     [[nodiscard]] std::vector<double> number_column(const std::string& name) const;
 
@@ -45,41 +69,31 @@ private:
 
     std::string path_;
     std::vector<std::string> names_;
-    std::vector<std::vector<std::string>> rows_;
+    std::vector<CsvRecord> rows_;
 };
 
-/// Continues a time column: by calendar months or years where the dates step so, by days or
-/// seconds else, by the mean step for numeric columns (which need not step evenly). Calendar months
-/// keep the time of day and the day, which is the month's last where a month is too short; dates
-/// that are all at the end of their month stay there.
+/// Continues a time column: by calendar months or years where the dates step so, by weekdays where
+/// they leave out each weekend, by days or seconds else; by the mean step for numbers (which need
+/// not step evenly). Calendar months keep the time of day and the day, which is the month's last
+/// where a month is too short; dates that are all at the end of their month stay there.
 class TimeAxis {
 public:
-    /// Dates as YYYY-MM, YYYY-MM-DD or YYYY-MM-DD[T ]hh:mm[:ss]; or numbers; at least two.
-    /// @throws FileError naming the row that cannot be read or breaks the step
+    /// At least two labels, ascending: dates with or without a time of day, a fraction of a second
+    /// and an offset from UTC, with names of months, quarters, dates as numbers (20240131, 202401),
+    /// or numbers. docs/forecast.md lists the forms.
+    /// @throws FileError naming the row that cannot be read or breaks the step (the header is row
+    ///         1), or saying that day and month can be swapped
     TimeAxis(const std::string& path, const std::vector<std::string>& labels);
 
-    /// Labels of the `count` steps after the last, in the format of the last row.
+    /// Labels of the `count` steps after the last, in the form of the labels.
     [[nodiscard]] std::vector<std::string> next(std::int64_t count) const;
-    /// Steps a year or a week that the sampling suggests: 12 for months, 4 for quarters, 7 for
-    /// days, 24 for hours, else 1.
+    /// Steps a year, a week or a day that the sampling suggests: 12 for months, 4 for quarters, 7
+    /// for days, 5 for weekdays, 24 for hours, else 1.
     [[nodiscard]] std::int64_t season_length() const noexcept;
 
 private:
-    enum class Unit : std::uint8_t { kMonths, kSeconds, kNumber };
-    enum class Format : std::uint8_t { kMonth, kDay, kMinute, kSecond, kNumber };
-
-    void read_dates(const std::string& path, const std::vector<std::string>& labels);
-    [[nodiscard]] std::string label(std::int64_t days, std::int64_t seconds_of_day) const;
-
-    Unit unit_ = Unit::kNumber;
-    Format format_ = Format::kNumber;
-    char separator_ = ' ';
-    std::int64_t last_ = 0;            ///< months since year 0 or seconds since 1970
-    unsigned day_of_month_ = 1;        ///< of monthly dates; 31 stands for the last
-    std::int64_t seconds_of_day_ = 0;  ///< of monthly dates
-    std::int64_t step_ = 1;
-    double last_number_ = 0.0;
-    double number_step_ = 1.0;
+    struct Reading;
+    std::shared_ptr<const Reading> reading_;
 };
 
 }  // namespace pumice::data

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <sstream>
 
 namespace forecaster {
 
@@ -67,34 +68,18 @@ double interpolate(const std::vector<double>& trained, const double* values, dou
     if (above == trained.begin()) {
         return values[0];
     }
-    if (above == trained.end()) {
-        return values[trained.size() - 1];
-    }
     const auto i = static_cast<std::size_t>(above - trained.begin());
     const double weight = (quantile - trained[i - 1]) / (trained[i] - trained[i - 1]);
     return values[i - 1] + weight * (values[i] - values[i - 1]);
 }
 
-void check_request(const Config& config,
-                   const std::vector<double>& series,
-                   std::int64_t horizon,
-                   const std::vector<double>& quantiles) {
-    if (series.empty()) {
-        throw pumice::ArgumentError("forecast", "the series is empty; wanted at least one value");
-    }
-    if (horizon < 1 || horizon > config.horizon_length) {
-        throw pumice::ArgumentError("forecast",
-                                    "horizon must be in [1, " +
-                                        std::to_string(config.horizon_length) + "]; got " +
-                                        std::to_string(horizon));
-    }
-    if (quantiles.empty()) {
-        throw pumice::ArgumentError("forecast", "wanted at least one quantile; got none");
-    }
-    for (const double quantile : quantiles) {
-        if (!(quantile > 0.0 && quantile < 1.0)) {
+void check_finite(const std::vector<double>& values, std::size_t step) {
+    for (const double value : values) {
+        if (!std::isfinite(value)) {
             throw pumice::ArgumentError(
-                "forecast", "quantiles must be in (0, 1); got " + std::to_string(quantile));
+                "forecast",
+                "step " + std::to_string(step + 1) +
+                    " is no finite float64; divide the values by a power of ten");
         }
     }
 }
@@ -115,12 +100,39 @@ void save_model(const std::string& directory, const ForecasterImpl& model) {
     pumice::io::save_safetensors(directory + "/model.safetensors", model.state_dict());
 }
 
+void check_request(const Config& config,
+                   std::int64_t horizon,
+                   const std::vector<double>& quantiles) {
+    if (horizon < 1 || horizon > config.horizon_length) {
+        throw pumice::ArgumentError("forecast",
+                                    "horizon must be in [1, " +
+                                        std::to_string(config.horizon_length) + "]; got " +
+                                        std::to_string(horizon));
+    }
+    if (quantiles.empty()) {
+        throw pumice::ArgumentError("forecast", "wanted at least one quantile; got none");
+    }
+    const double least = config.quantiles.front();
+    const double most = config.quantiles.back();
+    for (const double quantile : quantiles) {
+        if (!(quantile >= least && quantile <= most)) {
+            std::ostringstream text;
+            text << "quantiles must be in [" << least << ", " << most
+                 << "], which the model was trained for; got " << quantile;
+            throw pumice::ArgumentError("forecast", text.str());
+        }
+    }
+}
+
 Forecast forecast(const Forecaster& model,
                   const std::vector<double>& series,
                   std::int64_t horizon,
                   const std::vector<double>& quantiles) {
     const Config& config = model->config();
-    check_request(config, series, horizon, quantiles);
+    check_request(config, horizon, quantiles);
+    if (series.empty()) {
+        throw pumice::ArgumentError("forecast", "the series is empty; wanted at least one value");
+    }
     const Standardised input = standardise(series, config.context_length);
     const pumice::Tensor context = pumice::from_values<float>(
         input.values, {1, static_cast<std::int64_t>(input.values.size())}, pumice::kFloat32);
@@ -140,6 +152,7 @@ Forecast forecast(const Forecaster& model,
             values.push_back(input.mean +
                              input.deviation * interpolate(config.quantiles, row.data(), quantile));
         }
+        check_finite(values, step);
     }
     return result;
 }

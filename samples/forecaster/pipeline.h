@@ -22,10 +22,17 @@ struct Forecast {
     std::vector<std::vector<double>> values;  ///< [step][quantile]
 };
 
+/// What forecast() would refuse, without a model.
+/// @throws pumice::ArgumentError for a horizon outside [1, horizon_length], no quantiles, or one
+///         outside of those that the model was trained for
+void check_request(const Config& config,
+                   std::int64_t horizon,
+                   const std::vector<double>& quantiles);
+
 /// Forecasts `horizon` steps after the series (NaN where missing). Requested quantiles between
-/// trained ones are interpolated linearly; outside of them the outermost is taken.
-/// @throws pumice::ArgumentError for an empty or all-missing series, a horizon outside
-///         [1, horizon_length], quantiles outside (0, 1)
+/// trained ones are interpolated linearly.
+/// @throws pumice::ArgumentError as check_request, for an empty or all-missing series, and for one so
+///         large that its forecast is no finite float64
 Forecast forecast(const Forecaster& model,
                   const std::vector<double>& series,
                   std::int64_t horizon,

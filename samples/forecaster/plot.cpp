@@ -1,33 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "forecaster/plot.h"
 
-#include "pumice/error.h"
+#include "forecaster/gnuplot.h"
 
 #include <cmath>
-#include <cstdio>
-#include <filesystem>
+#include <cstddef>
 #include <sstream>
-#include <unistd.h>
 
 namespace forecaster {
 
 namespace {
-
-constexpr const char* kPreamble =
-    "set terminal svg size 1000,480 dynamic background rgb 'white' font 'Helvetica,13'\n"
-    "set border 3 lc rgb '#888888'\nset tics nomirror\nset grid y lc rgb '#e5e5e5'\n"
-    "set key top left reverse Left\nset datafile missing 'nan'\n";
-
-std::string quoted(const std::string& text) {
-    std::string out = "'";
-    for (const char letter : text) {
-        out += letter;
-        if (letter == '\'') {
-            out += letter;  // gnuplot doubles a quote within quotes
-        }
-    }
-    return out + "'";
-}
 
 void write_block(std::ostream& out,
                  const char* name,
@@ -35,7 +17,11 @@ void write_block(std::ostream& out,
     out << '$' << name << " << EOD\n";
     for (const std::vector<double>& row : rows) {
         for (const double value : row) {
-            out << value << ' ';
+            if (std::isnan(value)) {
+                out << "nan ";
+            } else {
+                out << value << ' ';
+            }
         }
         out << '\n';
     }
@@ -52,59 +38,62 @@ std::size_t median_index(const std::vector<double>& quantiles) {
     return best;
 }
 
-bool has_gnuplot() {
-    FILE* pipe = ::popen("command -v gnuplot >/dev/null 2>&1", "r");
-    return pipe != nullptr && ::pclose(pipe) == 0;
+std::vector<std::vector<double>> points(const std::vector<double>& at,
+                                        const std::vector<double>& values) {
+    std::vector<std::vector<double>> rows;
+    rows.reserve(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        rows.push_back({at[i], values[i]});
+    }
+    return rows;
+}
+
+void write_data(std::ostream& script, const ForecastPlot& plot) {
+    std::vector<std::vector<double>> forecast;
+    for (std::size_t i = 0; i < plot.forecast.size(); ++i) {
+        std::vector<double>& row = forecast.emplace_back();
+        row.push_back(plot.axis.forecast[i]);
+        row.insert(row.end(), plot.forecast[i].begin(), plot.forecast[i].end());
+    }
+    write_block(script, "history", points(plot.axis.history, plot.history));
+    write_block(script, "heldout", points(plot.axis.held_out, plot.held_out));
+    write_block(script, "forecast", forecast);
+}
+
+// As much of a date as tells the ticks apart.
+const char* date_format(double span_s) {
+    constexpr double kDayS = 86400.0;
+    if (span_s > 365.0 * 5 * kDayS) {
+        return "%Y";
+    }
+    if (span_s > 120.0 * kDayS) {
+        return "%Y-%m";
+    }
+    return span_s > 3.0 * kDayS ? "%Y-%m-%d" : "%m-%d %H:%M";
+}
+
+void write_axes(std::ostream& script, const ForecastPlot& plot) {
+    script << "set title " << gnuplot_text(plot.title) << " noenhanced\nset xlabel "
+           << gnuplot_text(plot.axis.title) << " noenhanced\n";
+    if (plot.axis.is_dates && !plot.axis.history.empty() && !plot.axis.forecast.empty()) {
+        script << "set xdata time\nset timefmt '%s'\nset format x '"
+               << date_format(plot.axis.forecast.back() - plot.axis.history.front()) << "'\n";
+    }
+    if (plot.value_range) {
+        const auto [low, high] = *plot.value_range;
+        const double margin = 0.05 * (high > low ? high - low : 1.0);
+        script << "set yrange [" << low - margin << ":" << high + margin << "]\n";
+    }
 }
 
 }  // namespace
 
-void run_gnuplot(const std::string& picture_path, const std::string& script) {
-    if (!has_gnuplot()) {
-        throw pumice::UnsupportedError(
-            "plot", "gnuplot is not installed; install gnuplot-nox or leave the plot out");
-    }
-    const std::string sibling = picture_path + "." + std::to_string(::getpid()) + ".tmp";
-    FILE* pipe = ::popen("gnuplot 2>/dev/null", "w");
-    if (pipe == nullptr) {
-        throw pumice::FileError(picture_path, "gnuplot cannot be started");
-    }
-    const std::string whole =
-        std::string(kPreamble) + "set output " + quoted(sibling) + "\n" + script;
-    std::fwrite(whole.data(), 1, whole.size(), pipe);
-    const int status = ::pclose(pipe);
-    std::error_code failure;
-    if (status == 0) {
-        std::filesystem::rename(sibling, picture_path, failure);
-    }
-    if (status != 0 || failure) {
-        std::filesystem::remove(sibling, failure);
-        throw pumice::FileError(picture_path, "gnuplot could not write the picture");
-    }
-}
-
 void plot_forecast(const std::string& path, const ForecastPlot& plot) {
     std::ostringstream script;
-    script.precision(10);
-    const double start = static_cast<double>(plot.history.size());
-    std::vector<std::vector<double>> history;
-    for (std::size_t i = 0; i < plot.history.size(); ++i) {
-        history.push_back({static_cast<double>(i), plot.history[i]});
-    }
-    std::vector<std::vector<double>> held_out;
-    for (std::size_t i = 0; i < plot.held_out.size(); ++i) {
-        held_out.push_back({start + static_cast<double>(i), plot.held_out[i]});
-    }
-    std::vector<std::vector<double>> forecast;
-    for (std::size_t i = 0; i < plot.forecast.size(); ++i) {
-        std::vector<double>& row = forecast.emplace_back();
-        row.push_back(start + static_cast<double>(i));
-        row.insert(row.end(), plot.forecast[i].begin(), plot.forecast[i].end());
-    }
-    write_block(script, "history", history);
-    write_block(script, "heldout", held_out);
-    write_block(script, "forecast", forecast);
-    script << "set title " << quoted(plot.title) << " noenhanced\nset xlabel 'step'\nplot ";
+    script.precision(15);
+    write_data(script, plot);
+    write_axes(script, plot);
+    script << "plot ";
     const std::size_t count = plot.quantiles.size();
     for (std::size_t i = 0; i < count / 2; ++i) {
         script << "$forecast using 1:" << i + 2 << ":" << count + 1 - i
@@ -115,8 +104,10 @@ void plot_forecast(const std::string& path, const ForecastPlot& plot) {
     if (!plot.held_out.empty()) {
         script << "$heldout using 1:2 with lines lw 1.8 dt 2 lc rgb '#d62728' title 'held out', ";
     }
-    script << "$forecast using 1:" << median_index(plot.quantiles) + 2
-           << " with lines lw 2.2 lc rgb '#1f77b4' title 'median forecast'\n";
+    // A line of one point is not seen.
+    script << "$forecast using 1:" << median_index(plot.quantiles) + 2 << " with "
+           << (plot.forecast.size() == 1 ? "points pt 7 " : "lines ")
+           << "lw 2.2 lc rgb '#1f77b4' title 'median forecast'\n";
     run_gnuplot(path, script.str());
 }
 

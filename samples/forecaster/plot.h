@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace forecaster {
 
-/// Runs gnuplot on the script. The picture goes where the script's `set output` says.
-/// @throws pumice::UnsupportedError if gnuplot is not installed, pumice::FileError if it fails
-void run_gnuplot(const std::string& picture_path, const std::string& script);
+/// Where the values of a forecast plot stand from left to right, one number a value.
+struct PlotAxis {
+    std::string title = "step";
+    bool is_dates = false;  ///< seconds since 1970, shown as dates
+    std::vector<double> history;
+    std::vector<double> held_out;
+    std::vector<double> forecast;
+};
 
 /// What a forecast plot shows.
 struct ForecastPlot {
@@ -17,9 +24,13 @@ struct ForecastPlot {
     std::vector<double> held_out;  ///< empty unless a backtest
     std::vector<double> quantiles;
     std::vector<std::vector<double>> forecast;  ///< [step][quantile]
+    PlotAxis axis = {};
+    /// Lowest and highest value to show; nothing: all of them.
+    std::optional<std::pair<double, double>> value_range = std::nullopt;
 };
 
 /// Draws history, forecast median and quantile bands as SVG.
+/// @throws as run_gnuplot
 void plot_forecast(const std::string& path, const ForecastPlot& plot);
 
 /// One point of a training run.
@@ -30,6 +41,7 @@ struct LossPoint {
 };
 
 /// Draws the loss curve as SVG.
+/// @throws as run_gnuplot
 void plot_losses(const std::string& path, const std::vector<LossPoint>& points);
 
 }  // namespace forecaster

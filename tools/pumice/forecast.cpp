@@ -1,33 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pumice/data.h"
 #include "pumice/error.h"
 #include "pumice/io.h"
 #include "pumice/pumice.h"
 
 #include "commands.h"
+#include "forecast_report.h"
 #include "forecaster/pipeline.h"
-#include "forecaster/plot.h"
+#include "series/series.h"
 #include "subjects.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <memory>
+#include <optional>
 
 namespace pumice::command {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 struct Options {
     std::string file;
-    std::string column;
-    std::string time;
+    series::SeriesOptions series;
+    std::string separator;
+    std::string header;
+    std::string decimal;
+    std::string outliers = "missing";
+    std::string minimum;
     std::string model;
     std::string mode = "inference";
     std::string output;
@@ -39,78 +43,6 @@ struct Options {
     bool as_json = false;
 };
 
-struct Series {
-    std::string column;
-    std::vector<double> history;
-    std::vector<double> held_out;
-    std::vector<std::string> future_labels;
-    std::int64_t season = 1;
-};
-
-struct ModeFigures {
-    std::string mode;
-    double latency_ms = 0.0;
-    std::uint64_t peak_bytes = 0;
-    std::uint64_t reserved_bytes = 0;
-    std::uint64_t lower_bound_bytes = 0;
-};
-
-bool is_time_like(const data::CsvTable& table, const std::string& name) {
-    try {
-        static_cast<void>(table.number_column(name));
-        return name == "time" || name == "date" || name == "month" || name == "year";
-    } catch (const FileError&) {
-        return true;
-    }
-}
-
-// Without names: the time is the first column that is no number or is called so, the value the
-// first other one.
-void choose_columns(const data::CsvTable& table, Options& options) {
-    for (const std::string& name : table.column_names()) {
-        if (options.time.empty() && name != options.column && is_time_like(table, name)) {
-            options.time = name;
-        } else if (options.column.empty() && name != options.time) {
-            options.column = name;
-        }
-    }
-    if (options.column.empty()) {
-        throw FileError(table.path(), "has no column of numbers; name one with --column");
-    }
-}
-
-Series read_series(Options& options) {
-    const data::CsvTable table(options.file);
-    choose_columns(table, options);
-    Series series;
-    series.column = options.column;
-    series.history = table.number_column(options.column);
-    std::vector<std::string> labels =
-        options.time.empty() ? std::vector<std::string>() : table.text_column(options.time);
-    const std::int64_t count = table.row_count();
-    if (options.holdout < 0 || options.holdout >= std::max<std::int64_t>(count, 1)) {
-        throw ArgumentError(
-            "forecast", fmt::format("holdout must be in [0, {}); got {}", count, options.holdout));
-    }
-    const auto kept = static_cast<std::ptrdiff_t>(count - options.holdout);
-    series.held_out.assign(series.history.begin() + kept, series.history.end());
-    series.history.resize(static_cast<std::size_t>(kept));
-    if (!labels.empty()) {
-        labels.resize(static_cast<std::size_t>(kept));
-        const data::TimeAxis axis(options.file, labels);
-        series.future_labels = axis.next(options.horizon);
-        series.season = axis.season_length();
-    } else {
-        for (std::int64_t i = 0; i < options.horizon; ++i) {
-            series.future_labels.push_back(fmt::format("{}", kept + i + 1));
-        }
-    }
-    if (options.season > 0) {
-        series.season = options.season;
-    }
-    return series;
-}
-
 template <class F>
 auto in_mode(const std::string& mode, F&& run) {
     if (mode == "inference") {
@@ -119,16 +51,103 @@ auto in_mode(const std::string& mode, F&& run) {
     return mode == "no_grad" ? no_grad(run) : run();
 }
 
+series::SeriesOptions series_options(const Options& options) {
+    series::SeriesOptions wanted = options.series;
+    if (!options.separator.empty()) {
+        wanted.table.separator = options.separator == "tab" ? '\t' : options.separator[0];
+    }
+    if (!options.header.empty()) {
+        wanted.table.has_header = options.header == "yes";
+    }
+    if (!options.decimal.empty()) {
+        wanted.roles.decimal = options.decimal[0];
+    }
+    return wanted;
+}
+
+std::size_t history_count(const series::Series& series, std::int64_t holdout) {
+    const auto count = static_cast<std::int64_t>(series.values.size());
+    if (holdout < 0 || holdout >= count) {
+        throw ArgumentError("forecast",
+                            fmt::format("holdout must be in [0, {}); got {}", count, holdout));
+    }
+    return static_cast<std::size_t>(count - holdout);
+}
+
+// What is so far away that it alone would set the scale is missing to the model.
+std::vector<double> model_input(ForecastReport& report, const Options& options) {
+    const series::Series& series = report.series;
+    std::vector<double> input(
+        series.values.begin(),
+        series.values.begin() + static_cast<std::ptrdiff_t>(report.history_count));
+    if (options.outliers == "keep") {
+        return input;
+    }
+    report.outliers = series::find_outliers(input);
+    for (const std::size_t index : report.outliers) {
+        input[index] = std::numeric_limits<double>::quiet_NaN();
+        report.notes.push_back(
+            fmt::format("line {}: {} is at least 20 times as far from the median as other values "
+                        "and is missing to the model (--outliers keep takes it)",
+                        series.lines[index],
+                        series.values[index]));
+    }
+    return input;
+}
+
+bool are_counts(const std::vector<double>& values) {
+    return std::all_of(values.begin(), values.end(), [](double value) {
+        return std::isnan(value) || (value >= 0.0 && value == std::floor(value));
+    });
+}
+
+// What --minimum says, else 0 for counts.
+std::optional<double> least_value(const ForecastReport& report, const Options& options) {
+    if (options.minimum == "none") {
+        return std::nullopt;
+    }
+    if (options.minimum.empty()) {
+        return are_counts(report.series.values) ? std::optional<double>(0.0) : std::nullopt;
+    }
+    double least = 0.0;
+    const char* end = options.minimum.data() + options.minimum.size();
+    const auto [stop, failure] = std::from_chars(options.minimum.data(), end, least);
+    if (failure != std::errc() || stop != end || !std::isfinite(least)) {
+        throw ArgumentError(
+            "forecast",
+            fmt::format("--minimum must be a number or none; got '{}'", options.minimum));
+    }
+    return least;
+}
+
+void cut_at(ForecastReport& report, double least, bool is_asked) {
+    std::size_t count = 0;
+    for (std::vector<double>& row : report.result.values) {
+        for (double& value : row) {
+            count += value < least ? 1 : 0;
+            value = std::max(value, least);
+        }
+    }
+    if (count > 0) {
+        report.notes.push_back(fmt::format("{} quantiles below {} are cut to it{}",
+                                           count,
+                                           least,
+                                           is_asked ? ""
+                                                    : ", because the values are counts (--minimum "
+                                                      "none leaves them)"));
+    }
+}
+
 // One traced pass for the memory, several timed ones for the latency.
 ModeFigures measure(const std::string& mode,
                     const forecaster::Forecaster& model,
-                    const Series& series,
+                    const std::vector<double>& input,
                     const Options& options,
                     forecaster::Forecast& result) {
     constexpr int kTimedPasses = 7;
     const auto pass = [&] {
         return in_mode(mode, [&] {
-            return forecaster::forecast(model, series.history, options.horizon, options.quantiles);
+            return forecaster::forecast(model, input, options.horizon, options.quantiles);
         });
     };
     result = pass();
@@ -160,115 +179,32 @@ ModeFigures measure(const std::string& mode,
     return figures;
 }
 
-std::string to_csv(const Series& series, const forecaster::Forecast& result) {
-    std::string csv = "time";
-    for (const double quantile : result.quantiles) {
-        csv += fmt::format(",q{}", quantile);
-    }
-    csv += "\n";
-    for (std::size_t step = 0; step < result.values.size(); ++step) {
-        csv += series.future_labels[step];
-        for (const double value : result.values[step]) {
-            csv += fmt::format(",{}", value);
-        }
-        csv += "\n";
-    }
-    return csv;
-}
-
-struct Errors {
-    double forecast = 0.0;
-    double seasonal_naive = 0.0;
-    std::int64_t count = 0;
-};
-
-std::size_t median_index(const std::vector<double>& quantiles) {
-    const auto nearest =
-        std::min_element(quantiles.begin(), quantiles.end(), [](double a, double b) {
-            return std::abs(a - 0.5) < std::abs(b - 0.5);
-        });
-    return static_cast<std::size_t>(nearest - quantiles.begin());
-}
-
-// Mean absolute errors over the held-out steps that were observed.
-Errors backtest(const Series& series, const forecaster::Forecast& result) {
-    const std::size_t median = median_index(result.quantiles);
-    const auto season = static_cast<std::size_t>(
-        std::min<std::int64_t>(series.season, static_cast<std::int64_t>(series.history.size())));
-    Errors errors;
-    for (std::size_t i = 0; i < std::min(series.held_out.size(), result.values.size()); ++i) {
-        const double actual = series.held_out[i];
-        const double repeated = series.history[series.history.size() - season + i % season];
-        if (!std::isnan(actual) && !std::isnan(repeated)) {
-            errors.forecast += std::abs(result.values[i][median] - actual);
-            errors.seasonal_naive += std::abs(repeated - actual);
-            ++errors.count;
+void run_model(ForecastReport& report, const std::string& folder, const Options& options) {
+    const std::vector<double> input = model_input(report, options);
+    const std::optional<double> least = least_value(report, options);
+    const forecaster::Forecaster model = forecaster::load_model(folder);
+    for (const std::string mode : {"grad", "no_grad", "inference"}) {
+        forecaster::Forecast result;
+        report.figures.push_back(measure(mode, model, input, options, result));
+        if (mode == options.mode) {
+            report.result = std::move(result);
         }
     }
-    errors.forecast /= static_cast<double>(std::max<std::int64_t>(errors.count, 1));
-    errors.seasonal_naive /= static_cast<double>(std::max<std::int64_t>(errors.count, 1));
-    return errors;
+    if (least) {
+        cut_at(report, *least, !options.minimum.empty());
+    }
 }
 
-void print_json(const Series& series,
-                const forecaster::Forecast& result,
-                const std::vector<ModeFigures>& figures) {
-    Json json;
-    json["forecast"] = {{"column", series.column},
-                        {"time", series.future_labels},
-                        {"quantiles", result.quantiles},
-                        {"values", result.values}};
-    if (!series.held_out.empty()) {
-        const Errors errors = backtest(series, result);
-        json["backtest"] = {{"mae", errors.forecast},
-                            {"seasonal_naive_mae", errors.seasonal_naive},
-                            {"season", series.season},
-                            {"count", errors.count}};
+// A CSV on stdout is alone there; what else there is to say goes to stderr.
+void print(const ForecastReport& report, const Options& options) {
+    if (options.as_json) {
+        fmt::print("{}", forecast_json(report));
+        return;
     }
-    json["modes"] = Json::array();
-    for (const ModeFigures& row : figures) {
-        json["modes"].push_back({{"mode", row.mode},
-                                 {"latency_ms", row.latency_ms},
-                                 {"peak_bytes", row.peak_bytes},
-                                 {"reserved_bytes", row.reserved_bytes},
-                                 {"lower_bound_bytes", row.lower_bound_bytes}});
-    }
-    fmt::print("{}\n", json.dump(2));
-}
-
-void print_text(const Series& series,
-                const forecaster::Forecast& result,
-                const std::vector<ModeFigures>& figures,
-                const Options& options) {
-    if (options.output.empty() && options.plot.empty()) {
-        fmt::print("{}", to_csv(series, result));
-    }
-    if (!series.held_out.empty()) {
-        const Errors errors = backtest(series, result);
-        fmt::print(
-            "mean absolute error over {} held-out steps: forecast {:.4g}, repeating the "
-            "last {} steps {:.4g}\n",
-            errors.count,
-            errors.forecast,
-            series.season,
-            errors.seasonal_naive);
-    }
-    fmt::print("{:<10} {:>11} {:>12} {:>14} {:>12} {:>6}\n",
-               "mode",
-               "latency ms",
-               "peak bytes",
-               "reserved bytes",
-               "lower bound",
-               "ratio");
-    for (const ModeFigures& row : figures) {
-        fmt::print("{:<10} {:>11.2f} {:>12} {:>14} {:>12} {:>6.3f}\n",
-                   row.mode,
-                   row.latency_ms,
-                   row.peak_bytes,
-                   row.reserved_bytes,
-                   row.lower_bound_bytes,
-                   static_cast<double>(row.peak_bytes) /
-                       static_cast<double>(std::max<std::uint64_t>(row.lower_bound_bytes, 1)));
+    const bool has_csv = options.output.empty() && options.plot.empty();
+    fmt::print(has_csv ? stderr : stdout, "{}", forecast_text(report));
+    if (has_csv) {
+        fmt::print("{}", forecast_csv(report));
     }
     if (!options.output.empty()) {
         fmt::print("forecast: {}\n", options.output);
@@ -279,52 +215,78 @@ void print_text(const Series& series,
 }
 
 void run(Options options) {
-    const Series series = read_series(options);
-    const forecaster::Forecaster model =
-        forecaster::load_model(options.model.empty() ? default_model_folder() : options.model);
-    forecaster::Forecast wanted;
-    std::vector<ModeFigures> figures;
-    for (const std::string mode : {"grad", "no_grad", "inference"}) {
-        forecaster::Forecast result;
-        figures.push_back(measure(mode, model, series, options, result));
-        if (mode == options.mode) {
-            wanted = std::move(result);
-        }
-    }
+    const std::string folder = options.model.empty() ? default_model_folder() : options.model;
+    std::sort(options.quantiles.begin(), options.quantiles.end());
+    forecaster::check_request(
+        forecaster::read_config(folder + "/config.json"), options.horizon, options.quantiles);
+    ForecastReport report;
+    report.series = series::read_series(options.file, series_options(options));
+    report.notes = report.series.notes;
+    report.history_count = history_count(report.series, options.holdout);
+    report.season = options.season > 0 ? options.season : data::season_of(report.series.step);
+    run_model(report, folder, options);
     if (!options.output.empty()) {
-        io::write_file(options.output, to_csv(series, wanted));
+        io::write_file(options.output, forecast_csv(report));
     }
     if (!options.plot.empty()) {
-        forecaster::plot_forecast(options.plot,
-                                  {.title = series.column,
-                                   .history = series.history,
-                                   .held_out = series.held_out,
-                                   .quantiles = wanted.quantiles,
-                                   .forecast = wanted.values});
+        draw_forecast(options.plot, report);
     }
-    if (options.as_json) {
-        print_json(series, wanted, figures);
-    } else {
-        print_text(series, wanted, figures, options);
-    }
+    print(report, options);
+}
+
+void add_table_options(CLI::App& command, Options& options) {
+    command.add_option("FILE", options.file, "table with a time column, or without")->required();
+    command.add_option("--column", options.series.roles.column, "values: name, or number from 1");
+    command.add_option("--time", options.series.roles.time, "times: name, number from 1, or none");
+    command.add_option("--date-format",
+                       options.series.roles.date_format,
+                       "as strftime's: %Y %y %m %d %j %b %q %H %I %M %S %p %z");
+    command.add_option("--aggregate", options.series.aggregate, "joins the rows of one time")
+        ->check(CLI::IsMember({"mean", "sum", "median", "first", "last", "min", "max"}));
+    command.add_option("--fill", options.series.fill, "for times without a row, empty values")
+        ->check(CLI::IsMember({"missing", "zero", "previous", "linear"}));
+    command.add_option("--decimal", options.decimal, "mark before the fraction of numbers")
+        ->check(CLI::IsMember({".", ","}));
+    command.add_option("--separator", options.separator, "between the fields")
+        ->check(CLI::IsMember({",", ";", "tab", "|"}));
+    command.add_option("--header", options.header, "whether the first row is one")
+        ->check(CLI::IsMember({"yes", "no"}));
+}
+
+void add_forecast_options(CLI::App& command, Options& options) {
+    command
+        .add_option("--horizon",
+                    options.horizon,
+                    "steps to forecast, 1 to 60 with the model that comes with Pumice")
+        ->required();
+    command.add_option("--model", options.model, "folder of config.json and model.safetensors");
+    command
+        .add_option(
+            "--quantiles", options.quantiles, "0.1 to 0.9 with the model that comes with Pumice")
+        ->delimiter(',')
+        ->capture_default_str();
+    command.add_option("--mode", options.mode, "mode that gives the result")
+        ->check(CLI::IsMember({"inference", "no_grad", "grad"}))
+        ->capture_default_str();
+    CLI::Option* holdout =
+        command.add_option("--holdout", options.holdout, "last values to hide and compare with");
+    command.add_option("--season", options.season, "steps a season, for the comparison")
+        ->needs(holdout)
+        ->check(CLI::Range(1, 1'000'000));
+    command.add_option("--outliers", options.outliers, "what values far from all others are")
+        ->check(CLI::IsMember({"missing", "keep"}))
+        ->capture_default_str();
+    command.add_option(
+        "--minimum", options.minimum, "quantiles are cut there: number or none; 0 for counts");
 }
 
 }  // namespace
 
 void add_forecast(CLI::App& app) {
-    CLI::App* command = app.add_subcommand("forecast", "forecast a column of a CSV file");
+    CLI::App* command = app.add_subcommand("forecast", "forecast a column of a table");
     const auto options = std::make_shared<Options>();
-    command->add_option("FILE", options->file, "CSV with a header line")->required();
-    command->add_option("--column", options->column, "values; default: the first of numbers");
-    command->add_option("--time", options->time, "dates or numbers; default: the first of dates");
-    command->add_option("--horizon", options->horizon, "steps to forecast")->required();
-    command->add_option("--model", options->model, "folder of config.json and model.safetensors");
-    command->add_option("--quantiles", options->quantiles)->delimiter(',')->capture_default_str();
-    command->add_option("--mode", options->mode, "mode that gives the result")
-        ->check(CLI::IsMember({"inference", "no_grad", "grad"}))
-        ->capture_default_str();
-    command->add_option("--holdout", options->holdout, "last values to hide and compare with");
-    command->add_option("--season", options->season, "steps a season, for the comparison");
+    add_table_options(*command, *options);
+    add_forecast_options(*command, *options);
     command->add_option("--output", options->output, "CSV of the quantiles, full precision");
     command->add_option("--plot", options->plot, "SVG, drawn with gnuplot");
     command->add_flag("--json", options->as_json);

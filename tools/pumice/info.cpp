@@ -3,12 +3,12 @@
 #include "pumice/ops/factory.h"
 
 #include "commands.h"
+#include "standard_streams.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 
 namespace pumice::command {
@@ -92,7 +92,7 @@ void run(bool as_json) {
     const bool is_any_chosen = std::any_of(
         devices.begin(), devices.end(), [](const DeviceInfo& info) { return info.is_chosen; });
     if (!is_any_chosen) {
-        std::fflush(stdout);
+        finish_stdout();
         static_cast<void>(empty({1}));  // throws what every tensor would: the reason in one line
     }
 }

@@ -6,8 +6,10 @@
 #include "pumice/io.h"
 
 #include "commands.h"
+#include "csv_field.h"
 #include "memory_map.h"
 #include "plan/buffer_fault.h"
+#include "standard_streams.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -41,9 +43,9 @@ struct Rows {
     std::vector<PlanBuffer> buffers;
 };
 
-// The header is row 1.
 [[noreturn]] void refuse_row(const data::CsvTable& table, std::size_t i, const std::string& why) {
-    throw FileError(table.path(), fmt::format("row {}: {}", i + 2, why));
+    throw FileError(table.path(),
+                    fmt::format("line {}: {}", table.line_of(static_cast<std::int64_t>(i)), why));
 }
 
 template <typename Number>
@@ -94,23 +96,12 @@ Rows read_rows(const std::string& file) {
     return rows;
 }
 
-std::string quoted(const std::string& field) {
-    if (field.find_first_of(",\"\r\n") == std::string::npos) {
-        return field;
-    }
-    std::string text = "\"";
-    for (const char letter : field) {
-        text += letter == '"' ? "\"\"" : std::string(1, letter);
-    }
-    return text + "\"";
-}
-
 std::string to_csv(const Rows& rows, const MemoryPlan& plan) {
     std::string csv = "id,lower,upper,size,offset\n";
     for (std::size_t i = 0; i < rows.buffers.size(); ++i) {
         const PlanBuffer& buffer = rows.buffers[i];
         csv += fmt::format("{},{},{},{},{}\n",
-                           quoted(rows.ids[i]),
+                           csv_field(rows.ids[i]),
                            buffer.lower,
                            buffer.upper,
                            buffer.size_bytes,
@@ -206,7 +197,7 @@ void run(const Options& options) {
     } else {
         print_text(rows, plan, options, taken.count());
     }
-    std::fflush(stdout);
+    finish_stdout();
     check_capacity(plan, options);
 }
 

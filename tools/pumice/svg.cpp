@@ -51,7 +51,7 @@ std::string escaped(const std::string& text) {
             case '&': safe += "&amp;"; break;
             case '<': safe += "&lt;"; break;
             case '>': safe += "&gt;"; break;
-            default: safe += letter;
+            default: safe += static_cast<unsigned char>(letter) < ' ' ? ' ' : letter;
         }
     }
     return safe;
