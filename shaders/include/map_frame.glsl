@@ -11,6 +11,7 @@
 //   2 LAYOUT      kLayout*, default contiguous
 //   3 DIM_COUNT   dimensions of a strided layout, 1 to 4, default 1
 //   4 WORDS       output words (elements if scattered) an invocation, at least 1, default 1
+//@iterations 1 + WORDS * (2 + elements_per_word(OUT_DTYPE))
 #ifndef PUMICE_MAP_FRAME_GLSL
 #define PUMICE_MAP_FRAME_GLSL
 
