@@ -51,7 +51,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kernel_source import camel, write_interface
+from kernel_source import write_interface
 from loop_bounds import BoundError, Bounds, is_bound_line, with_counters
 from spirv_reflect import ReflectError, count_loops, reflect
 
@@ -471,7 +471,7 @@ def main():
         includes = {p.relative_to(include_dir).as_posix(): p.read_text()
                     for p in include_dir.glob("**/*.glsl")}
         texts_of = lambda shader: source_closure(shader.path, include_dir).values()
-        bounds = Bounds(includes, enums).write(shaders, texts_of, camel)
+        bounds = Bounds(includes, enums).write(shaders, texts_of)
     except (BuildError, BoundError) as error:
         print(error, file=sys.stderr)
         return 1

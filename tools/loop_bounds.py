@@ -21,6 +21,7 @@ HEADER = """\
 
 #include "vk/kernels.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -35,8 +36,13 @@ inline constexpr double kMostIterations = %(most)d;
 using IterationBound = double (*)(std::span<const std::uint32_t> spec,
                                   std::span<const std::byte> push) noexcept;
 
+/// By KernelId.
+extern const std::array<IterationBound, static_cast<std::size_t>(KernelId::kCount)> kIterationBounds;
+
 /// Null for kernels that have no loops but such as always end soon.
-IterationBound iteration_bound(KernelId id) noexcept;
+inline IterationBound iteration_bound(KernelId id) noexcept {
+    return kIterationBounds[static_cast<std::size_t>(id)];
+}
 
 /// What the lines of shaders/include say, for plans that must keep the bound.
 namespace iterations {
@@ -82,11 +88,8 @@ using namespace iterations;  // what the expressions call
 %(bounds)s// NOLINTEND
 }  // namespace
 
-IterationBound iteration_bound(KernelId id) noexcept {
-    switch (id) {
-%(cases)s        default: return nullptr;
-    }
-}
+const std::array<IterationBound, static_cast<std::size_t>(KernelId::kCount)> kIterationBounds = {
+%(rows)s};
 
 }  // namespace pumice::vk
 """
@@ -206,12 +209,13 @@ class Bounds:
                 rows.append(f"constexpr double {name}({head}) noexcept {{\n    return {body};\n}}\n")
         return "\n".join(rows)
 
-    def write(self, shaders, texts_of, camel):
+    def write(self, shaders, texts_of):
         """The texts of (iterations.h, iterations.cpp). texts_of(shader): its file's and includes'."""
-        bounds, cases = [], []
+        bounds, rows = [], []
         for shader in shaders:
             terms = self.terms(texts_of(shader))
             if not terms:
+                rows += [f"    nullptr,  // {k.name}\n" for k in shader.kernels]
                 continue
             names = _names(shader, self.enums)
             try:
@@ -221,16 +225,16 @@ class Bounds:
             total = " +\n           ".join(parts)
             if "spec_at" not in total and "push_at" not in total:
                 bounds.append(f"static_assert({total} <= kMostIterations, \"{shader.name}\");\n")
+                rows += [f"    nullptr,  // {k.name}\n" for k in shader.kernels]
                 continue
             spec = "spec" if "spec_at" in total else "/*spec*/"
             push = "push" if "push_at" in total else "/*push*/"
             bounds.append(f"double bound_{shader.name}(std::span<const std::uint32_t> {spec},\n"
                           f"    std::span<const std::byte> {push}) noexcept {{\n"
                           f"    return {total};\n}}\n")
-            cases += [f"        case KernelId::k{camel(k.name)}: return bound_{shader.name};\n"
-                      for k in shader.kernels]
+            rows += [f"    bound_{shader.name},  // {k.name}\n" for k in shader.kernels]
         header = HEADER % {"most": MOST_ITERATIONS, "functions": self._functions()}
-        return header, SOURCE % {"bounds": "\n".join(bounds), "cases": "".join(cases)}
+        return header, SOURCE % {"bounds": "\n".join(bounds), "rows": "".join(rows)}
 
 
 LOOP = re.compile(r"\b(for|while) \(")

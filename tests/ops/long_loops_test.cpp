@@ -2,6 +2,7 @@
 // Values of operators at sizes where one invocation would loop for longer than devices let it:
 // lavapipe 22.3 goes on after 65,535 passes with what it has. What is planned for larger ones is
 // looked at in tests/dispatch/iterations_test.cpp.
+#include "pumice/graph.h"
 #include "pumice/ops.h"
 
 #include "support/harness.h"
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace pumice {
@@ -382,6 +384,25 @@ TEST_CASE("long loops: attention over very many keys") {
     mask.select(0, 0).fill_(true);
     mask.select(0, 1).slice(0, 23000, 23001).fill_(true);
     check_close(scaled_dot_product_attention(q, k, v, mask), wanted, 1e-5);
+}
+
+TEST_CASE("long loops: captured chains around what is cut keep the bits") {
+    const std::int64_t length = 40000;
+    const Tensor x = random_tensor({3, length});
+    const Tensor weight = random_tensor({length}, 1, 2, 2);
+    const auto check = [&](const test::Function& function, const std::vector<Tensor>& inputs) {
+        const Plan plan = capture(
+            [&function](std::span<const Tensor> in) {
+                return std::vector<Tensor>{function({in.begin(), in.end()})};
+            },
+            inputs);
+        check_same_bits(plan.replay(inputs)[0], function(inputs));
+    };
+    check([&](const auto& in) { return mul(softmax(neg(in[0]), 1), 2.0); }, {x});
+    check([&](const auto& in) { return neg(layer_norm(mul(in[0], 3.0), {length}, in[1])); },
+          {x, weight});
+    check([&](const auto& in) { return neg(matmul(in[0], in[1])); },
+          {ones({1, 500000}), ones({500000, 2})});
 }
 
 }  // namespace pumice
