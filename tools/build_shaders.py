@@ -354,8 +354,9 @@ def line_of(path, pattern):
 def check_kernel(shader, kernel, has_bound):
     """The limits of design.md that reflection can see."""
     out = kernel.reflection
-    if len(out.bindings) > MAX_BINDINGS:
-        raise ReflectError(f"{len(out.bindings)} bindings; {MAX_BINDINGS} allowed")
+    binding_count = len(out.bindings) + out.reports
+    if binding_count > MAX_BINDINGS:
+        raise ReflectError(f"{binding_count} bindings; {MAX_BINDINGS} allowed")
     if out.push_size_bytes > MAX_PUSH_BYTES:
         raise ReflectError(f"{out.push_size_bytes} push bytes; {MAX_PUSH_BYTES} allowed")
     for capability in sorted(out.capabilities):

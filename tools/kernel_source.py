@@ -37,6 +37,7 @@ struct KernelInfo {
     std::uint8_t push_size_bytes;
     std::uint8_t spec_count;  ///< highest specialization constant id + 1
     std::uint32_t features;   ///< KernelFeature bits, or'ed
+    bool reports = false;     ///< has one binding more, which the queue fills (vk/reports.h)
 };
 
 /// @throws nothing; id must be below KernelId::kCount.
@@ -160,11 +161,12 @@ def _row(shader, kernel, features):
     out = _reflection(shader, kernel)
     bits = _feature_bits(kernel, features)
     if out is None:
-        return f'    {{"{kernel.name}", nullptr, 0, 0, 0, 0, 0, 0, {bits}}},\n'
+        return f'    {{"{kernel.name}", nullptr, 0, 0, 0, 0, 0, 0, {bits}, false}},\n'
     code = f"kCode{camel(kernel.name)}.data()" if kernel.spirv else "nullptr"
     numbers = [len(kernel.spirv) // 4, len(out.bindings), _mask(out, "is_written")]
     numbers += [_mask(out, "is_read"), out.push_size_bytes]
     numbers += [max((s.spec_id + 1 for s in out.specs), default=0), bits]
+    numbers += ["true" if out.reports else "false"]
     return f'    {{"{kernel.name}", {code}, {", ".join(map(str, numbers))}}},\n'
 
 

@@ -24,6 +24,7 @@ DEC_BINDING, DEC_SET, DEC_OFFSET = 33, 34, 35
 BUILTIN_WORKGROUP_SIZE = 25
 STORAGE_UNIFORM_CONSTANT, STORAGE_UNIFORM, STORAGE_PUSH, STORAGE_BUFFER = 0, 2, 9, 12
 EXECUTION_GL_COMPUTE = 5
+REPORTS = "Reports"  # the block of shaders/include/report.glsl, which the queue binds
 
 
 class ReflectError(Exception):
@@ -34,6 +35,7 @@ class ReflectError(Exception):
 class Binding:
     """One storage buffer binding of set 0; several blocks may alias it."""
 
+    name: str = ""  # of its first block
     is_read: bool = False
     is_written: bool = False
 
@@ -55,7 +57,8 @@ class SpecConstant:
 
 @dataclass
 class Reflection:
-    bindings: dict = field(default_factory=dict)  # number -> Binding
+    bindings: dict = field(default_factory=dict)  # number -> Binding, but for the reports
+    reports: bool = False  # whether the block Reports is bound behind the others
     push_members: list = field(default_factory=list)
     push_size_bytes: int = 0
     specs: list = field(default_factory=list)
@@ -154,7 +157,7 @@ def _add_buffer(out, module, variable, struct_type):
         raise ReflectError(f"buffer block {name} has no binding number")
     if marks.get(DEC_SET, 0) != 0:
         raise ReflectError(f"buffer block {name} is in set {marks[DEC_SET]}; only set 0 is used")
-    binding = out.bindings.setdefault(marks[DEC_BINDING], Binding())
+    binding = out.bindings.setdefault(marks[DEC_BINDING], Binding(name))
     binding.is_written |= not module.is_marked(variable, struct_type, DEC_NON_WRITABLE)
     binding.is_read |= not module.is_marked(variable, struct_type, DEC_NON_READABLE)
 
@@ -174,6 +177,12 @@ def _read_variables(out, module):
     numbers = sorted(out.bindings)
     if numbers != list(range(len(numbers))):
         raise ReflectError(f"bindings must be contiguous from 0; got {numbers}")
+    reports = [number for number in numbers if out.bindings[number].name == REPORTS]
+    if reports and reports != numbers[-1:]:
+        raise ReflectError(f"the block {REPORTS} must have the last binding; got {reports}")
+    out.reports = bool(reports)
+    for number in reports:
+        del out.bindings[number]
 
 
 def _spec(module, result_id):

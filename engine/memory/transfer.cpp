@@ -3,6 +3,7 @@
 
 #include "pumice/error.h"
 
+#include "base/index_user.h"
 #include "memory/environment.h"
 #include "memory/staging.h"
 #include "vk/device.h"
@@ -10,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,6 +44,23 @@ void upload_piece(const vk::Binding& target, std::span<const std::byte> bytes) {
         throw;
     }
     ring.release_after(slice, queue.next_value());
+}
+
+// What kernels up to this value, which was waited for, had to say (Note [Reports] in vk/reports.h).
+void throw_reported(std::uint64_t value) {
+    const std::optional<vk::Report> report = vk::device().queue().take_report(value);
+    if (!report) [[likely]] {
+        return;
+    }
+    const IndexUserText user = text_of(static_cast<IndexUser>(report->code));
+    const std::int64_t extent = report->extent;
+    std::string text = std::string(user.operand) + " must be in [" +
+                       std::to_string(user.counts_back ? -extent : 0) + ", " +
+                       std::to_string(extent) + "); got " + std::to_string(report->index);
+    if (report->others > 0) {
+        text += " (" + std::to_string(report->others) + " other dispatches met one too)";
+    }
+    throw IndexError(user.name, text);
 }
 
 }  // namespace
@@ -77,7 +96,9 @@ std::byte* map_for_host(const vk::Binding& range) {
         return nullptr;
     }
     vk::Queue& queue = vk::device().queue();
-    queue.wait(queue.release_to_host(range));
+    const std::uint64_t value = queue.release_to_host(range);
+    queue.wait(value);
+    throw_reported(value);
     return range.buffer->mapped + range.offset_bytes;
 }
 
@@ -130,6 +151,7 @@ std::span<const std::byte> Readback::bytes() {
         return {};
     }
     wait();
+    throw_reported(value_);
     return {staged_.buffer->mapped + staged_.offset_bytes, staged_.size_bytes};
 }
 

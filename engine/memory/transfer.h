@@ -21,7 +21,7 @@ void upload(const vk::Binding& target, std::span<const std::byte> bytes);
 
 /// The range's bytes for the host to read and write, once the device is done with all it was given;
 /// null where the host does not see the range (with `PUMICE_STAGING=force`, nowhere).
-/// @throws DeviceError
+/// @throws DeviceError, IndexError as Readback::bytes
 std::byte* map_for_host(const vk::Binding& range);
 
 /// A readback in flight. The one way in which device bytes reach the host.
@@ -40,7 +40,7 @@ public:
     /// Blocks until `bytes` would not wait. @throws DeviceError if the device is lost
     void wait() const;
     /// Waits for the device and returns the bytes; valid until this object dies.
-    /// @throws DeviceError if the device is lost
+    /// @throws DeviceError if the device is lost, IndexError for what a kernel reported
     std::span<const std::byte> bytes();
 
 private:

@@ -8,6 +8,17 @@
 
 namespace pumice::nn::functional {
 
+namespace {
+
+// What gather checks before it is called.
+Tensor losses_of(const Tensor& input, const Tensor& column) {
+    checked_impl(input, "nll_loss");
+    ops::check_index_dtype("nll_loss", column);
+    return ops::take_for(IndexUser::kNllLoss, input, 1, column);
+}
+
+}  // namespace
+
 Tensor leaky_relu(const Tensor& x, const LeakyReLUFuncOptions& options) try {
     return where(gt(x, 0), x, mul(x, options.negative_slope()));
 
@@ -18,8 +29,8 @@ Tensor leaky_relu(const Tensor& x, const LeakyReLUFuncOptions& options) try {
 Tensor one_hot(const Tensor& indices, std::int64_t num_classes) try {
     checked_impl(indices, "one_hot");
     const Tensor classes = arange(num_classes);
-    ops::check_index_dtype("one_hot", indices);
-    return eq(unsqueeze(indices, -1), classes).to(kInt32);
+    const Tensor places = ops::places_of(IndexUser::kOneHot, indices, num_classes);
+    return eq(unsqueeze(places, -1), classes).to(kInt32);
 
 } catch (const Error&) {
     rethrow_under("one_hot");
@@ -28,7 +39,7 @@ Tensor one_hot(const Tensor& indices, std::int64_t num_classes) try {
 Tensor nll_loss(const Tensor& input, const Tensor& target, const NLLLossFuncOptions& options) try {
     const Tensor is_ignored = eq(target, options.ignore_index());
     const Tensor column = unsqueeze(masked_fill(target, is_ignored, 0), 1);
-    const Tensor losses = masked_fill(neg(squeeze(gather(input, 1, column), 1)), is_ignored, 0);
+    const Tensor losses = masked_fill(neg(squeeze(losses_of(input, column), 1)), is_ignored, 0);
     if (options.reduction() == Reduction::kNone) {
         return losses;
     }

@@ -34,6 +34,7 @@ struct TakeAttrs {
     std::int64_t dim = 0;
     std::int64_t ignored = -1;
     bool missing_is_zero = false;
+    IndexUser user = IndexUser::kNone;
 };
 
 constexpr std::size_t kX = 0;
@@ -42,15 +43,15 @@ constexpr std::size_t kIndex = 1;
 std::int64_t indexed_dim(const OpCall& call) {
     const Dims& sizes = impl_of(call.inputs[kX]).sizes;
     if (sizes.empty()) {
-        throw ArgumentError(call.def.name, "x must have at least one dimension");
+        throw ArgumentError(call.def.where(), "x must have at least one dimension");
     }
-    return wrap_dim(call.def.name, call.attrs_as<TakeAttrs>().dim, sizes.count());
+    return wrap_dim(call.def.where(), call.attrs_as<TakeAttrs>().dim, sizes.count());
 }
 
 void infer_gather(const OpCall& call, Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[kX]);
     const TensorImpl& index = impl_of(call.inputs[kIndex]);
-    check_index_dtype(call.def.name, call.inputs[kIndex]);
+    check_index_dtype(call.def.where(), call.inputs[kIndex]);
     const std::int64_t dim = indexed_dim(call);
     bool fits = index.sizes.count() == x.sizes.count();
     for (std::int64_t d = 0; fits && d < x.sizes.count(); ++d) {
@@ -70,7 +71,7 @@ void infer_gather(const OpCall& call, Inferred& inferred) {
 void infer_index_select(const OpCall& call, Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[kX]);
     const TensorImpl& index = impl_of(call.inputs[kIndex]);
-    check_index_dtype(call.def.name, call.inputs[kIndex]);
+    check_index_dtype(call.def.where(), call.inputs[kIndex]);
     const std::int64_t dim = indexed_dim(call);
     if (index.sizes.count() > 1) {
         throw ShapeError("index_select",
@@ -103,7 +104,7 @@ void infer_index(const OpCall& call, Inferred& inferred) {
 void infer_embedding(const OpCall& call, Inferred& inferred) {
     const TensorImpl& weight = impl_of(call.inputs[kX]);
     const TensorImpl& index = impl_of(call.inputs[kIndex]);
-    check_index_dtype(call.def.name, call.inputs[kIndex]);
+    check_index_dtype(call.def.where(), call.inputs[kIndex]);
     if (weight.sizes.count() != 2) {
         throw ShapeError(
             "embedding",
@@ -125,7 +126,7 @@ struct Push {
     std::array<std::uint32_t, kMaxDims> sizes;
     std::array<std::uint32_t, kMaxDims> x_strides;
     std::array<std::uint32_t, kMaxDims> index_strides;
-    std::uint32_t rank;
+    std::uint32_t rank_and_user;
     std::uint32_t element_count;
     std::uint32_t x_offset;
     std::uint32_t index_offset;
@@ -159,9 +160,13 @@ void add_step(const OpCall& call,
     const std::int64_t first = rows.first * dim_stride;
     Dims window = x.sizes;
     window[take.dim] = rows.count;
+    const bool has_last = rows.first + rows.count == x.sizes[take.dim];
+    const auto user =
+        static_cast<std::uint32_t>(has_last ? call.attrs_as<TakeAttrs>().user : IndexUser::kNone);
     Step& step = program.steps.emplace_back();
     step.kernel = vk::KernelId::kIndexTake;
-    launch_flat(step, word_count(out.numel, out.dtype), caps);
+    const std::uint32_t words_shift = words_shift_of(word_count(out.numel, out.dtype), caps);
+    launch_flat(step, word_count(out.numel, out.dtype), caps, words_shift);
     step.spec.push_back(static_cast<std::uint32_t>(x.dtype));
     step.spec.push_back(call.attrs_as<TakeAttrs>().missing_is_zero ? 0 : missing_bits(x.dtype));
     step.spec.push_back(rows.first > 0 ? 1 : 0);
@@ -173,7 +178,7 @@ void add_step(const OpCall& call,
         Push{.sizes = walk.sizes,
              .x_strides = walk.strides[0],
              .index_strides = walk.strides[1],
-             .rank = walk.rank,
+             .rank_and_user = walk.rank | words_shift << 4U | user << 8U,
              .element_count = static_cast<std::uint32_t>(out.numel),
              .x_offset = dispatch::bound_offset(x, caps, first) - static_cast<std::uint32_t>(first),
              .index_offset = dispatch::bound_offset(call.inputs[kIndex], caps),
@@ -407,25 +412,6 @@ void check_index_dtype(std::string_view op, const Tensor& index) {
     }
 }
 
-void check_index_range([[maybe_unused]] std::string_view op,
-                       [[maybe_unused]] const Tensor& index,
-                       [[maybe_unused]] std::int64_t extent) {
-#ifdef PUMICE_CHECKED
-    if (!impl_of(index).storage->is_placed()) {
-        return;  // of a captured function: there are no values yet
-    }
-    const std::vector<std::int32_t> values = index.to_vector<std::int32_t>();
-    for (std::size_t i = 0; i < values.size(); ++i) {
-        if (values[i] < 0 || values[i] >= extent) {
-            throw ArgumentError(
-                op,
-                fmt::format(
-                    "indices must be in [0, {}); got {} at position {}", extent, values[i], i));
-        }
-    }
-#endif
-}
-
 Tensor take_or_zero(
     Tensor x, std::int64_t dim, Tensor index, IndexForm form, std::int64_t ignored) {
     const OpDef& def = form == IndexForm::kRows ? kIndexSelect : kGather;
@@ -435,8 +421,15 @@ Tensor take_or_zero(
                      {.dim = dim, .ignored = ignored, .missing_is_zero = true});
 }
 
+Tensor take_for(IndexUser user, Tensor x, std::int64_t dim, Tensor index) {
+    return call_take(kGather, std::move(x), std::move(index), {.dim = dim, .user = user});
+}
+
+Tensor take_rows(Tensor x, std::int64_t dim, Tensor index) {
+    return call_take(kIndexSelect, std::move(x), std::move(index), {.dim = dim});
+}
+
 Tensor take_in_place_of(Tensor x, std::int64_t dim, Tensor index) {
-    check_index_range("index", index, impl_of(x).sizes[dim]);
     return call_take(kIndexTensors, std::move(x), std::move(index), {.dim = dim});
 }
 
@@ -447,31 +440,33 @@ namespace pumice {
 namespace {
 
 // Before the call proper, which looks at shapes and dtypes alone.
-void check_operands(std::string_view op, const Tensor& x, std::int64_t dim, const Tensor& index) {
-    const Dims& sizes = checked_impl(x, op.data()).sizes;
-    checked_impl(index, op.data());
+void check_operands(std::string_view op, const Tensor& x, const Tensor& index) {
+    checked_impl(x, op);
+    checked_impl(index, op);
     ops::check_index_dtype(op, index);
-    if (!sizes.empty()) {
-        ops::check_index_range(op, index, sizes[wrap_dim(op, dim, sizes.count())]);
-    }
 }
 
 }  // namespace
 
 Tensor gather(Tensor x, std::int64_t dim, Tensor index) {
-    check_operands("gather", x, dim, index);
-    return ops::call_take(ops::kGather, std::move(x), std::move(index), {.dim = dim});
+    check_operands("gather", x, index);
+    return ops::take_for(IndexUser::kGather, std::move(x), dim, std::move(index));
 }
 
 Tensor index_select(Tensor x, std::int64_t dim, Tensor index) {
-    check_operands("index_select", x, dim, index);
-    return ops::call_take(ops::kIndexSelect, std::move(x), std::move(index), {.dim = dim});
+    check_operands("index_select", x, index);
+    return ops::call_take(ops::kIndexSelect,
+                          std::move(x),
+                          std::move(index),
+                          {.dim = dim, .user = IndexUser::kIndexSelect});
 }
 
 Tensor embedding(Tensor weight, Tensor indices, std::int64_t padding_idx) {
-    check_operands("embedding", weight, 0, indices);
-    return ops::call_take(
-        ops::kEmbedding, std::move(weight), std::move(indices), {.dim = 0, .ignored = padding_idx});
+    check_operands("embedding", weight, indices);
+    return ops::call_take(ops::kEmbedding,
+                          std::move(weight),
+                          std::move(indices),
+                          {.dim = 0, .ignored = padding_idx, .user = IndexUser::kEmbedding});
 }
 
 }  // namespace pumice

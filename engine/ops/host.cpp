@@ -130,7 +130,7 @@ void upload_to(const Tensor& target, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-HostTensor Tensor::to_host(std::source_location line) const {
+HostTensor Tensor::to_host(std::source_location line) const try {
     const TensorImpl& impl = checked_impl(*this, "to_host");
     dispatch::check_placed("to_host", *this, line);
     if (impl.numel == 0) {
@@ -139,9 +139,12 @@ HostTensor Tensor::to_host(std::source_location line) const {
     const dispatch::UncheckedState state(without_grad());
     const dispatch::CapturePause pause;
     return TensorReadback(pumice::contiguous(*this)).get();
+
+} catch (const Error&) {
+    rethrow_under("to_host");
 }
 
-Future<HostTensor> Tensor::to_host_async(std::source_location line) const {
+Future<HostTensor> Tensor::to_host_async(std::source_location line) const try {
     const TensorImpl& impl = checked_impl(*this, "to_host_async");
     dispatch::check_placed("to_host_async", *this, line);
     if (impl.numel == 0) {
@@ -151,6 +154,9 @@ Future<HostTensor> Tensor::to_host_async(std::source_location line) const {
     // A copy of its own, because later operators may write this tensor before the bytes are taken.
     const dispatch::CapturePause pause;
     return Future<HostTensor>(std::make_shared<TensorReadback>(pumice::clone(*this)));
+
+} catch (const Error&) {
+    rethrow_under("to_host_async");
 }
 
 Scalar Tensor::item(std::source_location line) const {

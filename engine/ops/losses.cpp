@@ -9,6 +9,7 @@
 #include "pumice/ops/view.h"
 
 #include "base/naming.h"
+#include "ops/indexing.h"
 #include "ops/reduction.h"
 
 #include <fmt/format.h>
@@ -116,7 +117,7 @@ Tensor cross_entropy(Tensor input,
     const Tensor is_counted = ne(classes, ignore_index);
     const Tensor log_probability = log_softmax(std::move(input), 1);
     const Tensor safe_classes = mul(classes, is_counted.to(kInt32));
-    Tensor loss = neg(gather(log_probability, 1, safe_classes));
+    Tensor loss = neg(ops::take_for(IndexUser::kCrossEntropy, log_probability, 1, safe_classes));
     if (label_smoothing > 0.0) {
         const Tensor uniform = neg(mean(log_probability, {1}, true));
         loss = add(mul(loss, 1.0 - label_smoothing), mul(uniform, label_smoothing));

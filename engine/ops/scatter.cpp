@@ -7,6 +7,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/iterations.h"
 #include "dispatch/windows.h"
@@ -20,6 +21,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -41,7 +43,12 @@ struct ScatterAttrs {
     std::int64_t ignored = -1;
     IndexForm form{};
     bool takes_last = false;  ///< index_copy: instead of the sum
+    bool is_padded = false;   ///< the index has kPadding where its caller had nothing
+    IndexUser user = IndexUser::kNone;
 };
+
+// An index that is left out and not reported.
+constexpr std::int32_t kPadding = std::numeric_limits<std::int32_t>::min();
 
 // Where the operands stand among the inputs; the base is optional.
 constexpr std::size_t kSource = 0;
@@ -51,7 +58,7 @@ constexpr std::size_t kBase = 2;
 // Shapes were checked, and operands made contiguous and of one shape, by the public functions.
 void infer_scatter(const OpCall& call, Inferred& inferred) {
     const TensorImpl& source = impl_of(call.inputs[kSource]);
-    check_index_dtype(call.def.name, call.inputs[kIndex]);
+    check_index_dtype(call.def.where(), call.inputs[kIndex]);
     inferred.emplace_back(
         dispatch::contiguous_meta(call.attrs_as<ScatterAttrs>().sizes, source.dtype));
 }
@@ -76,8 +83,15 @@ struct BucketPush {
     std::uint32_t end_entry;
 };
 
-static_assert(sizeof(BucketPush) == vk::push_size_bytes(vk::KernelId::kIndexBucketMark));
 static_assert(sizeof(BucketPush) == vk::push_size_bytes(vk::KernelId::kIndexBucketLink));
+
+struct MarkPush {
+    BucketPush bucket;
+    std::uint32_t user;
+    std::int32_t padding;
+};
+
+static_assert(sizeof(MarkPush) == vk::push_size_bytes(vk::KernelId::kIndexBucketMark));
 
 struct SumPush {
     std::uint32_t element_count;
@@ -221,8 +235,14 @@ void add_lists(const OpCall& call,
         if (kernel == vk::KernelId::kIndexBucketLink) {
             step.bindings.push_back(dispatch::workspace(1));
             step.work *= 16;  // a guess at the gaps
+            step.set_push(push);
+        } else {
+            // The first rows' run reports for all.
+            const IndexUser user = rows.first == 0 ? attrs.user : IndexUser::kNone;
+            step.set_push(MarkPush{.bucket = push,
+                                   .user = static_cast<std::uint32_t>(user),
+                                   .padding = attrs.is_padded ? kPadding : 0});
         }
-        step.set_push(push);
     }
 }
 
@@ -360,8 +380,8 @@ void backward_scatter(BackwardCall& call) {
 // Which entries of the index nobody overwrites, as many as it has.
 Tensor wins(const Tensor& index, std::int64_t row_count) {
     const Tensor positions = arange(index.numel());
-    const Tensor last = index_copy(full({row_count}, -1), 0, index, positions);
-    return eq(index_select(last, 0, index), positions);
+    const Tensor last = replace_rows(full({row_count}, -1), 0, index, positions);
+    return eq(take_rows(last, 0, index), positions);
 }
 
 void backward_index_copy(BackwardCall& call) {
@@ -378,8 +398,9 @@ void backward_index_copy(BackwardCall& call) {
                 take_or_zero(call.grad(), attrs.dim, index, attrs.form), view(lost, column), 0));
     }
     if (call.needs(kBase)) {
-        call.set(kBase,
-                 index_copy(call.grad(), attrs.dim, index, zeros(sizes, call.input_dtype(kBase))));
+        call.set(
+            kBase,
+            replace_rows(call.grad(), attrs.dim, index, zeros(sizes, call.input_dtype(kBase))));
     }
 }
 
@@ -430,13 +451,15 @@ static_assert(well_formed(kIndexCopy));
 namespace {
 
 // The kernels want source and index to have the output's extents but along dim: what is missing is
-// filled with indices that are left out.
-void widen_to(Dims sizes, std::int64_t dim, Tensor& source, Tensor& index) {
+// filled with indices that are left out. Whether something was.
+bool widen_to(Dims sizes, std::int64_t dim, Tensor& source, Tensor& index) {
     sizes[dim] = impl_of(index).sizes[dim];
-    if (impl_of(index).sizes != sizes) {
-        source = pad_to(std::move(source), sizes, 0);
-        index = pad_to(std::move(index), sizes, -1);
+    if (impl_of(index).sizes == sizes) {
+        return false;
     }
+    source = pad_to(std::move(source), sizes, 0);
+    index = pad_to(std::move(index), sizes, kPadding);
+    return true;
 }
 
 }  // namespace
@@ -452,7 +475,10 @@ Tensor scatter_sum(Tensor source,
         widen_to(sizes, wrapped, source, index);
     }
     std::array<Tensor, 2> inputs{contiguous(std::move(source)), contiguous(std::move(index))};
-    return dispatch::call(kScatterSum, inputs, ScatterAttrs{sizes, wrapped, ignored, form});
+    return dispatch::call(
+        kScatterSum,
+        inputs,
+        ScatterAttrs{.sizes = sizes, .dim = wrapped, .ignored = ignored, .form = form});
 }
 
 }  // namespace pumice::ops
@@ -461,7 +487,10 @@ namespace pumice {
 
 namespace {
 
-void check_operands(const char* op, const Tensor& x, const Tensor& index, const Tensor& source) {
+void check_operands(std::string_view op,
+                    const Tensor& x,
+                    const Tensor& index,
+                    const Tensor& source) {
     checked_impl(x, op);
     checked_impl(index, op);
     checked_impl(source, op);
@@ -479,7 +508,7 @@ void check_operands(const char* op, const Tensor& x, const Tensor& index, const 
 
 }  // namespace
 
-Tensor scatter_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
+Tensor scatter_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) try {
     check_operands("scatter_add", x, index, source);
     const Dims sizes = impl_of(x).sizes;
     const std::int64_t wrapped = wrap_dim("scatter_add", dim, sizes.count());
@@ -499,25 +528,36 @@ Tensor scatter_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
                                      describe(source),
                                      describe(x)));
     }
-    ops::check_index_range("scatter_add", index, sizes[wrapped]);
     for (std::int64_t d = 0; d < sizes.count(); ++d) {
         if (impl_of(source).sizes[d] != impl_of(index).sizes[d]) {
             source = narrow(source, d, 0, impl_of(index).sizes[d]);
         }
     }
-    ops::widen_to(sizes, wrapped, source, index);
+    const bool is_padded = ops::widen_to(sizes, wrapped, source, index);
     std::array<Tensor, 3> inputs{
         contiguous(std::move(source)), contiguous(std::move(index)), contiguous(std::move(x))};
-    return dispatch::call(
-        ops::kScatterAdd, inputs, ops::ScatterAttrs{sizes, wrapped, -1, ops::IndexForm::kElements});
+    return dispatch::call(ops::kScatterAdd,
+                          inputs,
+                          ops::ScatterAttrs{.sizes = sizes,
+                                            .dim = wrapped,
+                                            .form = ops::IndexForm::kElements,
+                                            .is_padded = is_padded,
+                                            .user = IndexUser::kScatterAdd});
+
+} catch (const Error&) {
+    rethrow_under("scatter_add");
 }
 
 namespace {
 
 // index_add and index_copy: rows of source into x.
-Tensor write_rows(
-    const dispatch::OpDef& def, Tensor x, std::int64_t dim, Tensor index, Tensor source) {
-    const char* const op = def.name.data();
+Tensor write_rows(const dispatch::OpDef& def,
+                  IndexUser user,
+                  Tensor x,
+                  std::int64_t dim,
+                  Tensor index,
+                  Tensor source) {
+    const std::string_view op = def.where();
     check_operands(op, x, index, source);
     const Dims sizes = impl_of(x).sizes;
     const std::int64_t wrapped = wrap_dim(op, dim, sizes.count());
@@ -533,7 +573,6 @@ Tensor write_rows(
                                      describe(source),
                                      describe(x)));
     }
-    ops::check_index_range(op, index, sizes[wrapped]);
     index = reshape(index, {wanted[wrapped]});
     std::array<Tensor, 3> inputs{
         contiguous(std::move(source)), contiguous(std::move(index)), contiguous(std::move(x))};
@@ -542,17 +581,48 @@ Tensor write_rows(
                           ops::ScatterAttrs{.sizes = sizes,
                                             .dim = wrapped,
                                             .form = ops::IndexForm::kRows,
-                                            .takes_last = &def == &ops::kIndexCopy});
+                                            .takes_last = &def == &ops::kIndexCopy,
+                                            .user = user});
 }
 
 }  // namespace
 
-Tensor index_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
-    return write_rows(ops::kIndexAdd, std::move(x), dim, std::move(index), std::move(source));
+namespace ops {
+
+Tensor replace_rows(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
+    return write_rows(
+        kIndexCopy, IndexUser::kNone, std::move(x), dim, std::move(index), std::move(source));
 }
 
-Tensor index_copy(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
-    return write_rows(ops::kIndexCopy, std::move(x), dim, std::move(index), std::move(source));
+Tensor add_rows(Tensor x, std::int64_t dim, Tensor index, Tensor source) {
+    return write_rows(
+        kIndexAdd, IndexUser::kNone, std::move(x), dim, std::move(index), std::move(source));
+}
+
+}  // namespace ops
+
+Tensor index_add(Tensor x, std::int64_t dim, Tensor index, Tensor source) try {
+    return write_rows(ops::kIndexAdd,
+                      IndexUser::kIndexAdd,
+                      std::move(x),
+                      dim,
+                      std::move(index),
+                      std::move(source));
+
+} catch (const Error&) {
+    rethrow_under("index_add");
+}
+
+Tensor index_copy(Tensor x, std::int64_t dim, Tensor index, Tensor source) try {
+    return write_rows(ops::kIndexCopy,
+                      IndexUser::kIndexCopy,
+                      std::move(x),
+                      dim,
+                      std::move(index),
+                      std::move(source));
+
+} catch (const Error&) {
+    rethrow_under("index_copy");
 }
 
 }  // namespace pumice

@@ -210,30 +210,27 @@ Dims indexed_first(const std::vector<Advanced>& advanced, std::int64_t dim_count
     return order;
 }
 
-Tensor wrapped(const Tensor& index, std::int64_t extent) {
-    return where(lt(index, 0), add(index, extent), index);
-}
-
-// Row-major places of the tensors' positions; -1 where one of several is outside of its dimension.
-Tensor joined(const std::vector<Advanced>& advanced, const std::vector<std::int64_t>& extents) {
+// Row-major places of the tensors' positions; -1 where one is outside of its dimension.
+Tensor joined(const std::vector<Advanced>& advanced,
+              const std::vector<std::int64_t>& extents,
+              IndexUser user) {
     Tensor places;
     Tensor is_outside;
     for (std::size_t i = 0; i < advanced.size(); ++i) {
         const std::int64_t extent = extents[i];
-        Tensor positions =
-            advanced[i].is_mask ? advanced[i].index : wrapped(advanced[i].index, extent);
+        Tensor positions = advanced[i].is_mask ? advanced[i].index
+                                               : ops::places_of(user, advanced[i].index, extent);
         if (advanced.size() == 1) {
             return positions;
         }
-        ops::check_index_range("index", positions, extent);
-        const Tensor outside = logical_or(lt(positions, 0), ge(positions, extent));
+        const Tensor outside = lt(positions, 0);
         places = i == 0 ? positions : add(mul(places, extent), positions);
         is_outside = i == 0 ? outside : logical_or(is_outside, outside);
     }
     return masked_fill(places, is_outside, -1);
 }
 
-Rows rows_of(Selection selection) {
+Rows rows_of(Selection selection, IndexUser user) {
     std::vector<Advanced>& advanced = selection.advanced;
     Rows rows;
     rows.view = std::move(selection.view);
@@ -267,7 +264,7 @@ Rows rows_of(Selection selection) {
             "index",
             fmt::format("the shapes of index tensors must broadcast; got, in order, {}", shapes));
     }
-    rows.index = joined(advanced, extents);
+    rows.index = joined(advanced, extents, user);
     if (next - rows.dim > 1) {
         Dims merged = rows.permuted;
         std::int64_t extent = merged[rows.dim];
@@ -310,8 +307,8 @@ Tensor with_rows(Rows rows, const Tensor& values, bool accumulate) {
     sizes[rows.dim] = rows.index.numel();
     const Tensor source = reshape(expanded(values, taken_sizes(rows)), sizes);
     const Tensor places = reshape(rows.index, {rows.index.numel()});
-    const Tensor written = accumulate ? index_add(rows.view, rows.dim, places, source)
-                                      : index_copy(rows.view, rows.dim, places, source);
+    const Tensor written = accumulate ? ops::add_rows(rows.view, rows.dim, places, source)
+                                      : ops::replace_rows(rows.view, rows.dim, places, source);
     Tensor permuted = reshape(written, rows.permuted);
     if (rows.permutation.empty()) {
         return permuted;
@@ -352,7 +349,7 @@ void put(Tensor& self,
         copy_(view, with_value(view, advanced[0], values));
     } else {
         copy_(view,
-              with_rows(rows_of(std::move(selection)), values, accumulate));
+              with_rows(rows_of(std::move(selection), IndexUser::kIndexPut), values, accumulate));
     }
 
 } catch (const Error&) {
@@ -364,7 +361,7 @@ Tensor get(const Tensor& self, std::span<const TensorIndex> indices) try {
     if (selection.advanced.empty()) {
         return selection.view.is_same(self) ? alias(self) : selection.view;
     }
-    Rows rows = rows_of(std::move(selection));
+    Rows rows = rows_of(std::move(selection), IndexUser::kIndex);
     return ops::take_in_place_of(std::move(rows.view), rows.dim, std::move(rows.index));
 
 } catch (const Error&) {

@@ -64,16 +64,25 @@ constexpr std::uint64_t word_count(std::int64_t element_count, DType dtype) noex
     return (static_cast<std::uint64_t>(element_count) + (1U << shift) - 1) >> shift;
 }
 
+/// log2 of the units that one invocation of an index kernel takes: software drivers pay for
+/// invocations, and for the report at the end of each; GPUs for idle lanes.
+inline std::uint32_t words_shift_of(std::uint64_t units, const vk::Capabilities& caps) noexcept {
+    constexpr std::uint64_t kMany = 1U << 14U;
+    return caps.is_cpu && units >= kMany ? 4 : 0;
+}
+
 /// Sets the workgroup size (specialization constant 0, to be pushed first) and a grid of at least
-/// `invocations` for a kernel whose invocations do not work together.
+/// `units` >> `words_shift` invocations for a kernel whose invocations do not work together.
 inline void launch_flat(dispatch::Step& step,
-                        std::uint64_t invocations,
-                        const vk::Capabilities& caps) {
+                        std::uint64_t units,
+                        const vk::Capabilities& caps,
+                        std::uint32_t words_shift = 0) {
     constexpr std::uint32_t kWantedInvocations = 128;
     const std::uint32_t local = std::min(kWantedInvocations, caps.max_group_invocations);
+    const std::uint64_t per_group = std::uint64_t{local} << words_shift;
     step.spec.push_back(local);
-    step.groups = dispatch::fold_groups((invocations + local - 1) / local, caps);
-    step.work = invocations;
+    step.groups = dispatch::fold_groups((units + per_group - 1) / per_group, caps);
+    step.work = units;
 }
 
 }  // namespace pumice::ops

@@ -4,6 +4,7 @@
 #include "vk/command_timer.h"
 #include "vk/device.h"
 #include "vk/flight_log.h"
+#include "vk/reports.h"
 #include "vk/timings.h"
 
 namespace pumice::vk {
@@ -31,6 +32,7 @@ CommandWriter::CommandWriter(Device& device,
     : handles_(device.handles()),
       table_(device.table()),
       has_push_descriptors_(device.capabilities().has_push_descriptors),
+      reports_(device.reports()),
       counters_(counters),
       last_hazard_(last_hazard),
       log_(log) {}
@@ -93,7 +95,8 @@ void CommandWriter::order(std::span<const Access> accesses, std::uint64_t value)
 
 void CommandWriter::bind(const Pipeline& pipeline,
                          VkDescriptorSet set,
-                         std::span<const Binding> bindings) noexcept {
+                         std::span<const Binding> bindings,
+                         bool reports) noexcept {
     if (bound_pipeline_ != pipeline.handle) {
         table_.vkCmdBindPipeline(slot_->buffer, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.handle);
         bound_pipeline_ = pipeline.handle;
@@ -104,10 +107,15 @@ void CommandWriter::bind(const Pipeline& pipeline,
     const BindingLayout& layout = *pipeline.layout;
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the hot path fills what it uses
     std::array<VkDescriptorBufferInfo, PipelineCache::kMaxBindings> infos;
+    const auto info_of_range = [](const Binding& range) {
+        return VkDescriptorBufferInfo{
+            to_handle<VkBuffer>(range.buffer->handle), range.offset_bytes, range.size_bytes};
+    };
     for (std::size_t i = 0; i < bindings.size(); ++i) {
-        infos[i] = {to_handle<VkBuffer>(bindings[i].buffer->handle),
-                    bindings[i].offset_bytes,
-                    bindings[i].size_bytes};
+        infos[i] = info_of_range(bindings[i]);
+    }
+    if (reports) {
+        infos[bindings.size()] = info_of_range(reports_.next_slot());
     }
     if (has_push_descriptors_) {
         table_.vkCmdPushDescriptorSetWithTemplateKHR(
@@ -151,7 +159,10 @@ void CommandWriter::dispatch(const Dispatch& dispatch,
         accesses[i] = access_of(dispatch.bindings[i], (info.written_mask >> i & 1U) != 0);
     }
     order(std::span(accesses).first(dispatch.bindings.size()), value);
-    bind(pipeline, set, dispatch.bindings);
+    bind(pipeline, set, dispatch.bindings, info.reports);
+    if (info.reports) {
+        reports_.note(value);
+    }
     timed(dispatch.label, [&] { record_dispatch(dispatch, pipeline); });
     ++counters_.dispatches;
 }

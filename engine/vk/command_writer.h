@@ -15,6 +15,7 @@
 namespace pumice::vk {
 
 class FlightLog;
+class Reports;
 class Stopwatch;
 
 /// Full masks on both sides of every barrier between commands: a driver is known to drop narrower
@@ -70,12 +71,14 @@ private:
     void order(std::span<const Access> accesses, std::uint64_t value) noexcept;
     void bind(const Pipeline& pipeline,
               VkDescriptorSet set,
-              std::span<const Binding> bindings) noexcept;
+              std::span<const Binding> bindings,
+              bool reports) noexcept;
     void record_dispatch(const Dispatch& dispatch, const Pipeline& pipeline) noexcept;
 
     const DeviceHandles& handles_;
     const VolkDeviceTable& table_;
     const bool has_push_descriptors_;
+    Reports& reports_;
     QueueCounters& counters_;
     Hazard& last_hazard_;
     FlightLog* log_;

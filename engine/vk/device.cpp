@@ -9,6 +9,7 @@
 #include "vk/instance.h"
 #include "vk/pipelines.h"
 #include "vk/queue.h"
+#include "vk/reports.h"
 
 #include <atomic>
 #include <cstdlib>
@@ -69,6 +70,9 @@ struct Device::State {
 
     ~State() {
         queue.reset();
+        if (reports && reports->buffer().mapped != nullptr) {
+            buffers->retire(reports->buffer(), 0);
+        }
         pipelines.reset();
         buffers.reset();
         table.vkDestroyDevice(handles.device, nullptr);
@@ -86,6 +90,7 @@ struct Device::State {
     VolkDeviceTable table{};
     std::optional<BufferStore> buffers;
     std::optional<PipelineCache> pipelines;
+    std::optional<Reports> reports;
     std::optional<Queue> queue;
     std::atomic<bool> is_shut_down{false};
 };
@@ -93,6 +98,7 @@ struct Device::State {
 Device::Device() : state_(std::make_unique<State>(Instance::get().chosen())) {
     state_->buffers.emplace(state_->physical, state_->handles, state_->table);
     state_->pipelines.emplace(state_->physical, state_->handles, state_->table);
+    state_->reports.emplace(*this);
     state_->queue.emplace(*this);
 }
 
@@ -120,6 +126,10 @@ Queue& Device::queue() noexcept {
 
 PipelineCache& Device::pipelines() noexcept {
     return *state_->pipelines;
+}
+
+Reports& Device::reports() noexcept {
+    return *state_->reports;
 }
 
 VolkDeviceTable& Device::table() noexcept {

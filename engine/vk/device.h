@@ -18,6 +18,7 @@ namespace pumice::vk {
 class Queue;
 class PipelineCache;
 struct DeviceHandles;
+class Reports;
 
 /// The logical device with its queue, pipelines and the table of driver entries.
 ///
@@ -36,6 +37,8 @@ public:
     [[nodiscard]] const DeviceInfo& info() const noexcept;
     Queue& queue() noexcept;
     PipelineCache& pipelines() noexcept;
+    /// Under the queue's lock, as its head says.
+    Reports& reports() noexcept;
     VolkDeviceTable& table() noexcept;
     /// For the seam, as `table` is; no call may be on its way.
     void set_storage_range(std::uint64_t most_bytes) noexcept;

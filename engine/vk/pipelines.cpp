@@ -130,7 +130,7 @@ const PipelineCache::Entry& PipelineCache::find(KernelId kernel,
 }
 
 Pipeline PipelineCache::make_own(const KernelInfo& info, std::span<const std::uint32_t> spec) {
-    Pipeline pipeline{.layout = &layout(info.binding_count)};
+    Pipeline pipeline{.layout = &layout(info.binding_count + (info.reports ? 1U : 0U))};
     pipeline.handle = compile(info, spec, pipeline.layout->pipeline);
     is_changed_ = true;
     return pipeline;
@@ -149,7 +149,7 @@ const PipelineCache::Entry& PipelineCache::make(KernelId kernel,
         entry.kernel = kernel;
         entry.spec_count = static_cast<std::uint32_t>(spec.size());
         std::copy(spec.begin(), spec.end(), entry.spec.begin());
-        entry.pipeline.layout = &layout(info.binding_count);
+        entry.pipeline.layout = &layout(info.binding_count + (info.reports ? 1U : 0U));
         entry.pipeline.handle = compile(info, spec, entry.pipeline.layout->pipeline);
     } catch (...) {
         entries_.pop_back();

@@ -8,6 +8,7 @@
 #include "vk/device.h"
 #include "vk/module_store.h"
 #include "vk/recorder.h"
+#include "vk/reports.h"
 #include "vk/runtime_kernel.h"
 #include "vk/timings.h"
 #include "vk/watcher.h"
@@ -103,6 +104,9 @@ Queue::~Queue() = default;
 void Queue::dispatch(const Dispatch& dispatch) {
     const KernelInfo& info = kernel_info(dispatch.kernel);
     state_->check(dispatch, info);
+    if (info.reports) {
+        state_->device.reports().prepare();
+    }
     const std::lock_guard lock(state_->mutex);
     state_->recorder.dispatch(dispatch, info);
 }
@@ -150,6 +154,9 @@ std::shared_ptr<const RuntimeKernel> Queue::make_kernel(const KernelSource& sour
 std::shared_ptr<Recording> Queue::record(std::span<const Dispatch> dispatches) {
     for (const Dispatch& dispatch : dispatches) {
         state_->check(dispatch, info_of(dispatch));
+        if (info_of(dispatch).reports) {
+            state_->device.reports().prepare();
+        }
     }
     const std::lock_guard lock(state_->mutex);
     return state_->recorder.record(dispatches);
@@ -207,6 +214,28 @@ void Queue::wait(std::uint64_t value) {
     }
     recorder.check_alive();
     recorder.learn_waited(value);
+}
+
+std::optional<Report> Queue::take_report(std::uint64_t value) {
+    Reports& reports = state_->device.reports();
+    Recorder& recorder = state_->recorder;
+    const std::lock_guard lock(state_->mutex);
+    if (!reports.is_due()) {
+        return {};
+    }
+    if (!reports.has_any()) [[likely]] {
+        reports.mark_checked(value);
+        return {};
+    }
+    // Later commands may be about to report into the same slots: with all of them over, and the
+    // lock held against more, the words are whole and can be cleared.
+    const std::uint64_t last = recorder.release_to_host();
+    if (const VkResult result = recorder.timeline().wait(last); result < 0) {
+        recorder.fail(result, "vkWaitSemaphores");
+    }
+    recorder.learn_waited(last);
+    reports.mark_checked(last);
+    return reports.take();
 }
 
 void Queue::when_reached(std::uint64_t value, std::function<void()> then) {

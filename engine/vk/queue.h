@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -43,6 +44,14 @@ struct Dispatch {
 
 /// The kernel of a call.
 const KernelInfo& info_of(const Dispatch& dispatch) noexcept;
+
+/// What a kernel reported; see Note [Reports] in reports.h.
+struct Report {
+    std::uint32_t code = 0;    ///< as the call's push constants had it
+    std::int32_t index = 0;    ///< that was outside
+    std::uint32_t extent = 0;  ///< of [0, extent)
+    std::uint32_t others = 0;  ///< dispatches that reported too
+};
 
 /// Counters of one queue since its creation.
 struct QueueCounters {
@@ -100,6 +109,9 @@ public:
     std::uint64_t flush();
     /// Blocks until the timeline has reached the value. @throws DeviceError if the device is lost
     void wait(std::uint64_t value);
+    /// What kernels reported up to a value that was waited for and released to the host, once; all
+    /// that was submitted is waited for then. @throws DeviceError if the device is lost
+    std::optional<Report> take_report(std::uint64_t value);
     /// Calls `then` once the timeline has reached a value that was submitted, or the device is
     /// lost; see Watcher.
     void when_reached(std::uint64_t value, std::function<void()> then);

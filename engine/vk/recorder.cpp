@@ -5,6 +5,7 @@
 
 #include "vk/check.h"
 #include "vk/device.h"
+#include "vk/reports.h"
 
 namespace pumice::vk {
 
@@ -209,6 +210,9 @@ std::uint64_t Recorder::replay(const Recording& recording) {
     // The recording begins and ends with a barrier of its own, and the last one serves the host.
     writer_.hazards().clear();
     log_.add({0, UINT64_MAX, true}, value);
+    if (recording.reports()) {
+        device_.reports().note(value);
+    }
     is_released_ = true;
     counters_.dispatches += recording.counters().dispatches;
     counters_.barriers += recording.counters().barriers;

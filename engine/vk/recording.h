@@ -33,6 +33,9 @@ public:
     /// What was recorded, to be recorded again; none if it was timed.
     [[nodiscard]] std::span<const Dispatch> dispatches() const noexcept { return list_.calls(); }
 
+    /// Whether a kernel of it may report (Note [Reports] in reports.h).
+    [[nodiscard]] bool reports() const noexcept { return reports_; }
+
     /// Dispatches and barriers of one replay.
     [[nodiscard]] const QueueCounters& counters() const noexcept { return counters_; }
 
@@ -41,6 +44,7 @@ private:
     std::vector<std::unique_ptr<CommandSlot>> slots_;
     std::vector<VkCommandBuffer> buffers_;
     QueueCounters counters_;
+    bool reports_ = false;
 };
 
 }  // namespace pumice::vk

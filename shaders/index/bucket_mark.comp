@@ -6,19 +6,22 @@
 // invocations.
 //
 // Bindings: 0 index, int32, contiguous; 1 ends [bucket_count, 2], all ones at first: the smallest k
-// of the bucket, and the complement of its largest.
+// of the bucket, and the complement of its largest; 2 reports.
 // Push constants: entry_count of this run, [outer, first_entry to end_entry, inner]; entries (K)
 // and inner in elements; extent of the indexed dimension;
 //   index_offset of the first entry in its binding; ignored: an index value that is passed over
 //   (as are those outside [0, extent)); first_bucket and bucket_count of this run; first_entry and
-//   end_entry, the k of this run.
+//   end_entry, the k of this run; user: whom to report those outside for (report.glsl); padding:
+//   one of those that is not reported, or 0.
 // Specialization constants: 0 LOCAL_SIZE  invocations a workgroup.
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
 layout(local_size_x_id = 0) in;
 
+#define REPORT_BINDING 2
 #include "grid.glsl"
+#include "report.glsl"
 
 layout(std430, set = 0, binding = 0) readonly buffer Index {
     int indices[];
@@ -39,6 +42,8 @@ layout(push_constant) uniform Push {
     uint bucket_count;
     uint first_entry;
     uint end_entry;
+    uint user;
+    int padding;
 };
 
 void main() {
@@ -53,6 +58,9 @@ void main() {
     uint own = (o * entries + k) * inner + i;
     int index = indices[index_offset + own];
     if (uint(index) >= extent || index == ignored) {
+        if (uint(index) >= extent && (padding == 0 || index != padding)) {
+            report_index(user, index, extent);
+        }
         return;
     }
     uint bucket = (o * extent + uint(index)) * inner + i - first_bucket;

@@ -91,10 +91,6 @@ constexpr Refusal kShapes[] = {
     {"to", [] { to(huge(), kInt32); }},
     {"clone", [] { clone(huge()); }},
     {"contiguous", [] { contiguous(huge()); }},
-    {"reshape",
-     [] {
-         reshape(huge(), {-1, 2});
-     }},
     {"add_",
      [] {
          Tensor x = ones({2});

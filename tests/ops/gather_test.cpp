@@ -5,8 +5,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cmath>
-
 using namespace pumice;
 using test::check_gradients;
 using test::check_modes;
@@ -74,26 +72,6 @@ TEST_CASE("embedding: rows of the weight, any index shape") {
                              "[embedding] weight must have two dimensions");
     check_throws<ArgumentError>([&] { embedding(weight, zeros({1}, kInt32), 5); },
                                 "[embedding] padding_idx must be below the vocabulary's 5; got 5");
-}
-
-TEST_CASE("gather: indices outside the dimension") {
-    const Tensor x = ones({3});
-    const Tensor index = tensor<int>({1, 3, -1});
-#ifdef PUMICE_CHECKED
-    check_throws<ArgumentError>([&] { gather(x, 0, index); },
-                                "[gather] indices must be in [0, 3); got 3 at position 1");
-    check_throws<ArgumentError>(
-        [&] {
-            embedding(ones({3, 2}), tensor<int>({-1}));
-        },
-        "[embedding] indices must be in [0, 3); got -1 at position 0");
-#else
-    const auto values = gather(x, 0, index).to_vector<float>();
-    CHECK(values[0] == 1.0F);
-    CHECK(std::isnan(values[1]));
-    CHECK(std::isnan(values[2]));
-    CHECK(gather(ones({3}, kInt8), 0, index).to_vector<int>() == std::vector<int>{1, 0, 0});
-#endif
 }
 
 TEST_CASE("gather, index_select, embedding: gradients and modes") {

@@ -113,10 +113,10 @@ TEST_CASE("host: from_bytes checks shape and values") {
                              "element 1 is 3000000000, which int32 cannot hold");
     check_throws<ShapeError>(
         [&] { from_values(std::span<const std::int64_t>(values), {3}, kInt32); },
-        "[from_bytes] shape [3] needs 24 bytes; got 16");
+        "[from_values] shape [3] needs 24 bytes; got 16");
     check_throws<ShapeError>(
         [&] { from_values(std::span<const std::int64_t>(values), {-2}, kInt32); },
-        "[from_bytes] extents must not be negative");
+        "[from_values] extents must not be negative");
     const std::vector<std::uint8_t> odd = {2, 0};
     CHECK(from_bytes(std::as_bytes(std::span(odd)), HostDType::kBoolean, {2}, kBool)
               .to_host()

@@ -350,9 +350,9 @@ TEST_CASE("out forms write the given tensor") {
     sigmoid_out(out, x);
     check_same_bits(out, sigmoid(x));
     Tensor wrong = zeros({32});
-    check_throws<ShapeError>([&] { exp_out(wrong, x); }, "[exp]");
+    check_throws<ShapeError>([&] { exp_out(wrong, x); }, "[exp_out]");
     Tensor half = zeros({33}, kFloat16);
-    check_throws<DTypeError>([&] { exp_out(half, x); }, "[exp]");
+    check_throws<DTypeError>([&] { exp_out(half, x); }, "[exp_out]");
 }
 
 TEST_CASE("more than 65,535 workgroups and shapes of eight dimensions") {
@@ -397,9 +397,9 @@ TEST_CASE("in-place forms of ragged five-dimensional tensors check the dtype") {
     const Tensor base = full({2, 3, 2, 3, 2}, 4, kInt32);
     Tensor ints = base.permute({4, 1, 0, 3, 2}).slice(1, 0, 3, 2);
     check_throws<DTypeError>([&] { exp_(ints); },
-                             "[exp] the result has dtype float32, which can't be cast to the "
+                             "[exp_] the result has dtype float32, which can't be cast to the "
                              "written tensor's int32");
-    check_throws<DTypeError>([&] { sqrt_(ints); }, "[sqrt] the result has dtype float32");
+    check_throws<DTypeError>([&] { sqrt_(ints); }, "[sqrt_] the result has dtype float32");
     CHECK(base.to_vector<int>() == std::vector<int>(72, 4));
     CHECK(neg_(ints).to_vector<int>() == std::vector<int>(48, -4));
     CHECK(base.sum().item() == 4.0 * (72 - 2 * 48));
@@ -409,7 +409,7 @@ TEST_CASE("in-place forms of ragged five-dimensional tensors check the dtype") {
         [&] {
             exp_out(reals, ones({2, 2, 2, 3, 2}));
         },
-        "[exp] out's dimensions must collapse to 4");
+        "[exp_out] out's dimensions must collapse to 4");
 }
 
 }  // namespace pumice::test

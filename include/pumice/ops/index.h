@@ -12,8 +12,9 @@ namespace pumice {
 ///
 /// Indices are int32 (PyTorch: int64), on the device, and not negative. A kernel cannot throw and
 /// the host does not wait for one, so an index outside its dimension reads NaN (0 in dtypes without
-/// NaN) and is left out of sums. Builds with PUMICE_CHECKED read the indices back and throw
-/// ArgumentError with value and position.
+/// NaN), is left out of sums, and is reported: the next read of any tensor on the host (item,
+/// to_vector, to_host, data_ptr, printing) throws IndexError with operator, index and extent.
+/// That happens once, in whatever thread reads first; the same read may be made again.
 ///
 /// All functions take any dtype and strides, return a new contiguous tensor of x's dtype, throw
 /// ArgumentError for an undefined tensor, for a dimension outside the range and for a

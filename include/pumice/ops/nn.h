@@ -131,9 +131,10 @@ Tensor huber_loss(Tensor input,
 /// the classes.
 /// input: [N, C] or [N, C, d...] floating logits; target: [N] or [N, d...] int32 class indices,
 /// each in [0, C) or ignore_index -> target's shape, or [] when reduced. Ignored targets give 0 and
-/// do not count in the mean; a mean over none is NaN. A target outside [0, C) gives NaN (see
-/// index.h). The result has input's dtype. Departures from torch.nn.functional.cross_entropy: no
-/// class probabilities as target, no class weights, no input [C].
+/// do not count in the mean; a mean over none is NaN. A target outside [0, C) gives NaN and is
+/// reported (see index.h). The result has input's dtype. Departures from
+/// torch.nn.functional.cross_entropy: no class probabilities as target, no class weights, no input
+/// [C].
 /// @throws ShapeError for shapes that do not fit, DTypeError unless input is floating and target
 /// int32, ArgumentError for label_smoothing outside [0, 1], an ignore_index past int32 or an
 /// undefined tensor
