@@ -191,8 +191,8 @@ private:
         ++reported_;
         const std::string wanted_start = start_of(what);
         const auto check = [&](const Program& one) {
-            std::string found = finding_of(
-                [&] { pumice::differential::check_program(one, options_.captures); });
+            std::string found =
+                finding_of([&] { pumice::differential::check_program(one, options_.captures); });
             return start_of(found) == wanted_start ? found : std::string();
         };
         std::cout << "FINDING in the program of seed " << program.seed << ": " << what << std::endl;

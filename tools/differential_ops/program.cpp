@@ -170,10 +170,8 @@ std::string values_text(const Input& input) {
     if (values.size() > 1 && std::all_of(values.begin(), values.end(), [&](double value) {
             return value == values[0];
         })) {
-        return fmt::format("full({}, {}, {})",
-                           text_of(input.sizes),
-                           to_text(values[0]),
-                           dtype_text(input.dtype));
+        return fmt::format(
+            "full({}, {}, {})", text_of(input.sizes), to_text(values[0]), dtype_text(input.dtype));
     }
     std::string list;
     for (std::size_t i = 0; i < values.size() && values.size() <= kMostShown; ++i) {
