@@ -7,6 +7,8 @@
 #include "autograd/meta.h"
 #include "autograd/tape.h"
 #include "base/warn.h"
+#include "dispatch/observer.h"
+#include "dispatch/state.h"
 
 #include <fmt/format.h>
 
@@ -70,6 +72,9 @@ void Tensor::set_grad(Tensor grad) {
                 "set_grad",
                 fmt::format("got {}, wanted the dtype of {}", describe(grad), describe(*this)));
         }
+    }
+    if (dispatch::Capturer* const capture = dispatch::capturer()) {
+        capture->note_grad_set(*this);
     }
     meta_of(impl).set_grad(std::move(grad));
 }

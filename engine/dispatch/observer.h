@@ -50,6 +50,9 @@ public:
     virtual void check(const OpCall& call) = 0;
     virtual void append(const OpCall& call, std::span<const Tensor> outputs) = 0;
 
+    /// Before the tensor's `grad` is set to another one.
+    virtual void note_grad_set(const Tensor& tensor) = 0;
+
     /// The generator that the function draws from; see Note [Captured generator].
     virtual GeneratorState& generator() noexcept = 0;
     /// Where replays write the program's generator's state: int32 [4], seed and offset, low words

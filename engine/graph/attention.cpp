@@ -185,7 +185,7 @@ private:
         graph_.values.push_back(
             {.kind = ValueKind::kPlanned,
              .storage = make_placeholder(static_cast<std::uint64_t>(numel(sizes)) * sizeof(float)),
-             .holder = {},
+             .holders = {},
              .write_count = 1});
         return ref;
     }

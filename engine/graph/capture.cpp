@@ -5,10 +5,13 @@
 
 #include "dispatch/corridor.h"
 #include "dispatch/state.h"
+#include "graph/argument.h"
+#include "ops/all_ops.h"
 #include "vk/device.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace pumice::graph {
@@ -30,14 +33,16 @@ public:
     ~CaptureScope() { dispatch::thread_state.capturer = nullptr; }
 };
 
-// A tensor like the example, contiguous and without memory.
+// A tensor like the example, without memory.
 Tensor make_input(const Tensor& example) {
     const TensorImpl& like = impl_of(example);
     auto impl = IntrusivePtr<TensorImpl>::make();
-    impl->storage = make_placeholder(static_cast<std::uint64_t>(like.numel * itemsize(like.dtype)));
     impl->sizes = like.sizes;
-    impl->strides = contiguous_strides(like.sizes);
+    impl->strides = placeholder_strides(like);
     impl->numel = like.numel;
+    impl->is_contiguous = strides_are_contiguous(impl->sizes, impl->strides);
+    impl->storage = make_placeholder(static_cast<std::uint64_t>(
+        hull_elements(impl->sizes, impl->strides) * itemsize(like.dtype)));
     impl->dtype = like.dtype;
     impl->is_inference = like.is_inference;
     if (!like.is_inference) {
@@ -60,11 +65,35 @@ std::uint32_t Capture::value_of(const TensorImpl& impl) {
         value.storage = impl.storage;
         if (impl.storage->is_placed()) {
             value.kind = ValueKind::kExternal;
-            value.holder = impl.view ? impl.view->base
-                                     : IntrusivePtr<TensorImpl>(const_cast<TensorImpl*>(&impl));
         }
     }
+    Value& value = graph_.values[place->second];
+    if (value.kind == ValueKind::kExternal) {
+        note_holder(value, impl);
+    }
     return place->second;
+}
+
+// Several tensors may share a storage: a parameter and what detach() made of it.
+void Capture::note_holder(Value& value, const TensorImpl& impl) {
+    IntrusivePtr<TensorImpl> holder =
+        impl.view ? impl.view->base : IntrusivePtr<TensorImpl>(const_cast<TensorImpl*>(&impl));
+    const bool is_new =
+        std::none_of(value.holders.begin(), value.holders.end(), [&holder](const Holder& each) {
+            return each.tensor.get() == holder.get();
+        });
+    if (is_new) {
+        graph_.gradients.see(holder);
+        value.holders.push_back({.tensor = std::move(holder)});
+    }
+}
+
+bool Capture::uses(const Tensor& tensor) const {
+    return value_of_.contains(impl_of(tensor).storage.get());
+}
+
+void Capture::note_grad_set(const Tensor& tensor) {
+    graph_.gradients.note_set(impl_of(tensor), [this](const Tensor& grad) { return uses(grad); });
 }
 
 TensorRef Capture::ref_of(const Tensor& tensor) {
@@ -88,6 +117,11 @@ void Capture::check(const dispatch::OpCall& call) {
                         state_.inference ? "in" : "outside of",
                         state_.inference ? "outside of" : "in"));
     }
+    for (const Tensor& input : call.inputs) {
+        if (input.defined() && impl_of(input).storage->is_overwritten()) {
+            dispatch::check_placed(call.def.name, input);
+        }
+    }
 }
 
 void Capture::note_write(std::string_view op, const TensorImpl& impl, std::uint32_t index) {
@@ -99,8 +133,8 @@ void Capture::note_write(std::string_view op, const TensorImpl& impl, std::uint3
             "a clone and return it, or let the function own the tensor");
     }
     ++value.write_count;
-    if (impl.version) {
-        writes_.push_back({index, impl.version});
+    if (impl.version && written_.insert(impl.version.get()).second) {
+        writes_.push_back({index, impl.version, impl.version->value()});
     }
 }
 
@@ -116,6 +150,7 @@ void Capture::append(const dispatch::OpCall& call, std::span<const Tensor> outpu
     }
     set_attrs(node, call.attrs);
     graph_.nodes.push_back(std::move(node));
+    graph_.may_record = graph_.may_record || dispatch::thread_state.autograd.grad;
 }
 
 std::vector<Tensor> Capture::add_inputs(std::span<const Tensor> examples) {
@@ -137,8 +172,44 @@ void Capture::add_outputs(std::vector<Tensor>& outputs) {
     outputs.clear();
 }
 
+namespace {
+
+bool has_value(const std::vector<TensorRef>& refs, std::uint32_t value) {
+    return std::any_of(
+        refs.begin(), refs.end(), [value](const TensorRef& ref) { return ref.value == value; });
+}
+
+// Whether the program can reach the value's memory, or a plan's host state can.
+bool is_reachable(const Value& value) {
+    std::uint32_t known = 1;  // the value's own
+    bool is_held = false;
+    for (const Holder& holder : value.holders) {
+        known += holder.tensor->storage == value.storage ? 1 : 0;
+        is_held = is_held || holder.tensor->use_count() > 1;
+    }
+    return is_held || value.storage->use_count() > known;
+}
+
+void rename(std::vector<TensorRef>& refs, std::uint32_t from, std::uint32_t to) {
+    for (TensorRef& ref : refs) {
+        ref.value = ref.value == from ? to : ref.value;
+    }
+}
+
+// The value's elements in one row.
+TensorRef flat_ref(const Value& value, std::uint32_t index) {
+    const DType dtype = value.holders.front().tensor->dtype;
+    return {.value = index,
+            .sizes = {static_cast<std::int64_t>(value.storage->size_bytes()) / itemsize(dtype)},
+            .strides = {1},
+            .offset = 0,
+            .dtype = dtype};
+}
+
+}  // namespace
+
 // What still has a handle now (a gradient, a state that the function made) outlives the function:
-// it gets memory of its own, which replays write. G74: and each write counts.
+// it gets memory of its own, which replays write.
 void Capture::keep_escaped() {
     for (Value& value : graph_.values) {
         if (value.kind == ValueKind::kPlanned && value.storage->use_count() > 1) {
@@ -149,9 +220,80 @@ void Capture::keep_escaped() {
             value.kind = ValueKind::kExternal;
         }
     }
+}
+
+// A tensor that was uploaded or made under PersistentAllocGuard, is written and then lost is made
+// anew by each call of the function: replays write a copy of it.
+void Capture::renew_constants() {
+    for (std::uint32_t old = 0; old < graph_.values.size(); ++old) {
+        const Value& value = graph_.values[old];
+        if (value.kind != ValueKind::kExternal || value.write_count == 0 || value.holders.empty() ||
+            is_reachable(value)) {
+            continue;
+        }
+        const auto copy = static_cast<std::uint32_t>(graph_.values.size());
+        Node node;
+        node.def = &ops::kClone;
+        node.inputs = {flat_ref(value, old)};
+        node.outputs = {flat_ref(value, copy)};
+        const auto first =
+            std::find_if(graph_.nodes.begin(), graph_.nodes.end(), [old](const Node& each) {
+                return has_value(each.inputs, old) || has_value(each.outputs, old);
+            });
+        for (auto each = first; each != graph_.nodes.end(); ++each) {
+            rename(each->inputs, old, copy);
+            rename(each->outputs, old, copy);
+        }
+        rename(graph_.outputs, old, copy);
+        graph_.nodes.insert(first, std::move(node));
+        Value fresh{.kind = ValueKind::kPlanned,
+                    .storage = make_placeholder(value.storage->size_bytes()),
+                    .holders = {},
+                    .write_count = value.write_count + 1};
+        Value& constant = graph_.values[old];
+        constant.kind = ValueKind::kConstant;
+        constant.holders.clear();
+        constant.write_count = 0;
+        graph_.values.push_back(std::move(fresh));
+    }
+}
+
+// G74: each write counts, at the replay. To make what escapes is a write as well, as a replay does
+// it again.
+void Capture::count_writes() {
     for (const Write& write : writes_) {
-        if (graph_.values[write.value].kind == ValueKind::kExternal) {
-            graph_.bumped.push_back(write.version);
+        const std::uint32_t count = write.version->value() - write.before;
+        const Value& value = graph_.values[write.value];
+        if (value.kind == ValueKind::kExternal) {
+            const std::uint32_t makings = value.holders.empty() ? 1 : 0;
+            graph_.bumped.push_back({write.version, count + makings});
+        }
+    }
+}
+
+void Capture::note_flags() {
+    for (Value& value : graph_.values) {
+        for (Holder& holder : value.holders) {
+            holder.requires_grad = holder.tensor->requires_grad;
+        }
+    }
+}
+
+Capture::~Capture() {
+    for (const Write& write : writes_) {
+        write.version->take_back(write.version->value() - write.before);
+    }
+}
+
+// A replay has copies of its arguments, so a gradient would not reach the caller.
+void Capture::check_inputs(std::span<const Tensor> inputs) {
+    for (const Tensor& input : inputs) {
+        if (input.grad().defined()) {
+            throw UnsupportedError(
+                "capture",
+                fmt::format("a captured function leaves no gradient in its arguments, here {}; "
+                            "take it with autograd::grad and return it",
+                            describe(input)));
         }
     }
 }
@@ -167,12 +309,17 @@ Graph Capture::run(const Function& fn, std::span<const Tensor> examples) {
         std::vector<Tensor> inputs = capture.add_inputs(examples);
         const CaptureScope scope(capture);
         outputs = fn(inputs);
+        check_inputs(inputs);
     }
     if (dispatch::thread_state.autograd != before) {
         throw GradModeError("capture", "the function ended in another mode than it began in");
     }
     capture.add_outputs(outputs);
+    capture.graph_.gradients.finish([&](const Tensor& grad) { return capture.uses(grad); });
     capture.keep_escaped();
+    capture.renew_constants();
+    capture.count_writes();
+    capture.note_flags();
     return std::move(capture.graph_);
 }
 

@@ -10,6 +10,7 @@
 #include <span>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -30,8 +31,13 @@ public:
 private:
     explicit Capture(AutogradState state) : state_(state) {}
 
+    /// Takes back the writes that were counted: none was done.
+    ~Capture() override;
+
     void check(const dispatch::OpCall& call) override;
     void append(const dispatch::OpCall& call, std::span<const Tensor> outputs) override;
+
+    void note_grad_set(const Tensor& tensor) override;
 
     GeneratorState& generator() noexcept override { return graph_.host->generator(); }
 
@@ -46,21 +52,29 @@ private:
     }
 
     std::vector<Tensor> add_inputs(std::span<const Tensor> examples);
+    static void check_inputs(std::span<const Tensor> inputs);
     void add_outputs(std::vector<Tensor>& outputs);
     void keep_escaped();
+    void renew_constants();
     std::uint32_t value_of(const TensorImpl& impl);
+    void note_holder(Value& value, const TensorImpl& impl);
     TensorRef ref_of(const Tensor& tensor);
+    [[nodiscard]] bool uses(const Tensor& tensor) const;
     void note_write(std::string_view op, const TensorImpl& impl, std::uint32_t index);
+    void count_writes();
+    void note_flags();
 
-    // A write of a normal tensor.
+    // A normal tensor that was written.
     struct Write {
         std::uint32_t value = 0;
         IntrusivePtr<VersionCounter> version;
+        std::uint32_t before = 0;  // the version, before the first write
     };
 
     const AutogradState state_;
     Graph graph_;
     std::vector<Write> writes_;
+    std::unordered_set<const VersionCounter*> written_;
     std::unordered_map<const Storage*, std::uint32_t> value_of_;
 };
 

@@ -3,6 +3,7 @@
 
 #include "dispatch/op_def.h"
 #include "graph/host_state.h"
+#include "graph/leaf_gradients.h"
 #include "tensor/tensor_impl.h"
 
 #include <cstddef>
@@ -23,12 +24,24 @@ enum class ValueKind : std::uint8_t {
     kConstant,  ///< memory of its own, written once: folded
 };
 
+/// A tensor of the program that the function used.
+struct Holder {
+    IntrusivePtr<TensorImpl> tensor;  ///< of a view, its base
+    bool requires_grad = false;       ///< when the function returned
+};
+
 /// One storage as the graph sees it.
 struct Value {
     ValueKind kind = ValueKind::kPlanned;
-    IntrusivePtr<Storage> storage;    ///< a placeholder where planned
-    IntrusivePtr<TensorImpl> holder;  ///< of an external one: the operand that it came with
-    std::uint32_t write_count = 0;    ///< nodes that write it
+    IntrusivePtr<Storage> storage;  ///< a placeholder where planned
+    std::vector<Holder> holders;    ///< of an external one: the tensors that it came with
+    std::uint32_t write_count = 0;  ///< nodes that write it
+};
+
+/// Writes that a replay counts.
+struct Bump {
+    IntrusivePtr<VersionCounter> version;
+    std::uint32_t count = 0;
 };
 
 /// A tensor of the graph: a geometry on a value.
@@ -73,8 +86,11 @@ struct Graph {
     std::vector<Node> nodes;
     std::vector<TensorRef> inputs;
     std::vector<TensorRef> outputs;
-    /// Counters of normal tensors that outlive the function and were written, one entry a write.
-    std::vector<IntrusivePtr<VersionCounter>> bumped;
+    /// Of normal tensors that outlive the function and were written.
+    std::vector<Bump> bumped;
+    /// Whether an operator ran where it may record, so that requires_grad matters.
+    bool may_record = false;
+    LeafGradients gradients;
     /// What replays get from the host, in values of their own.
     std::shared_ptr<HostState> host = std::make_shared<HostState>();
 };

@@ -189,7 +189,7 @@ void release_unused_values(Graph& graph) {
     for (std::size_t i = 0; i < graph.values.size(); ++i) {
         if (!is_used[i]) {
             graph.values[i].storage.reset();
-            graph.values[i].holder.reset();
+            graph.values[i].holders.clear();
         }
     }
 }

@@ -17,6 +17,7 @@
 #include <array>
 #include <map>
 #include <string_view>
+#include <thread>
 #include <utility>
 
 namespace pumice {
@@ -32,17 +33,8 @@ std::string_view name_of(GradModeKind mode) noexcept {
     return "grad mode";
 }
 
-void execute_one(const dispatch::OpDef& def, std::span<const Tensor> inputs, const Tensor& output) {
-    dispatch::execute({def, inputs, {}}, std::span(&output, 1));
-}
-
-void copy_in(const Tensor& target, const Tensor& argument) {
-    const std::array<Tensor, 2> inputs = {target, argument};
-    execute_one(ops::kCopy, inputs, target);
-}
-
 void copy_out(const Tensor& source, const Tensor& result) {
-    execute_one(ops::kClone, std::span(&source, 1), result);
+    dispatch::execute({ops::kClone, std::span(&source, 1), {}}, std::span(&result, 1));
 }
 
 }  // namespace
@@ -53,10 +45,9 @@ Plan::Impl::Impl(graph::Graph graph,
                  const CaptureOptions& options)
     : graph_(std::move(graph)),
       arguments_([&] {
-          std::vector<Argument> arguments;
+          std::vector<graph::Argument> arguments;
           for (const Tensor& example : examples) {
-              const TensorImpl& impl = impl_of(example);
-              arguments.push_back({impl.sizes, impl.dtype, impl.is_inference, impl.tracks_grad()});
+              arguments.push_back(graph::argument_of(example));
           }
           return arguments;
       }()),
@@ -87,13 +78,39 @@ Plan::Impl::~Impl() {
 }
 
 bool Plan::Impl::is_planned(const graph::TensorRef& ref) const noexcept {
-    return !graph_.values[ref.value].storage->is_placed();
+    const graph::ValueKind kind = graph_.values[ref.value].kind;
+    return kind == graph::ValueKind::kPlanned || kind == graph::ValueKind::kInput;
 }
 
 // The program's own tensors and constants are copied: a caller may write what it is given.
 bool Plan::Impl::is_lent(const graph::TensorRef& ref) const noexcept {
     return aliases_outputs_ && is_planned(ref);
 }
+
+// A thread waits for its turn, but would wait for ever for itself.
+class Plan::Impl::Turn {
+public:
+    explicit Turn(const Impl& plan) : plan_(plan) {
+        if (plan.runner_.load(std::memory_order_relaxed) == std::this_thread::get_id()) {
+            throw ArgumentError("replay", "a host_call of a plan must not use the plan itself");
+        }
+        plan.mutex_.lock();
+        plan.runner_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    }
+
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    Turn(Turn&&) = delete;
+    Turn& operator=(Turn&&) = delete;
+
+    ~Turn() {
+        plan_.runner_.store(std::thread::id(), std::memory_order_relaxed);
+        plan_.mutex_.unlock();
+    }
+
+private:
+    const Impl& plan_;
+};
 
 void Plan::Impl::take_back_lent() noexcept {
     for (const IntrusivePtr<Storage>& storage : lent_) {
@@ -207,8 +224,8 @@ bool is_same_spot(const vk::Binding& a, const vk::Binding& b) noexcept {
     return a.buffer == b.buffer && a.offset_bytes == b.offset_bytes;
 }
 
-// Where an argument begins; a null buffer if not all of it follows there.
-vk::Binding spot_of(const Tensor& argument) noexcept {
+// Where an argument begins; a null buffer if it does not lie as the commands read it.
+vk::Binding spot_of(const Tensor& argument, const graph::TensorRef& input) noexcept {
     const TensorImpl& impl = impl_of(argument);
     vk::Binding spot = impl.storage->allocation().range;
     // An empty view may stand past its storage's end.
@@ -216,7 +233,7 @@ vk::Binding spot_of(const Tensor& argument) noexcept {
     const auto offset_bytes = static_cast<std::uint64_t>(offset * itemsize(impl.dtype));
     spot.offset_bytes += offset_bytes;
     spot.size_bytes -= offset_bytes;
-    if (!impl.is_contiguous) {
+    if (!graph::lies_like(impl, input)) {
         spot.buffer = nullptr;
     }
     return spot;
@@ -229,7 +246,7 @@ vk::Binding spot_of(const Tensor& argument) noexcept {
 vk::Binding Plan::Impl::place_of(std::size_t input, const Tensor& argument) const {
     const std::uint32_t number = graph_.inputs[input].value;
     const IntrusivePtr<Storage>& storage = impl_of(argument).storage;
-    vk::Binding place = spot_of(argument);
+    vk::Binding place = spot_of(argument, graph_.inputs[input]);
     const bool is_result = std::any_of(
         graph_.outputs.begin(), graph_.outputs.end(), [number](const graph::TensorRef& output) {
             return output.value == number;
@@ -250,13 +267,11 @@ vk::Binding Plan::Impl::place_of(std::size_t input, const Tensor& argument) cons
 // for longer each time.
 const Plan::Impl::Commands& Plan::Impl::choose_commands(std::span<const Tensor> arguments) {
     const auto lies_at = [&](const Places& spots) {
-        return std::equal(arguments.begin(),
-                          arguments.end(),
-                          spots.begin(),
-                          spots.end(),
-                          [](const Tensor& argument, const vk::Binding& spot) {
-                              return is_same_spot(spot_of(argument), spot);
-                          });
+        bool is_there = spots.size() == arguments.size();
+        for (std::size_t i = 0; is_there && i < spots.size(); ++i) {
+            is_there = is_same_spot(spot_of(arguments[i], graph_.inputs[i]), spots[i]);
+        }
+        return is_there;
     };
     if (in_place_.recording && lies_at(in_place_spots_)) {
         return in_place_;
@@ -264,8 +279,8 @@ const Plan::Impl::Commands& Plan::Impl::choose_commands(std::span<const Tensor> 
     if (!lies_at(last_spots_)) {
         same_count_ = 0;
         last_spots_.clear();
-        for (const Tensor& argument : arguments) {
-            last_spots_.push_back(spot_of(argument));
+        for (std::size_t i = 0; i < arguments.size(); ++i) {
+            last_spots_.push_back(spot_of(arguments[i], graph_.inputs[i]));
         }
     } else if (++same_count_ == wanted_count_) {
         Commands commands;
@@ -293,62 +308,60 @@ void Plan::Impl::check_arguments(std::span<const Tensor> arguments) const {
                                         arguments.size()));
     }
     for (std::size_t i = 0; i < arguments.size(); ++i) {
-        const TensorImpl& got = checked_impl(arguments[i], "replay");
-        const Argument& wanted = arguments_[i];
-        dispatch::check_placed("replay", arguments[i]);
-        if (std::find(lent_.begin(), lent_.end(), got.storage) != lent_.end()) {
+        graph::check_argument(arguments[i], arguments_[i], graph_.inputs[i], i);
+        const bool is_lent =
+            std::find(lent_.begin(), lent_.end(), impl_of(arguments[i]).storage) != lent_.end();
+        if (is_lent) {
             throw ArgumentError("replay",
                                 fmt::format("argument {} is a result of this plan's last replay, "
                                             "and this one takes its memory; give a clone",
                                             i));
         }
-        if (got.sizes != wanted.sizes) {
-            throw ShapeError("replay",
-                             fmt::format("argument {} must have shape {}; got {}",
-                                         i,
-                                         to_string(wanted.sizes),
-                                         to_string(got.sizes)));
-        }
-        if (got.dtype != wanted.dtype) {
-            throw DTypeError("replay",
-                             fmt::format("argument {} must be {}; got {}",
-                                         i,
-                                         to_string(wanted.dtype),
-                                         to_string(got.dtype)));
-        }
-        if (got.is_inference != wanted.is_inference || got.tracks_grad() != wanted.tracks_grad) {
-            throw ArgumentError(
-                "replay",
-                fmt::format("argument {} must be {} and {}require grad, as in the "
-                            "capture",
-                            i,
-                            wanted.is_inference ? "an inference tensor" : "a normal tensor",
-                            wanted.tracks_grad ? "" : "not "));
-        }
     }
 }
 
-const graph::Value* Plan::Impl::exchanged_value() const noexcept {
+std::string Plan::Impl::staleness() const {
+    const auto text_of = [](const TensorImpl& tensor, std::string_view change) {
+        return fmt::format("{} a tensor {} {} since the capture; capture again",
+                           change,
+                           to_string(tensor.sizes),
+                           to_string(tensor.dtype));
+    };
     for (const graph::Value& value : graph_.values) {
-        if (value.holder && value.holder->storage != value.storage) {
-            return &value;
+        for (const graph::Holder& holder : value.holders) {
+            if (holder.tensor->storage != value.storage) {
+                return text_of(*holder.tensor, "other memory was given to");
+            }
+            if (graph_.may_record && holder.tensor->requires_grad != holder.requires_grad) {
+                return text_of(*holder.tensor, "requires_grad was changed of");
+            }
         }
     }
-    return nullptr;
+    if (const TensorImpl* const leaf = graph_.gradients.exchanged()) {
+        return text_of(*leaf, "grad was exchanged of");
+    }
+    return graph_.host->is_current()
+               ? std::string()
+               : "what the function reads on the host (an optimizer's state, or options other than "
+                 "rates) was exchanged since the capture; capture again";
+}
+
+bool Plan::Impl::has_lost_memory() const noexcept {
+    return std::any_of(graph_.values.begin(), graph_.values.end(), [](const graph::Value& value) {
+        return value.storage && value.storage->is_overwritten();
+    });
 }
 
 void Plan::Impl::check_values() const {
-    if (const graph::Value* const exchanged = exchanged_value()) {
-        throw ArgumentError("replay",
-                            fmt::format("a tensor {} {} that the function uses was given other "
-                                        "memory since the capture; capture again",
-                                        to_string(exchanged->holder->sizes),
-                                        to_string(exchanged->holder->dtype)));
+    for (const graph::Value& value : graph_.values) {
+        if (value.storage && value.storage->is_overwritten()) {
+            const IntrusivePtr<TensorImpl>& holder = value.holders.front().tensor;
+            dispatch::check_placed("replay", Tensor(IntrusivePtr<RefCounted>(holder)));
+        }
     }
-    if (!graph_.host->is_current()) {
-        throw ArgumentError("replay",
-                            "what the function reads on the host (an optimizer's state, or options "
-                            "other than rates) was exchanged since the capture; capture again");
+    const std::string stale = staleness();
+    if (!stale.empty()) {
+        throw ArgumentError("replay", stale);
     }
 }
 
@@ -389,13 +402,14 @@ void Plan::Impl::run(const Commands& commands,
         if (commands.places[i].buffer != nullptr) {
             ++in_place_count_;
         } else {
-            copy_in(placed_tensor(graph_.inputs[i]), arguments[i]);
+            graph::copy_in(placed_tensor(graph_.inputs[i]), arguments[i]);
         }
     }
     last_replay_ = vk::device().queue().replay(*commands.recording);
-    for (const IntrusivePtr<VersionCounter>& version : graph_.bumped) {
-        version->bump();
+    for (const graph::Bump& bump : graph_.bumped) {
+        bump.version->bump(bump.count);
     }
+    graph_.gradients.hand_over();
     for (std::size_t i = 0; i < graph_.outputs.size(); ++i) {
         const graph::TensorRef& ref = graph_.outputs[i];
         if (is_lent(ref)) {
@@ -417,7 +431,7 @@ std::vector<Tensor> Plan::Impl::replay(std::span<const Tensor> arguments) {
                                         name_of(mode_),
                                         name_of(current_grad_mode())));
     }
-    const std::lock_guard lock(mutex_);
+    const Turn turn(*this);
     check_arguments(arguments);
     check_values();
     if (has_moved()) {
@@ -454,7 +468,7 @@ std::size_t Plan::Impl::operator_count() const noexcept {
 }
 
 PlanStats Plan::Impl::stats() const {
-    const std::lock_guard lock(mutex_);
+    const Turn turn(*this);
     return {.operator_count = operator_count(),
             .kernel_count = lowered_.kernels.size(),
             .barrier_count = vk::Queue::counters_of(*copying_.recording).barriers,

@@ -22,6 +22,10 @@ Signature signature_of(std::span<const Tensor> arguments, const std::vector<bool
                         (impl.tracks_grad() ? 1 : 0));
         words.push_back(impl.sizes.count());
         words.insert(words.end(), impl.sizes.begin(), impl.sizes.end());
+        words.push_back(impl.is_contiguous ? 1 : 0);
+        if (!impl.is_contiguous) {  // Note [Layouts of arguments]
+            words.insert(words.end(), impl.strides.begin(), impl.strides.end());
+        }
     }
     words.insert(words.end(), modes.begin(), modes.end());
     return words;

@@ -4,16 +4,19 @@
 #include "pumice/graph.h"
 #include "pumice/plan.h"
 
+#include "graph/argument.h"
 #include "graph/graph.h"
 #include "graph/lowering.h"
 #include "memory/trace_file.h"
 #include "vk/queue.h"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace pumice {
@@ -35,9 +38,7 @@ public:
 
     std::vector<Tensor> replay(std::span<const Tensor> arguments);
 
-    [[nodiscard]] bool is_stale() const {
-        return exchanged_value() != nullptr || !graph_.host->is_current();
-    }
+    [[nodiscard]] bool is_stale() const { return has_lost_memory() || !staleness().empty(); }
 
     [[nodiscard]] PlanStats stats() const;
     [[nodiscard]] std::string dot() const;
@@ -52,18 +53,14 @@ private:
         Places places;
     };
 
-    // What a replay's argument must be like.
-    struct Argument {
-        Dims sizes;
-        DType dtype = kFloat32;
-        bool is_inference = false;
-        bool tracks_grad = false;
-    };
+    class Turn;
 
     [[nodiscard]] memory::TraceEvent traced_step(std::size_t step) const;
     void check_arguments(std::span<const Tensor> arguments) const;
-    /// A value whose tensor has other memory than at the capture, or null.
-    [[nodiscard]] const graph::Value* exchanged_value() const noexcept;
+    /// What is different from the capture, so that a replay would do something else; or empty.
+    [[nodiscard]] std::string staleness() const;
+    /// Whether the function used a result of a plan, whose memory that plan has taken back.
+    [[nodiscard]] bool has_lost_memory() const noexcept;
     void check_values() const;
     /// Where a kernel finds a slot, inputs at `places` or, where these are null, in the slab.
     [[nodiscard]] vk::Binding range_of(const graph::Slot& slot, const Places& places) const;
@@ -85,7 +82,7 @@ private:
     [[nodiscard]] std::uint64_t constant_bytes() const;
 
     const graph::Graph graph_;
-    const std::vector<Argument> arguments_;
+    const std::vector<graph::Argument> arguments_;
     const GradModeKind mode_;
     const bool aliases_outputs_;
     graph::Lowered lowered_;
@@ -94,10 +91,11 @@ private:
     IntrusivePtr<Storage> slab_;
     std::vector<std::shared_ptr<const vk::RuntimeKernel>> runtime_kernels_;  ///< by kernel call
 
-    mutable std::mutex mutex_;                  ///< guards what follows
-    Commands copying_;                          ///< reads all inputs from the slab
-    std::vector<vk::Binding> recorded_ranges_;  ///< of values with memory, when it was recorded
-    Commands in_place_;                         ///< for the arguments that lie at in_place_spots_
+    mutable std::atomic<std::thread::id> runner_;  ///< the thread whose turn it is
+    mutable std::mutex mutex_;                     ///< guards what follows
+    Commands copying_;                             ///< reads all inputs from the slab
+    std::vector<vk::Binding> recorded_ranges_;     ///< of values with memory, when it was recorded
+    Commands in_place_;  ///< for the arguments that lie at in_place_spots_
     Places in_place_spots_;
     Places last_spots_;               ///< of the last arguments
     std::uint32_t same_count_ = 0;    ///< replays in a row whose arguments lay there too

@@ -19,7 +19,14 @@ public:
 
     std::uint32_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
-    void bump() noexcept { value_.fetch_add(1, std::memory_order_relaxed); }
+    void bump(std::uint32_t count = 1) noexcept {
+        value_.fetch_add(count, std::memory_order_relaxed);
+    }
+
+    /// Takes back bumps for writes that were not done.
+    void take_back(std::uint32_t count) noexcept {
+        value_.fetch_sub(count, std::memory_order_relaxed);
+    }
 
 private:
     std::atomic<std::uint32_t> value_{0};

@@ -64,8 +64,15 @@ struct PlanStats {
 /// tensors other than the arguments had then: parameters and states are shared with the program,
 /// and what the function wrote to them it writes again, version counters included. The results are
 /// new tensors of the kind that the capture's mode gives, without history, bit for bit those of the
-/// function. Gradients and states that the function itself made and left behind stay the plan's,
-/// and each replay writes them anew.
+/// function for arguments that lie like the examples. Gradients and states that the function itself
+/// made and left behind stay the plan's, and each replay writes them anew and makes them `grad`
+/// again. What it uploads, writes and forgets is new in each replay.
+///
+/// Not noticed, so that a replay goes on with what the capture saw: a variable that the function
+/// uses is rebound to another tensor (`w = other`; set_data is noticed), a branch would go
+/// another way, a module changes between training and evaluation (compile notices), hooks come or
+/// go. An argument that is also a state is read as it was when the replay began, whatever the
+/// function writes before it reads it.
 ///
 /// Random numbers are those that the function would draw at the replay, and the generator moves on
 /// as far; dead draws count. Optimizers' steps count theirs, and take the learning rates of the
@@ -76,7 +83,8 @@ public:
     Plan() = default;
 
     /// Runs the function on these arguments: same count, shapes, dtypes, kinds and requires_grad as
-    /// the examples; strides are free.
+    /// the examples. Strides are free, but where the example's elements share memory (expand,
+    /// unfold); arguments are copied into the example's layout, which some results' last bits follow.
     /// @throws GradModeError (E19) in another mode than the capture's; ArgumentError, ShapeError or
     ///         DTypeError naming the argument; ArgumentError if the plan is stale; what a host_call
     ///         throws, and nothing has run then; OutOfMemoryError, DeviceError
@@ -98,8 +106,10 @@ public:
     /// @}
 
     /// Whether a tensor that the function used was given other memory since (set_data, Module::to),
-    /// or a host_call finds the plan out of date (an optimizer was given other state, groups or
-    /// options than learning rates), so that replay would throw.
+    /// or lost it (a result of a plan with alias_outputs), or was frozen or unfrozen though the
+    /// function records; a gradient that the function adds to was exchanged (one that it clears
+    /// first may be); or a host_call finds the plan out of date (an optimizer was given other state,
+    /// groups or options than learning rates). Then replay would throw.
     [[nodiscard]] bool is_stale() const;
     /// Figures of the plan.
     [[nodiscard]] PlanStats stats() const;
@@ -213,11 +223,11 @@ concept ModulePointer = requires(M& module) {
 /// most eight), or one `std::span<const Tensor>`, and returns a Tensor, a vector or a tuple of
 /// them.
 ///
-/// Uploads (`tensor({1, 2})`), and whatever runs under PersistentAllocGuard, happen at once and are
-/// constants of the plan. Values of Scalars are the plan's too; host_number gives one that changes.
+/// Nothing runs, and no version counts, until a replay. Only uploads (`tensor({1, 2})`), and
+/// whatever runs under PersistentAllocGuard, happen at once and are constants of the plan. Values of Scalars are the plan's too; host_number gives one that changes.
 /// @throws what `fn` throws; GradModeError for a host's read of a value (naming the line), or where
-///         inference mode changes inside (G75); UnsupportedError for writes to an argument;
-///         OutOfMemoryError
+///         inference mode changes inside (G75); UnsupportedError for writes to an argument, or a
+///         backward() that leaves a gradient in one (take it with autograd::grad); OutOfMemoryError
 /// Source: grad-mode rules G72 to G76.
 template <class F>
 Plan capture(F&& fn,
@@ -239,7 +249,7 @@ Plan capture(F&& fn,
 }
 
 /// A function or module that captures itself for each new signature of a call and replays: count,
-/// shapes, dtypes, kinds and requires_grad of the arguments, the thread's mode, and whether modules
+/// shapes, strides, dtypes, kinds and requires_grad of the arguments, the thread's mode, and whether modules
 /// train. Captures again once a plan is stale. Keeps `most_plans` plans, the least recently used
 /// goes first. Copies share them. Inside another capture it is the plain function.
 template <class F>
@@ -297,8 +307,8 @@ Compiled<std::decay_t<F>> compile(F&& fn,
 bool is_capturing() noexcept;
 
 /// Calls `call` whenever the function around it runs: now, or, under a capture, at each replay
-/// before its operators, in the order of the function. It may not replay the plan itself; what it
-/// throws leaves the replay. Where `is_current` gives false a plan is stale (empty: never).
+/// before its operators, in the order of the function. It may not use the plan itself
+/// (ArgumentError), nor wait for a thread that does; what it throws leaves the replay. Where `is_current` gives false a plan is stale (empty: never).
 /// @throws ArgumentError for an empty `call`; what it throws
 void host_call(std::function<void()> call, std::function<bool()> is_current = {});
 

@@ -295,6 +295,21 @@ std::size_t Draw::writable(const Dims& sizes, DType dtype) {
     return number;
 }
 
+// Now and then another operand than fits, for the errors.
+void Draw::disturb(Step& step) {
+    if (step.row->takes_places || step.operands.empty() || !random.chance(0.02)) {
+        return;
+    }
+    const auto index = static_cast<std::size_t>(
+        random.integer(0, static_cast<std::int64_t>(step.operands.size()) - 1));
+    const auto& writes = step.row->writes;
+    const std::size_t other = random.pick(numbers_);
+    if (std::count(writes.begin(), writes.end(), index) == 0 && array(other).numel() < 10000 &&
+        !step.row->view) {
+        step.operands[index] = other;
+    }
+}
+
 bool Draw::draw_step() {
     double total = 0.0;
     for (const Row& row : table()) {
@@ -313,6 +328,7 @@ bool Draw::draw_step() {
     if (leaves_out(chosen->name) || !chosen->draw(*this, step)) {
         return false;
     }
+    disturb(step);
     if (chosen->makes_result) {
         step.result = program.value_count++;
     }

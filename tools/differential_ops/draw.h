@@ -82,6 +82,7 @@ private:
                          const std::function<void(Step&)>& fill);
     [[nodiscard]] bool is_argument(std::size_t number) const;
     [[nodiscard]] bool may_write(std::size_t number) const;
+    void disturb(Step& step);
     bool draw_step();
     void choose_results();
 

@@ -11,7 +11,10 @@ namespace pumice::differential {
 /// of errors. @throws Finding
 void check_program(const Program& program, bool captures);
 
-/// The same without float64. @throws Finding
+/// The same without float64 and the recorded mode. @throws Finding
 void check_modes(const Program& program, bool captures);
+
+/// The recorded mode against grad mode. @throws Finding
+void check_recorded(const Program& program);
 
 }  // namespace pumice::differential

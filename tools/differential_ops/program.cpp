@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -163,23 +164,30 @@ std::string step_text(const Step& step) {
     return text;
 }
 
-std::string input_text(const Input& input) {
+std::string values_text(const Input& input) {
     constexpr std::size_t kMostShown = 64;
     const std::vector<double> values = input.values_of(0);
-    std::string text =
-        fmt::format("from_values({}, {}, ", text_of(input.sizes), dtype_text(input.dtype));
-    if (values.size() > kMostShown) {
-        text += fmt::format("{} values from seed {}", values.size(), input.seed);
-    } else {
-        text += "{";
-        for (std::size_t i = 0; i < values.size(); ++i) {
-            text += (i == 0 ? "" : ", ") + to_text(values[i]);
-        }
-        text += "}";
+    if (values.size() > 1 && std::all_of(values.begin(), values.end(), [&](double value) {
+            return value == values[0];
+        })) {
+        return fmt::format(
+            "full({}, {}, {})", text_of(input.sizes), to_text(values[0]), dtype_text(input.dtype));
     }
+    std::string list;
+    for (std::size_t i = 0; i < values.size() && values.size() <= kMostShown; ++i) {
+        list += (i == 0 ? "" : ", ") + to_text(values[i]);
+    }
+    if (values.size() > kMostShown) {
+        list = fmt::format("{} values from seed {}", values.size(), input.seed);
+    }
+    return fmt::format(
+        "from_values({}, {}, {{{}}})", text_of(input.sizes), dtype_text(input.dtype), list);
+}
+
+std::string input_text(const Input& input) {
     constexpr const char* kRoles[] = {"argument", "state", "constant"};
-    return fmt::format("{});  // {}{}",
-                       text,
+    return fmt::format("{};  // {}{}",
+                       values_text(input),
                        kRoles[static_cast<std::size_t>(input.role)],
                        input.is_transposed ? ", dimensions reversed in memory" : "");
 }

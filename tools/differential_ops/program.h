@@ -94,6 +94,7 @@ struct Row {
     bool reads_host = false;  ///< cannot be captured
     bool is_out_form = false;
     bool refuses_parts = false;
+    bool takes_places = false;  ///< operands that another one's shape must bound
     double weight = 1.0;
 };
 

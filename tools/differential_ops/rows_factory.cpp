@@ -58,6 +58,22 @@ Row full_row() {
             .weight = 0.5};
 }
 
+Row scalar_tensor_row() {
+    Row row = full_row();
+    row.name = "scalar_tensor";
+    row.text = "scalar_tensor($s, $T)";
+    const auto draw_full = row.draw;
+    row.draw = [draw_full](Draw& draw, Step& step) {
+        const bool is_drawn = draw_full(draw, step);
+        step.dims = {};
+        return is_drawn;
+    };
+    row.call = [](Operands, const Step& step) {
+        return scalar_tensor(step.scalars[0], step.dtype);
+    };
+    return row;
+}
+
 Row full_like_row() {
     return {.name = "full_like",
             .text = "full_like($0, $i)",
@@ -140,6 +156,7 @@ std::vector<Row> factory_rows() {
                 [](const Step& step) { return ones(step.dims, step.dtype); },
                 1.0),
             full_row(),
+            scalar_tensor_row(),
             full_like_row(),
             arange_row(),
             random_row(

@@ -444,16 +444,20 @@ Row index_put_row() {
 }  // namespace
 
 std::vector<Row> index_rows() {
-    return {embedding_row(),
-            index_select_row(),
-            gather_row(),
-            scatter_add_row(),
-            rows_row("index_add", index_add, with_rows_added),
-            rows_row("index_copy", index_copy, with_rows_copied),
-            masked_select_row(),
-            nonzero_row(),
-            index_row(),
-            index_put_row()};
+    std::vector<Row> rows{embedding_row(),
+                          index_select_row(),
+                          gather_row(),
+                          scatter_add_row(),
+                          rows_row("index_add", index_add, with_rows_added),
+                          rows_row("index_copy", index_copy, with_rows_copied),
+                          masked_select_row(),
+                          nonzero_row(),
+                          index_row(),
+                          index_put_row()};
+    for (Row& row : rows) {
+        row.takes_places = true;
+    }
+    return rows;
 }
 
 }  // namespace pumice::differential

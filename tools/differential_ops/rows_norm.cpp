@@ -494,10 +494,14 @@ Row rotary_row() {
                     const double other =
                         in[0].values[is_first ? i + half : i - half] * in[2].values[angle];
                     out.values[i] = is_first ? own - other : own + other;
+                    const auto passes_range = [](double term) {
+                        return std::isfinite(term) && std::abs(term) > largest(kFloat32);
+                    };
                     const double size = std::abs(own) + std::abs(other);
-                    out.bounds[i] = std::isfinite(size)
-                                        ? (size > largest(kFloat32) ? kUnchecked : 0x1p-22 * size)
-                                        : 0.0;
+                    out.bounds[i] = std::isfinite(size) ? 0x1p-22 * size : 0.0;
+                    if (passes_range(own) || passes_range(other) || passes_range(size)) {
+                        out.bounds[i] = kUnchecked;
+                    }
                 }
                 return {std::move(out)};
             },

@@ -418,6 +418,41 @@ Row sum_to_size_row() {
             }};
 }
 
+// The host's answers, as tensors: whether both are equal, and whether they are close.
+Row equal_row(const char* name, bool is_close) {
+    return {
+        .name = name,
+        .text = is_close ? "scalar_tensor(allclose($0, $1, 0.1, 0.1, true))"
+                         : "scalar_tensor(equal($0, $1))",
+        .draw =
+            [](Draw& draw, Step& step) {
+                const std::size_t a = draw.any(floating_dtypes());
+                const DType dtype = draw.array(a).dtype;
+                step.operands = {
+                    a, draw.random.chance(0.3) ? a : draw.of_shape(draw.array(a).sizes, {dtype})};
+                return true;
+            },
+        .call =
+            [is_close](Operands in, const Step&) {
+                return scalar_tensor(is_close ? allclose(in[0], in[1], 0.1, 0.1, true)
+                                              : equal(in[0], in[1]));
+            },
+        .reference = [is_close](Flats in, const Step&) -> References {
+            bool agrees = in[0].sizes == in[1].sizes;
+            for (std::size_t i = 0; i < in[0].values.size() && agrees; ++i) {
+                const double a = in[0].values[i];
+                const double b = in[1].values[i];
+                const bool is_near =
+                    std::abs(a - b) <= 0.1 + 0.1 * std::abs(b) || (std::isnan(a) && std::isnan(b));
+                agrees = a == b || (is_close && is_near);
+            }
+            return {{{}, kBool, {agrees ? 1.0 : 0.0}, {}}};
+        },
+        .reads_host = true,
+        .takes_places = true,
+        .weight = 0.3};
+}
+
 }  // namespace
 
 std::vector<Row> reduce_rows() {
@@ -429,6 +464,8 @@ std::vector<Row> reduce_rows() {
     rows.push_back(place_row("argmin", false, argmin));
     rows.push_back(cumsum_row());
     rows.push_back(sum_to_size_row());
+    rows.push_back(equal_row("equal", false));
+    rows.push_back(equal_row("allclose", true));
     return rows;
 }
 

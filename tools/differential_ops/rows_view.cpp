@@ -458,6 +458,25 @@ Row alias_row(const char* name, std::function<Tensor(const Tensor&)> call) {
         [](const HostArray& x, const Step& /*step*/) { return x; });
 }
 
+Row t_row() {
+    Row row = view_row(
+        "t",
+        "t($0)",
+        0,
+        [](Draw& /*draw*/, Step& /*step*/, const HostArray& x) { return x.sizes.count() <= 2; },
+        [](const Tensor& x, const Step& /*step*/) { return t(x); },
+        [](const HostArray& x, const Step& /*step*/) {
+            HostArray out = x;
+            if (x.sizes.count() == 2) {
+                std::swap(out.sizes[0], out.sizes[1]);
+                std::swap(out.strides[0], out.strides[1]);
+            }
+            return out;
+        });
+    row.weight = 0.6;
+    return row;
+}
+
 // One of the parts; ints: dim, length, which.
 Row part_row(const char* name, std::function<Tensor(const Tensor&, const Step&)> call) {
     Row row = view_row(
@@ -507,6 +526,7 @@ std::vector<Row> view_rows() {
         flatten_row(),
         contiguous_row(),
         as_strided_row(),
+        t_row(),
         alias_row("alias", [](const Tensor& x) { return alias(x); }),
         alias_row("detach", [](const Tensor& x) { return x.detach(); }),
         part_row("split",

@@ -48,7 +48,7 @@ Program without_unused_inputs(Program program) {
     return program;
 }
 
-// The result of a call as an argument with the values that the call gave.
+// The result of a call as a state, which may be written, with the values that the call gave.
 std::optional<Program> with_input_for(const Program& program, std::size_t index) {
     const Step& step = program.steps[index];
     if (!step.row->makes_result) {
@@ -68,6 +68,7 @@ std::optional<Program> with_input_for(const Program& program, std::size_t index)
     const HostArray& array = machine.array(step.result);
     Program cut = program;
     cut.inputs.push_back({.number = step.result,
+                          .role = Input::Role::kState,
                           .dtype = array.dtype,
                           .sizes = array.sizes,
                           .values = array.values()});
@@ -91,9 +92,6 @@ std::vector<Program> plainer(const Program& program) {
         }
         if (input.is_transposed) {
             change(i, [](Input& one) { one.is_transposed = false; });
-        }
-        if (input.role != Input::Role::kArgument) {
-            change(i, [](Input& one) { one.role = Input::Role::kArgument; });
         }
         const std::vector<double> values = input.values_of(0);
         const bool is_plain =
