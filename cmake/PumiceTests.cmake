@@ -22,6 +22,10 @@ if(BUILD_TESTING AND test_sources AND EXISTS ${PROJECT_SOURCE_DIR}/tests/main.cp
     target_include_directories(gate_planted PRIVATE tests)
     target_link_libraries(gate_planted PRIVATE pumice pumice_options pumice_private)
 
+    # Ends its process in many ways; tests/tools/leave_test.py looks at how.
+    add_executable(gate_leave tests/gate/leave.cpp)
+    target_link_libraries(gate_leave PRIVATE pumice pumice_options Threads::Threads)
+
     # Threads and coroutines against a model of the modes; tools/test runs it under tsan.
     add_executable(gate_stress tests/gate/stress.cpp)
     target_link_libraries(gate_stress PRIVATE pumice pumice_options Threads::Threads)

@@ -3,13 +3,13 @@
 
 #include "pumice/error.h"
 
+#include "base/process_end.h"
 #include "base/thread_pool.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <mutex>
 #include <thread>
 
@@ -17,8 +17,8 @@ namespace pumice {
 
 namespace {
 
-// Note [The pool's end]: the pool is never destroyed, because futures may be static. A handler that
-// runs before the device's ends its threads.
+// Note [The pool's end]: the pool is never destroyed, because futures may be static. Its threads
+// end before the device does.
 class Pool {
 public:
     int thread_count() {
@@ -42,9 +42,11 @@ public:
         const std::lock_guard lock(mutex_);
         if (threads_ == nullptr) {
             threads_ = new ThreadPool(thread_count_);
-            if (std::atexit([] { the_pool().threads().stop(); }) != 0) {
-                throw UnsupportedError("launch", "std::atexit refused a handler");
-            }
+            at_process_end(EndStage::kThreads, [](int status) {
+                if (!the_pool().threads().stop(std::chrono::steady_clock::now() + kEndPatience)) {
+                    end_process_now(status, "a thread of the pool is still at work");
+                }
+            });
         }
         return *threads_;
     }

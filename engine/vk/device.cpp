@@ -3,16 +3,17 @@
 
 #include "pumice/error.h"
 
+#include "base/process_end.h"
 #include "vk/buffer_store.h"
 #include "vk/check.h"
 #include "vk/features.h"
+#include "vk/first_kernel.h"
 #include "vk/instance.h"
 #include "vk/pipelines.h"
 #include "vk/queue.h"
 #include "vk/reports.h"
 
 #include <atomic>
-#include <cstdlib>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -177,25 +178,39 @@ void Device::set_name(const Buffer& buffer, std::string_view name) {
     state_->buffers->set_name(buffer, name);
 }
 
-void Device::shut_down() noexcept {
+void Device::shut_down(int status) noexcept {
     if (state_->is_shut_down.exchange(true)) {
         return;
     }
-    const bool has_layer = state_->handles.has_debug_utils;
-    state_->queue->shut_down(!has_layer);
-    if (!has_layer) {
+    if (!state_->queue->shut_down(std::chrono::steady_clock::now() + kEndPatience)) {
+        end_process_now(status, "the device is still at work");
+    }
+    // The validation layer makes statics for this entry, which die before the handler runs.
+    if (!state_->handles.has_debug_utils) {
         state_->pipelines->save();
     }
 }
 
 // Note [End of the process]: the process's device is never destroyed, because tensors may be static
 // and die after main, after the statics of this library, or after those of the driver. What must
-// not happen is that a driver's threads run while its statics die. So a handler, registered after
-// the driver was loaded and therefore run before it is torn down, waits for what is in flight,
-// saves the pipeline cache, and turns every later call into an error or, in destructors, into
-// nothing. Under a layer it calls nothing: the validation layer makes statics on the first use of
-// an entry, which die before the handler runs, and crashes when it is called without them
-// (tried: 1.4.364).
+// not happen is that a driver's threads run while its statics die. So a handler waits for what is
+// in flight, saves the pipeline cache, and turns every later call into an error or, in destructors,
+// into nothing.
+//
+// Handlers and the destructors of statics run in the reverse order of their making. A driver that
+// compiles on its own threads makes statics there, with the first code that it generates (lavapipe:
+// five of LLVM's), and those die before a handler that was registered earlier: its thread then
+// compiles on without them, which crashed or never came to an end. No handler can be registered
+// while that happens, and any thread may call std::exit meanwhile. So device() has the driver
+// generate code before it returns: one kernel that no cache can have, for it contains a new number,
+// is compiled and waited for; then comes the handler.
+//
+// Other threads that call an operator from then on stand still for as long as an end takes (a few
+// seconds, then they get an error), rather than throw at once where nobody may catch: the process
+// is about to take them away. The thread that ends it gets the error.
+//
+// A device that does not come to its end in ten seconds is left at work: the process ends there,
+// with the code that it was given.
 namespace {
 
 std::atomic<Device*> made_device{nullptr};
@@ -212,9 +227,10 @@ Device& device() {
         return *made;
     }
     auto made = std::make_unique<Device>();
-    if (std::atexit([] { made_device.load()->shut_down(); }) != 0) {
-        throw DeviceError("vulkan", "std::atexit refused a handler");
+    if (made->capabilities().is_cpu) {
+        run_first_kernel(*made);
     }
+    at_process_end(EndStage::kDevice, [](int status) { made_device.load()->shut_down(status); });
     made_device.store(made.get(), std::memory_order_release);
     return *made.release();
 }

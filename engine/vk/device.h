@@ -61,8 +61,9 @@ public:
     void set_name(const Buffer& buffer, std::string_view name);
 
     /// For the end of the process: waits for the device, saves the pipeline cache, and refuses all
-    /// further work. See Note [End of the process] in device.cpp.
-    void shut_down() noexcept;
+    /// further work. Ends the process with that code where the device does not come to an end. See
+    /// Note [End of the process] in device.cpp.
+    void shut_down(int status) noexcept;
 
 private:
     struct State;

@@ -131,7 +131,7 @@ const PipelineCache::Entry& PipelineCache::find(KernelId kernel,
 
 Pipeline PipelineCache::make_own(const KernelInfo& info, std::span<const std::uint32_t> spec) {
     Pipeline pipeline{.layout = &layout(info.binding_count + (info.reports ? 1U : 0U))};
-    pipeline.handle = compile(info, spec, pipeline.layout->pipeline);
+    pipeline.handle = compile(info, spec, pipeline.layout->pipeline, driver_cache_);
     is_changed_ = true;
     return pipeline;
 }
@@ -141,6 +141,8 @@ const PipelineCache::Entry& PipelineCache::make(KernelId kernel,
                                                 std::uint64_t hash) {
     const KernelInfo& info = kernel_info(kernel);
     check_kernel(info, spec);
+    // Of this process alone: nothing to keep.
+    const bool is_kept = kernel != KernelId::kDeviceNumber;
     if (2 * (entries_.size() + 1) > places_.size()) {
         grow();
     }
@@ -150,13 +152,14 @@ const PipelineCache::Entry& PipelineCache::make(KernelId kernel,
         entry.spec_count = static_cast<std::uint32_t>(spec.size());
         std::copy(spec.begin(), spec.end(), entry.spec.begin());
         entry.pipeline.layout = &layout(info.binding_count + (info.reports ? 1U : 0U));
-        entry.pipeline.handle = compile(info, spec, entry.pipeline.layout->pipeline);
+        entry.pipeline.handle = compile(
+            info, spec, entry.pipeline.layout->pipeline, is_kept ? driver_cache_ : VK_NULL_HANDLE);
     } catch (...) {
         entries_.pop_back();
         throw;
     }
     put(hash, static_cast<std::uint32_t>(entries_.size()));
-    is_changed_ = true;
+    is_changed_ |= is_kept;
     return entry;
 }
 
@@ -273,7 +276,8 @@ void PipelineCache::make_update_template(BindingLayout& layout) const {
 
 VkPipeline PipelineCache::compile(const KernelInfo& info,
                                   std::span<const std::uint32_t> spec,
-                                  VkPipelineLayout layout) const {
+                                  VkPipelineLayout layout,
+                                  VkPipelineCache cache) const {
     VkShaderModuleCreateInfo code{};
     code.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO;
     code.codeSize = std::size_t{info.word_count} * sizeof(std::uint32_t);
@@ -297,8 +301,8 @@ VkPipeline PipelineCache::compile(const KernelInfo& info,
     pipeline.stage.pSpecializationInfo = &constants;
     pipeline.layout = layout;
     VkPipeline made = VK_NULL_HANDLE;
-    const VkResult result = table_.vkCreateComputePipelines(
-        handles_.device, driver_cache_, 1, &pipeline, nullptr, &made);
+    const VkResult result =
+        table_.vkCreateComputePipelines(handles_.device, cache, 1, &pipeline, nullptr, &made);
     table_.vkDestroyShaderModule(handles_.device, module, nullptr);
     PUMICE_VK_CHECK(result, "vkCreateComputePipelines for " + std::string(info.name));
     return made;

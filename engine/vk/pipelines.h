@@ -92,7 +92,8 @@ private:
     void make_update_template(BindingLayout& layout) const;
     VkPipeline compile(const KernelInfo& info,
                        std::span<const std::uint32_t> spec,
-                       VkPipelineLayout layout) const;
+                       VkPipelineLayout layout,
+                       VkPipelineCache cache) const;
     void load();
 
     const PhysicalDevice& physical_;

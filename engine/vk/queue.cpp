@@ -15,10 +15,15 @@
 
 #include <mutex>
 #include <string>
+#include <thread>
 
 namespace pumice::vk {
 
 namespace {
+
+/// How long a thread that is about to end with the process waits for that, before it gets an error.
+constexpr std::chrono::seconds kStandStill{5};
+constexpr std::chrono::milliseconds kLockPause{1};
 
 /// Inside its buffer, not empty, in whole words.
 bool is_inside(const Binding& range) noexcept {
@@ -40,18 +45,32 @@ struct Queue::State {
           recorder(its_device),
           modules(its_device.pipelines().module_folder()) {}
 
+    /// The queue's lock. Once the process ends, only the thread that ends it gets on at once.
+    std::unique_lock<std::mutex> turn();
     void check_range(const Binding& range) const;
     void check(const Dispatch& dispatch, const KernelInfo& info) const;
     [[noreturn]] void refuse(const Dispatch& dispatch, const KernelInfo& info) const;
 
     Device& device;
     const Capabilities caps;
-    std::mutex mutex;  ///< guards recorder
+    std::mutex mutex;  ///< guards what follows, up to the recorder
+    std::thread::id ending_thread;
+    bool is_ending = false;
     Recorder recorder;
     Watcher watcher{recorder.timeline()};
     std::mutex modules_mutex;  ///< guards modules
     ModuleStore modules;
 };
+
+std::unique_lock<std::mutex> Queue::State::turn() {
+    std::unique_lock lock(mutex);
+    if (is_ending && ending_thread != std::this_thread::get_id()) [[unlikely]] {
+        lock.unlock();
+        std::this_thread::sleep_for(kStandStill);
+        lock.lock();
+    }
+    return lock;
+}
 
 void Queue::State::check_range(const Binding& range) const {
     PUMICE_INVARIANT(range.buffer != nullptr && range.buffer->handle != 0);
@@ -107,7 +126,7 @@ void Queue::dispatch(const Dispatch& dispatch) {
     if (info.reports) {
         state_->device.reports().prepare();
     }
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     state_->recorder.dispatch(dispatch, info);
 }
 
@@ -118,25 +137,25 @@ void Queue::copy(const Binding& source, const Binding& target) {
     PUMICE_INVARIANT(source.buffer->id != target.buffer->id ||
                      source.offset_bytes + source.size_bytes <= target.offset_bytes ||
                      target.offset_bytes + target.size_bytes <= source.offset_bytes);
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     state_->recorder.copy(source, target);
 }
 
 void Queue::fill(const Binding& target, std::uint32_t word) {
     state_->check_range(target);
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     state_->recorder.fill(target, word);
 }
 
 std::uint64_t Queue::release_to_host(const Binding& source) {
     state_->check_range(source);
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     return state_->recorder.release_to_host();
 }
 
 bool Queue::is_idle(const Binding& range) {
     state_->check_range(range);
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     state_->recorder.check_alive();
     return state_->recorder.is_idle(range);
 }
@@ -146,7 +165,7 @@ std::shared_ptr<const RuntimeKernel> Queue::make_kernel(const KernelSource& sour
         const std::lock_guard lock(state_->modules_mutex);
         return state_->modules.get(source.text);
     }();
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     state_->recorder.check_alive();
     return std::make_shared<const RuntimeKernel>(state_->device, source, *words);
 }
@@ -158,12 +177,12 @@ std::shared_ptr<Recording> Queue::record(std::span<const Dispatch> dispatches) {
             state_->device.reports().prepare();
         }
     }
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     return state_->recorder.record(dispatches);
 }
 
 std::uint64_t Queue::replay(const Recording& recording) {
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     return state_->recorder.replay(recording);
 }
 
@@ -172,7 +191,7 @@ QueueCounters Queue::counters_of(const Recording& recording) noexcept {
 }
 
 void Queue::start_timing() {
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     state_->recorder.start_timing();
 }
 
@@ -180,18 +199,18 @@ Timings Queue::stop_timing() noexcept {
     Recorder& recorder = state_->recorder;
     std::uint64_t value = 0;
     {
-        const std::lock_guard lock(state_->mutex);
+        const auto lock = state_->turn();
         value = recorder.end_timing();
     }
     // Without the lock: others go on recording. A lost device has nothing to wait for.
     const VkResult result =
         value > recorder.timeline().known() ? recorder.timeline().wait(value) : VK_SUCCESS;
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     return recorder.take_timings(result);
 }
 
 std::uint64_t Queue::flush() {
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     state_->recorder.check_alive();
     return state_->recorder.submit();
 }
@@ -199,7 +218,7 @@ std::uint64_t Queue::flush() {
 void Queue::wait(std::uint64_t value) {
     Recorder& recorder = state_->recorder;
     {
-        const std::lock_guard lock(state_->mutex);
+        const auto lock = state_->turn();
         recorder.check_alive();
         if (value > recorder.submitted()) {
             recorder.submit();
@@ -208,7 +227,7 @@ void Queue::wait(std::uint64_t value) {
     }
     // Without the lock: others go on recording.
     const VkResult result = recorder.timeline().wait(value);
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     if (result < 0) {
         recorder.fail(result, "vkWaitSemaphores");
     }
@@ -243,7 +262,7 @@ void Queue::when_reached(std::uint64_t value, std::function<void()> then) {
 }
 
 std::uint64_t Queue::completed() {
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     Recorder& recorder = state_->recorder;
     recorder.check_alive();
     if (const VkResult result = recorder.timeline().query(); result < 0) {
@@ -253,7 +272,7 @@ std::uint64_t Queue::completed() {
 }
 
 std::uint64_t Queue::completed_or_known() noexcept {
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     if (!state_->recorder.is_lost()) {
         state_->recorder.timeline().query();
     }
@@ -261,12 +280,12 @@ std::uint64_t Queue::completed_or_known() noexcept {
 }
 
 std::uint64_t Queue::next_value() noexcept {
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     return state_->recorder.next_value();
 }
 
 QueueCounters Queue::counters() const {
-    const std::lock_guard lock(state_->mutex);
+    const auto lock = state_->turn();
     return state_->recorder.counters();
 }
 
@@ -274,16 +293,26 @@ Hazard Queue::last_hazard() const noexcept {
     return state_->recorder.last_hazard();
 }
 
-void Queue::shut_down(bool may_wait) noexcept {
-    state_->watcher.stop();
-    const std::lock_guard lock(state_->mutex);
+bool Queue::shut_down(Deadline deadline) noexcept {
+    if (!state_->watcher.stop(deadline)) {
+        return false;
+    }
+    std::unique_lock lock(state_->mutex, std::defer_lock);
+    while (!lock.try_lock()) {  // another thread may be in a long call of the driver
+        if (std::chrono::steady_clock::now() > deadline) {
+            return false;
+        }
+        std::this_thread::sleep_for(kLockPause);
+    }
     Recorder& recorder = state_->recorder;
     const bool must_wait =
         !recorder.is_lost() && recorder.timeline().known() < recorder.submitted();
     recorder.mark_lost("the process is ending; tensors cannot be used any more");
-    if (must_wait && may_wait) {
-        recorder.timeline().wait(recorder.submitted());
-    }
+    state_->ending_thread = std::this_thread::get_id();
+    state_->is_ending = true;
+    // A lost device has nothing to wait for.
+    return !must_wait ||
+           recorder.timeline().wait_until(recorder.submitted(), deadline) != VK_TIMEOUT;
 }
 
 }  // namespace pumice::vk

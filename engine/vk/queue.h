@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/process_end.h"
 #include "vk/buffer.h"
 #include "vk/hazards.h"
 #include "vk/kernels.h"
@@ -125,8 +126,9 @@ public:
     [[nodiscard]] QueueCounters counters() const;
     /// Why the last barrier was recorded. Without the lock: for the seam, which the recorder calls.
     [[nodiscard]] Hazard last_hazard() const noexcept;
-    /// Makes every later call throw, and waits for what was submitted. See Device::shut_down.
-    void shut_down(bool may_wait) noexcept;
+    /// Makes every later call throw, on other threads after a time, and waits for what was
+    /// submitted; false if that has not ended by the deadline. See Device::shut_down.
+    bool shut_down(Deadline deadline) noexcept;
 
 private:
     struct State;

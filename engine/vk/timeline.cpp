@@ -37,20 +37,30 @@ VkResult Timeline::query() noexcept {
     return result;
 }
 
-VkResult Timeline::wait(std::uint64_t value) noexcept {
+VkResult Timeline::wait_for(std::uint64_t value, std::uint64_t nanoseconds) noexcept {
     VkSemaphoreWaitInfo info{};
     info.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO;
     info.semaphoreCount = 1;
     info.pSemaphores = &semaphore_;
     info.pValues = &value;
-    VkResult result = VK_TIMEOUT;
-    while (result == VK_TIMEOUT) {
-        result = table_.vkWaitSemaphores(handles_.device, &info, UINT64_MAX);
-    }
+    const VkResult result = table_.vkWaitSemaphores(handles_.device, &info, nanoseconds);
     if (result == VK_SUCCESS) {
         learn(value);
     }
     return result;
+}
+
+VkResult Timeline::wait(std::uint64_t value) noexcept {
+    VkResult result = VK_TIMEOUT;
+    while (result == VK_TIMEOUT) {
+        result = wait_for(value, UINT64_MAX);
+    }
+    return result;
+}
+
+VkResult Timeline::wait_until(std::uint64_t value, Deadline deadline) noexcept {
+    const std::chrono::nanoseconds left = deadline - std::chrono::steady_clock::now();
+    return wait_for(value, left.count() > 0 ? static_cast<std::uint64_t>(left.count()) : 0);
 }
 
 }  // namespace pumice::vk

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/process_end.h"
 #include "vk/vulkan.h"
 
 #include <atomic>
@@ -29,8 +30,11 @@ public:
     VkResult query() noexcept;
     /// Blocks until the value is reached.
     VkResult wait(std::uint64_t value) noexcept;
+    /// Likewise, or until the deadline: VK_TIMEOUT.
+    VkResult wait_until(std::uint64_t value, Deadline deadline) noexcept;
 
 private:
+    VkResult wait_for(std::uint64_t value, std::uint64_t nanoseconds) noexcept;
     void learn(std::uint64_t value) noexcept;
 
     const DeviceHandles& handles_;

@@ -6,7 +6,10 @@
 namespace pumice::vk {
 
 Watcher::~Watcher() {
-    stop();
+    stop(Deadline::max());
+    if (thread_.joinable()) {
+        thread_.join();
+    }
 }
 
 void Watcher::when_reached(std::uint64_t value, std::function<void()> then) {
@@ -17,21 +20,19 @@ void Watcher::when_reached(std::uint64_t value, std::function<void()> then) {
     waiting_.emplace(value, std::move(then));
     if (!thread_.joinable()) {
         thread_ = std::thread([this] { run(); });
+        is_running_ = true;
     }
     asked_.notify_one();
 }
 
-void Watcher::stop() noexcept {
-    std::thread thread;
-    {
-        const std::lock_guard lock(mutex_);
-        is_stopping_ = true;
-        thread.swap(thread_);
-    }
+bool Watcher::stop(Deadline deadline) noexcept {
+    std::unique_lock lock(mutex_);
+    is_stopping_ = true;
     asked_.notify_one();
-    if (thread.joinable()) {
-        thread.join();
+    if (thread_.get_id() == std::this_thread::get_id()) {
+        return true;
     }
+    return ended_.wait_until(lock, deadline, [this] { return !is_running_; });
 }
 
 void Watcher::run() {
@@ -39,6 +40,8 @@ void Watcher::run() {
     while (true) {
         asked_.wait(lock, [this] { return is_stopping_ || !waiting_.empty(); });
         if (is_stopping_) {
+            is_running_ = false;
+            ended_.notify_all();
             return;
         }
         const std::uint64_t value = waiting_.begin()->first;

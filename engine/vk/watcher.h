@@ -27,8 +27,9 @@ public:
     /// `value` was submitted. `then` must be short and not throw; it is called once, on the
     /// watcher's thread, also when the device is lost, and not at all after `stop`.
     void when_reached(std::uint64_t value, std::function<void()> then);
-    /// Ends the thread after the wait it is in.
-    void stop() noexcept;
+    /// Ends the thread after the wait it is in; false if that lasts past the deadline, and then
+    /// the watcher must not be destroyed. What is called back may call it.
+    bool stop(Deadline deadline) noexcept;
 
 private:
     void run();
@@ -37,7 +38,9 @@ private:
     std::mutex mutex_;
     std::condition_variable asked_;
     std::multimap<std::uint64_t, std::function<void()>> waiting_;
+    std::condition_variable ended_;
     std::thread thread_;
+    bool is_running_ = false;  ///< the thread
     bool is_stopping_ = false;
 };
 
