@@ -87,11 +87,19 @@ class Interface(ShaderTree):
         self.write_kernel("//@requires fp16")
         header, source = self.generate()
         # 2 bindings, written 0b10, read 0b01 (aliased blocks are one), 44 push bytes, 5 ids, fp16
-        self.assertRegex(source, r'"map_unary", kCodeMapUnary.data\(\), \d+, 2, 2, 1, 44, 5, 1}')
+        self.assertRegex(source, r'"map_unary", kCodeMapUnary.data\(\), \d+, 2, 2, 1, 44, 5, 1, false}')
         for line in ("kLocalSize = 0;", "kOp = 1;  // uint, default 3", "kSizeBytes = 44;",
                      "kScale = 4;  // float, default 0.5", "kRowCountOffset = 0;",
                      "kShapeOffset = 16;", "kSlopesOffset = 32;"):  # fmt: skip
             self.assertIn(line, header)
+
+    def test_reports_are_a_binding_behind_those_of_the_host(self):
+        block = "layout(binding = {}, std430) buffer Reports {{ uint words[]; }};\n"
+        self.write_kernel(main=block.format(2) + "void main() { words[0] = 1u; y[0] = x[0]; }\n")
+        _, source = self.generate()
+        self.assertRegex(source, r'"map_unary", kCodeMapUnary.data\(\), \d+, 2, 2, 1, .* true}')
+        self.write_kernel(main=block.format(0) + "void main() { words[0] = 1u; y[0] = x[0]; }\n")
+        self.assert_refused("Reports must have the last binding")
 
     def test_hooks_make_the_text_part_of_the_library(self):
         self.write_kernel("//@variant A = x y\n//@hook result 1\n//@hook operand 0 (3 reads)  ")
@@ -123,7 +131,7 @@ class Interface(ShaderTree):
     def test_features_of_a_variant(self):
         self.write_kernel("//@variant A = x y\n//@variant B = p q\n//@requires int8 if A=y B=p|q")
         _, source = self.generate()
-        rows = dict(re.findall(r'{"(map_unary_\w+)",.* (\d+)},', source))
+        rows = dict(re.findall(r'{"(map_unary_\w+)",.* (\d+), false},', source))
         self.assertEqual(rows["map_unary_x_p"], "0")
         self.assertEqual(rows["map_unary_y_q"], "4")
 
