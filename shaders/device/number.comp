@@ -6,6 +6,7 @@
 // Bindings: 0 words to add; 1 output, one word.
 // Push constants: word_count of binding 0.
 // Specialization constants: 0 LOCAL_SIZE  invocations a workgroup; 1 NUMBER.
+//@iterations 1 + ceil(word_count / LOCAL_SIZE)
 #version 450
 
 layout(local_size_x_id = 0) in;

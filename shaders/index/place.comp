@@ -13,6 +13,7 @@
 // Specialization constants:
 //   0 LOCAL_SIZE   invocations a workgroup
 //   1 COUNTS_BACK  whether -1 is the last place, default false
+//@iterations 9
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
