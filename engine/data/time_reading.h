@@ -25,9 +25,9 @@ std::vector<TimeReading> read_dates(const std::vector<std::string>& labels);
 /// By one pattern (TimeFormat::pattern).
 TimeReading read_dates(const std::vector<std::string>& labels, const std::string& pattern);
 
-/// Labels that are numbers, as dates in digits (20240131, 202401, 2024), seconds to nanoseconds since
-/// 1970, or Excel's days, as their values suggest; none if they suggest nothing. All fit, but of
-/// those with a day in digits, of which more than half do.
+/// Labels that are numbers, as dates in digits (20240131, 202401, 2024), seconds to nanoseconds
+/// since 1970, or Excel's days, as their values suggest; none if they suggest nothing. All fit, but
+/// of those with a day in digits, of which more than half do.
 std::optional<TimeReading> read_number_dates(const std::vector<std::string>& labels);
 
 /// As plain numbers; none if a label is no finite number.

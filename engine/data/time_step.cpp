@@ -122,6 +122,7 @@ TimeGrid grid_of(const std::vector<std::int64_t>& values, const TimeStep& unit) 
 
 TimeGrid grid_of_numbers(const std::vector<Moment>& moments) {
     std::vector<double> numbers;
+    numbers.reserve(moments.size());
     for (const Moment& moment : moments) {
         numbers.push_back(moment.number);
     }

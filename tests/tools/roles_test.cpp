@@ -58,6 +58,8 @@ TEST_CASE("roles: the time and the value by what is in the columns") {
         {"year,q,sales\n2022,Q3,5\n2022,Q4,9\n2023,Q1,7\n", "year q -> sales"},
         {"date,time,value\n2024-01-01,23:00,5\n2024-01-02,00:00,9\n", "date time -> value"},
         {"date,hour,load\n2024-01-01,0,5\n2024-01-01,1,9\n", "date hour -> load"},
+        {"date,hour,load\n2024-01-01,7,5\n2024-01-02,9,9\n2024-01-03,8,7\n", "date -> load"},
+        {"date,pause,load\n2024-01-01 10:00,00:30,5\n2024-01-01 11:00,00:15,9\n", "date -> load"},
         {"date,year,month,load\n2024-01,2024,1,5\n2024-02,2024,2,9\n", "date -> load"},
         {"Unnamed: 0,date,load\n0,2024-01,5\n1,2024-02,9\n", "date -> load"},
         {"date,stamp,load\n2024-01-01,1704067200,5\n2024-01-02,1704153600,9\n2024-01-03,1704240000,"

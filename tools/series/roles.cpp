@@ -217,21 +217,24 @@ private:
         return has_other_value() ? choose_numbers() : Roles{};
     }
 
-    // A time of day or an hour beside the date belongs to it.
+    // A time of day or an hour beside the date belongs to it, unless the date does without.
     Roles with_clock(std::size_t date) const {
+        const Roles alone{.join = TimeJoin::kAlone, .time = {date}};
         const Columns clocks =
             those([](const ColumnSeen& column) { return column.kind == ColumnKind::kClock; });
-        if (clocks.size() == 1) {
-            return {.join = TimeJoin::kDateClock, .time = {date, clocks[0]}};
-        }
         const Columns hours = those([](const ColumnSeen& column) {
             constexpr std::array<std::string_view, 4> kNames = {"hour", "hr", "stunde", "hod"};
             return is_one_of(column.name, kNames) && column.is_within(0, 24);
         });
-        if (hours.size() == 1) {
-            return {.join = TimeJoin::kDateHour, .time = {date, hours[0]}};
+        if (clocks.size() != 1 && hours.size() != 1) {
+            return alone;
         }
-        return {.join = TimeJoin::kAlone, .time = {date}};
+        Roles joined = clocks.size() == 1
+                           ? Roles{.join = TimeJoin::kDateClock, .time = {date, clocks[0]}}
+                           : Roles{.join = TimeJoin::kDateHour, .time = {date, hours[0]}};
+        const bool is_better =
+            steps_as_dates(joined) || (are_dates(joined) && !steps_as_dates(alone));
+        return is_better ? joined : alone;
     }
 
     // A year beside a month (and a day) or a quarter, where together they step as dates do or are
@@ -327,6 +330,11 @@ private:
         } else if (!steps_as_dates(*month)) {
             *month = std::move(roles);
         }
+    }
+
+    bool are_dates(const Roles& roles) const {
+        const auto readings = data::read_dates(time_labels(table_, roles));
+        return !readings.empty() && readings[0].fit_count == table_.rows.size();
     }
 
     bool steps_as_dates(const Roles& roles) const {
