@@ -12,7 +12,8 @@ if(BUILD_TESTING AND test_sources AND EXISTS ${PROJECT_SOURCE_DIR}/tests/main.cp
     target_compile_definitions(pumice_tests PRIVATE
         PUMICE_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data"
         PUMICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    target_link_libraries(pumice_tests PRIVATE inference_modes_examples forecaster networks series soak pumice pumice_options
+    target_link_libraries(pumice_tests PRIVATE differential inference_modes_examples forecaster
+                                               networks series soak pumice pumice_options
                                                pumice_private doctest::doctest rapidcheck Threads::Threads)
     # Calls that must throw are written as statements.
     target_compile_options(pumice_tests PRIVATE -Wno-unused-result)

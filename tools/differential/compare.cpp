@@ -117,7 +117,7 @@ private:
             if (retained_.count(captured) > 0) {
                 moved_.insert(captured);
             }
-        } else if (writes(step.op)) {
+        } else if (writes(step.op) || step.op == Op::kDetachInPlace) {
             const int group = groups_[static_cast<std::size_t>(step.operands[0])];
             for (const std::set<int>* slots : {&retained_, &hooked_}) {
                 for (const int slot : *slots) {
@@ -378,10 +378,19 @@ const TensorState* find_state(const Outcome& outcome, int slot) {
     return found == outcome.tensors.end() ? nullptr : &*found;
 }
 
+bool is_tracked_by(const Outcome& outcome, int slot) {
+    const auto found = outcome.walk_tracked.find(slot);
+    return found != outcome.walk_tracked.end() && found->second;
+}
+
 // The rule by which one instruction gives something else, though neither engine refuses it.
 std::string other_result(const Instruction& step, const Outcome& mine, const Outcome& theirs) {
     if (step.results.empty()) {
         return "";
+    }
+    if (step.op == Op::kGrad && is_tracked_by(theirs, step.results[0]) &&
+        !is_tracked_by(mine, step.results[0])) {
+        return "second derivatives that are constant";
     }
     const TensorState* const my = find_state(mine, step.results[0]);
     const TensorState* const their = find_state(theirs, step.results[0]);
@@ -391,11 +400,8 @@ std::string other_result(const Instruction& step, const Outcome& mine, const Out
     if (step.op == Op::kScaleDirty && their->is_view && !is_view_in(theirs, step.operands[0])) {
         return "Functions that write without being recorded";
     }
-    if (step.op == Op::kGrad && their->requires_grad && !my->requires_grad) {
-        return "second derivatives that are constant";
-    }
     if (step.op == Op::kData && my->is_inference && !their->is_inference) {
-        return "data() of inference tensors";
+        return "detach() and data() of inference tensors";
     }
     return "";
 }
@@ -418,11 +424,12 @@ std::string early_end(const Program& program, const Outcome& mine, const Outcome
     if (mine.failed_at >= 0 && mine.failed_at != theirs.failed_at &&
         error_kind(mine.error) == "inference tensor written" &&
         std::any_of(program.steps.begin(), program.steps.end(), [](const Instruction& step) {
-            return step.op == Op::kData;
+            return step.op >= Op::kDetach && step.op <= Op::kTensorData;
         })) {
-        return "data() of inference tensors";
+        return "detach() and data() of inference tensors";
     }
     if (theirs.error.find("INTERNAL ASSERT") != std::string::npos ||
+        theirs.error.find("dependency not found for") != std::string::npos ||
         theirs.error.find("Expected a proper Tensor but got None") != std::string::npos) {
         return "LibTorch's own failures";
     }

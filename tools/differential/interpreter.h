@@ -313,9 +313,15 @@ private:
             case Op::kGrad:
                 give(torch::autograd::grad(
                     {x}, {operand(1)}, {engine::ones_like(x)}, true, number(0) == 1, true)[0]);
+                note_tracked(at_->results[0]);
                 break;
             default: x.reset();
         }
+    }
+
+    void note_tracked(int slot) {
+        const Tensor& x = slots_[static_cast<std::size_t>(slot)];
+        outcome_->walk_tracked[slot] = x.defined() && x.requires_grad();
     }
 
     static TensorState state_of(int slot, const Tensor& x) {
