@@ -232,7 +232,8 @@ ConvPush make_push(ConvRole role, const ConvShapes& s, const ConvAttrs& attrs) n
 
 // The depth's outer and inner loop in the subgroup kernel, the depth in the tiled one.
 std::array<std::int64_t, 2> walked_of(const ConvProduct& product, bool is_subgroup) noexcept {
-    return is_subgroup ? std::array{product.depth / product.inner_depth, product.inner_depth}
+    const std::int64_t inner = std::max<std::int64_t>(product.inner_depth, 1);
+    return is_subgroup ? std::array{product.depth / inner, inner}
                        : std::array{std::int64_t{1}, product.depth};
 }
 
@@ -255,10 +256,7 @@ void append_runs(dispatch::Step& first_step,
     dispatch::for_each_part(
         u32(outer),
         u32(inner),
-        kShareOfBound * vk::kMostIterations,
-        per_outer,
-        per_inner,
-        unit,
+        {kShareOfBound * vk::kMostIterations, per_outer, per_inner, unit},
         [&](const dispatch::Rectangle& part) {
             ConvPush run = push;
             run.part_first = {part.first_row, part.first_col};
