@@ -48,26 +48,30 @@ struct Rectangle {
     bool is_last = false;
 };
 
-/// Shows `visit` the parts of rows x cols in order. A row costs `per_row` passes and `per_col` for
-/// each of its columns, of `most` in a part; pieces of rows are a multiple of `unit`.
+/// What walking costs, in passes: a row, and each of its columns; of `most` a part may take.
+struct WalkCost {
+    double most = 0;
+    double per_row = 0;
+    double per_col = 0;
+    std::uint32_t unit = 1;  ///< pieces of rows are a multiple of it
+};
+
+/// Shows `visit` the parts of rows x cols in order.
 template <class Visit>
 void for_each_part(std::uint32_t rows,
                    std::uint32_t cols,
-                   double most,
-                   double per_row,
-                   double per_col,
-                   std::uint32_t unit,
+                   const WalkCost& cost,
                    const Visit& visit) {
     const auto at_least_one = [](double count, double most_count) {
         return static_cast<std::uint32_t>(count < 1 ? 1
                                                     : (count > most_count ? most_count : count));
     };
-    const double whole_row = per_row + per_col * cols;
-    const std::uint32_t row_count = at_least_one(most / whole_row, rows);
+    const double whole_row = cost.per_row + cost.per_col * cols;
+    const std::uint32_t row_count = at_least_one(cost.most / whole_row, rows);
     std::uint32_t col_count = cols;
-    if (whole_row > most) {
-        col_count = at_least_one((most - per_row) / per_col, cols);
-        col_count = col_count > unit ? col_count - col_count % unit : col_count;
+    if (whole_row > cost.most) {
+        col_count = at_least_one((cost.most - cost.per_row) / cost.per_col, cols);
+        col_count = col_count > cost.unit ? col_count - col_count % cost.unit : col_count;
     }
     for (std::uint32_t row = 0; row < rows; row += row_count) {
         for (std::uint32_t col = 0; col < cols; col += col_count) {

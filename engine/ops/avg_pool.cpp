@@ -130,7 +130,7 @@ void select_average(const dispatch::OpCall& call,
                      .x_offset = dispatch::bound_offset(call.inputs[0], caps),
                      .geometry = {},
                      .divisor = static_cast<std::int32_t>(attrs.divisor),
-                     .part = {}};
+                     .part = kWholePool};
     std::copy_n(geometry.begin(), push.geometry.size(), push.geometry.begin());
     step.set_push(push);
     step.work = attrs.is_adaptive

@@ -159,7 +159,7 @@ IntPair tap_step(const ConvAttrs& attrs) noexcept {
 // Of dilation / gcd, modulo stride / gcd, with the greatest common divisor of both.
 std::uint32_t tap_inverse(std::int64_t dilation, std::int64_t stride) noexcept {
     const std::int64_t divisor = std::gcd(dilation, stride);
-    const std::int64_t modulus = stride / divisor;
+    const std::int64_t modulus = std::max<std::int64_t>(stride / divisor, 1);
     // Euclid's algorithm, extended: x * dilation = rest modulo the modulus, for both pairs.
     std::array<std::int64_t, 2> rests{modulus, dilation / divisor % modulus};
     std::array<std::int64_t, 2> factors{0, 1};
@@ -232,7 +232,8 @@ ConvPush make_push(ConvRole role, const ConvShapes& s, const ConvAttrs& attrs) n
 
 // The depth's outer and inner loop in the subgroup kernel, the depth in the tiled one.
 std::array<std::int64_t, 2> walked_of(const ConvProduct& product, bool is_subgroup) noexcept {
-    return is_subgroup ? std::array{product.depth / product.inner_depth, product.inner_depth}
+    const std::int64_t inner = std::max<std::int64_t>(product.inner_depth, 1);
+    return is_subgroup ? std::array{product.depth / inner, inner}
                        : std::array{std::int64_t{1}, product.depth};
 }
 
@@ -255,10 +256,7 @@ void append_runs(dispatch::Step& first_step,
     dispatch::for_each_part(
         u32(outer),
         u32(inner),
-        kShareOfBound * vk::kMostIterations,
-        per_outer,
-        per_inner,
-        unit,
+        {kShareOfBound * vk::kMostIterations, per_outer, per_inner, unit},
         [&](const dispatch::Rectangle& part) {
             ConvPush run = push;
             run.part_first = {part.first_row, part.first_col};
@@ -276,7 +274,9 @@ void append_runs(dispatch::Step& first_step,
             step.set_push(run);
             const std::uint64_t share =
                 std::uint64_t{part.end_row - part.first_row} * (part.end_col - part.first_col);
-            step.work = whole.work / static_cast<std::uint64_t>(product.depth) * share;
+            step.work = whole.work /
+                        static_cast<std::uint64_t>(std::max<std::int64_t>(product.depth, 1)) *
+                        share;
         });
 }
 

@@ -76,7 +76,7 @@ void select_max_pool(const dispatch::OpCall& call,
     MaxPoolPush push{.count = u32(y.numel),
                      .x_offset = dispatch::bound_offset(call.inputs[0], caps),
                      .geometry = geometry_of(x.sizes, y.sizes, window),
-                     .part = {}};
+                     .part = kWholePool};
     step.set_push(push);
     step.work = window_work(y.numel, window);
     if (!dispatch::is_within_bound(step)) [[unlikely]] {
@@ -130,7 +130,7 @@ void select_max_pool_gradient(const dispatch::OpCall& call,
                              .gradient_offset = dispatch::bound_offset(call.inputs[0], caps),
                              .place_offset = dispatch::bound_offset(call.inputs[1], caps),
                              .geometry = geometry_of(made.sizes, pooled, window),
-                             .part = {}};
+                             .part = kWholePool};
     step.set_push(push);
     step.work = window_work(impl_of(call.inputs[0]).numel, window);
     if (dispatch::is_within_bound(step)) [[likely]] {

@@ -51,9 +51,11 @@ std::uint64_t window_work(std::int64_t count, const PoolWindow& window) noexcept
 
 /// Rows and columns that a run walks, of a window or of the windows over an element.
 struct PoolPart {
-    alignas(8) std::array<std::uint32_t, 2> first{0, 0};
-    std::array<std::uint32_t, 2> end{~0U, ~0U};
+    alignas(8) std::array<std::uint32_t, 2> first;
+    std::array<std::uint32_t, 2> end;
 };
+
+inline constexpr PoolPart kWholePool{.first = {0, 0}, .end = {~0U, ~0U}};
 
 /// Puts steps in the place of `first_step`, which walks too much in one invocation: one for each
 /// part of `spans` rows and columns, in row-major order. `set_part(step, part, is_first, is_last)`
@@ -76,7 +78,7 @@ void append_pool_runs(dispatch::Program& program,
                  part.is_first,
                  part.is_last);
     };
-    dispatch::for_each_part(u32(spans.rows), u32(spans.cols), most, 2, 1, 1, visit);
+    dispatch::for_each_part(u32(spans.rows), u32(spans.cols), {most, 2, 1, 1}, visit);
 }
 
 /// WindowFn of pooling and its gradients: planes are worked on apart.

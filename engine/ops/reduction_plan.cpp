@@ -77,7 +77,8 @@ constexpr std::uint64_t ceil_div(std::uint64_t value, std::uint64_t divisor) noe
 
 // Cuts the reduced range into about `wanted` chunks of whole blocks.
 void split(FoldLayout& layout, std::uint64_t reduced_count, std::uint64_t wanted) noexcept {
-    const std::uint64_t length = ceil_div(ceil_div(reduced_count, wanted), kBlock) * kBlock;
+    const std::uint64_t each = std::max(ceil_div(reduced_count, wanted), std::uint64_t{1});
+    const std::uint64_t length = ceil_div(each, kBlock) * kBlock;
     layout.chunk_length = static_cast<std::uint32_t>(length);
     layout.chunk_count = static_cast<std::uint32_t>(ceil_div(reduced_count, length));
 }
@@ -232,7 +233,7 @@ double passes_of(const Fold& fold, const FoldLayout& layout, bool reads_partials
                               static_cast<double>(fold.op),
                               static_cast<double>(fold.x_dtype),
                               reads_partials ? 1.0 : 0.0,
-                              static_cast<double>(ceil_div(length, layout.lanes)),
+                              static_cast<double>(ceil_div(length, std::max(layout.lanes, 1U))),
                               has_runs ? fold.plan.reduced.sizes[3] : fold.plan.reduced_count));
 }
 

@@ -199,7 +199,7 @@ TEST_CASE("iterations: rectangles are cut into whole rows, or into pieces of one
             std::uint64_t next = 0;
             int ends = 0;
             dispatch::for_each_part(
-                rows, cols, most, 2, 1, 4, [&](const dispatch::Rectangle& part) {
+                rows, cols, {most, 2, 1, 4}, [&](const dispatch::Rectangle& part) {
                     CHECK(part.is_first == (covered == 0));
                     CHECK(std::uint64_t{part.first_row} * cols + part.first_col == next);
                     const std::uint32_t height = part.end_row - part.first_row;

@@ -5,6 +5,10 @@
 #include "pumice/graph.h"
 #include "pumice/ops.h"
 
+#include "dispatch/corridor.h"
+#include "ops/all_ops.h"
+#include "ops/attention.h"
+#include "ops/conv_plan.h"
 #include "support/harness.h"
 
 #include <doctest/doctest.h>
@@ -403,6 +407,85 @@ TEST_CASE("long loops: captured chains around what is cut keep the bits") {
           {x, weight});
     check([&](const auto& in) { return neg(matmul(in[0], in[1])); },
           {ones({1, 500000}), ones({500000, 2})});
+}
+
+namespace {
+
+// From -4 to 4, in no order.
+Tensor small_integers(const Dims& sizes, std::size_t step) {
+    std::vector<float> values(static_cast<std::size_t>(numel(sizes)));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        values[i] = static_cast<float>(i * step % 9) - 4.0F;
+    }
+    return view(tensor(values), sizes);
+}
+
+// The operator with the kernels that hardware takes; its other rules stay.
+template <const dispatch::OpDef& kDef>
+dispatch::OpDef on_hardware() {
+    dispatch::OpDef def = kDef;
+    def.select = [](const dispatch::OpCall& call,
+                    std::span<const Tensor> outputs,
+                    const vk::Capabilities& caps,
+                    dispatch::Program& program) {
+        vk::Capabilities hardware = caps;
+        hardware.is_cpu = false;
+        kDef.select(call, outputs, hardware, program);
+    };
+    return def;
+}
+
+}  // namespace
+
+TEST_CASE("long loops: products on the tiles that hardware takes") {
+    static const dispatch::OpDef product = on_hardware<ops::kMatmul>();
+    const Tensor a = small_integers({3, 40000}, 7919);
+    const Tensor b = small_integers({40000, 2}, 104729);
+    Tensor out = transpose(zeros({2, 3}), 0, 1);  // no splits: runs
+    Tensor inputs[] = {a, b};
+    dispatch::call_out(product, out, inputs);
+    const Values as = a.to_vector<double>();
+    const Values bs = b.to_vector<double>();
+    Values wanted(6, 0.0);
+    for (std::size_t k = 0; k < 40000; ++k) {
+        for (std::size_t i = 0; i < 6; ++i) {
+            wanted[i] += as[i / 2 * 40000 + k] * bs[k * 2 + i % 2];
+        }
+    }
+    check_close(out.contiguous(), wanted, 0);  // every sum is a float
+}
+
+TEST_CASE("long loops: convolutions on the tiles that hardware takes") {
+    static const dispatch::OpDef gradient = on_hardware<ops::kConv2dWeightGradient>();
+    static const dispatch::OpDef result = on_hardware<ops::kConv2d>();
+    for (const DType dtype : {kFloat32, kFloat16}) {
+        Tensor inputs[] = {full({2, 3, 1, 30000}, 0.125, dtype), ones({2, 2, 1, 30002}, dtype)};
+        const Tensor dw =
+            dispatch::call(gradient, inputs, ops::ConvAttrs{.extent = {1, 3}});  // 60,000 places
+        check_close(dw.to(kFloat32), Values(18, 7500));
+        Tensor operands[] = {
+            ones({1, 40000, 1, 2}, dtype), full({3, 40000, 1, 1}, 0.125, dtype), ones({3}, dtype)};
+        const Tensor y = dispatch::call(result, operands, ops::ConvAttrs{});
+        check_close(y.to(kFloat32), Values(6, 5001), 1e-3);
+    }
+}
+
+TEST_CASE("long loops: attention on the tiles that hardware takes") {
+    static const dispatch::OpDef attention = on_hardware<ops::kAttention>();
+    for (const bool is_causal : {false, true}) {
+        const Tensor q = random_tensor({20, 64});
+        const Tensor k = random_tensor({7000, 64}, -1, 1, 2);
+        const Tensor v = random_tensor({7000, 70}, -1, 1, 3);
+        Tensor inputs[] = {q, k, v, Tensor()};
+        Tensor outputs[2];
+        dispatch::call_many(attention,
+                            inputs,
+                            ops::AttentionAttrs{.scale = 0.125F, .is_causal = is_causal},
+                            outputs);
+        check_close(outputs[0],
+                    scaled_dot_product_attention(q, k, v, {}, is_causal).to_vector<double>(),
+                    1e-5);
+    }
 }
 
 }  // namespace pumice

@@ -45,7 +45,9 @@ Tensor& matmul_out(Tensor& out, Tensor a, Tensor b);
 /// result and a float32 for each query. Sources: torch.nn.functional.scaled_dot_product_attention;
 /// Dao et al., "FlashAttention", 2022.
 /// @throws ShapeError for shapes that do not fit; DTypeError for several dtypes or one that is not
-///         floating; ArgumentError for an undefined operand or a scale that is not finite
+///         floating; ArgumentError for an undefined operand or a scale that is not finite;
+///         UnsupportedError for a query so wide (E of 16,000 or more) that one score takes longer
+///         than devices let an invocation run
 Tensor scaled_dot_product_attention(Tensor query,
                                     Tensor key,
                                     Tensor value,
