@@ -60,6 +60,7 @@ Errors backtest(const ForecastReport& report) {
 
 std::vector<std::string> future_labels(const ForecastReport& report) {
     std::vector<std::string> labels;
+    labels.reserve(report.result.values.size());
     for (std::size_t i = 0; i < report.result.values.size(); ++i) {
         labels.push_back(report.series.label(report.history_count + i));
     }
@@ -68,6 +69,7 @@ std::vector<std::string> future_labels(const ForecastReport& report) {
 
 std::vector<double> places(const series::Series& series, std::size_t begin, std::size_t end) {
     std::vector<double> found;
+    found.reserve(end - begin);
     for (std::size_t i = begin; i < end; ++i) {
         found.push_back(series.place(i));
     }

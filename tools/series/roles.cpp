@@ -136,7 +136,7 @@ private:
         throw FileError(table_.path, what + "; the columns are:" + list);
     }
 
-    std::size_t find(const std::string& name) const {
+    [[nodiscard]] std::size_t find(const std::string& name) const {
         const auto count = std::count(table_.names.begin(), table_.names.end(), name);
         if (count > 1) {
             refuse(fmt::format("{} columns are called '{}', give the number of one", count, name));
@@ -154,7 +154,7 @@ private:
         refuse(fmt::format("there is no column '{}'", name));
     }
 
-    Roles asked_time() const {
+    [[nodiscard]] Roles asked_time() const {
         const bool is_none = options_.time == "none" &&
                              std::count(table_.names.begin(), table_.names.end(), "none") == 0;
         return is_none ? Roles{} : Roles{.join = TimeJoin::kAlone, .time = {find(options_.time)}};
@@ -162,7 +162,7 @@ private:
 
     // Of the columns that are not asked for as the value.
     template <typename Fits>
-    Columns those(Fits fits) const {
+    [[nodiscard]] Columns those(Fits fits) const {
         Columns found;
         for (std::size_t i = 0; i < columns_.size(); ++i) {
             if (i != asked_value_ && fits(columns_[i])) {
@@ -172,16 +172,18 @@ private:
         return found;
     }
 
-    Columns numbers() const {
+    [[nodiscard]] Columns numbers() const {
         return those([](const ColumnSeen& column) { return column.kind == ColumnKind::kNumber; });
     }
 
     // Times that are numbers want another column to be the value.
-    bool has_other_value() const { return asked_value_.has_value() || numbers().size() > 1; }
+    [[nodiscard]] bool has_other_value() const {
+        return asked_value_.has_value() || numbers().size() > 1;
+    }
 
     // The only one, or the only one that is called so.
     template <typename HasName>
-    std::optional<std::size_t> only(const Columns& found, HasName has_name) const {
+    [[nodiscard]] std::optional<std::size_t> only(const Columns& found, HasName has_name) const {
         if (found.size() == 1) {
             return found[0];
         }
@@ -192,7 +194,7 @@ private:
         return named.size() == 1 ? std::optional<std::size_t>(named[0]) : std::nullopt;
     }
 
-    Roles choose_time() const {
+    [[nodiscard]] Roles choose_time() const {
         const Columns dates =
             those([](const ColumnSeen& column) { return column.kind == ColumnKind::kDate; });
         if (dates.size() > 1) {
@@ -218,8 +220,8 @@ private:
     }
 
     // A time of day or an hour beside the date belongs to it, unless the date does without.
-    Roles with_clock(std::size_t date) const {
-        const Roles alone{.join = TimeJoin::kAlone, .time = {date}};
+    [[nodiscard]] Roles with_clock(std::size_t date) const {
+        Roles alone{.join = TimeJoin::kAlone, .time = {date}};
         const Columns clocks =
             those([](const ColumnSeen& column) { return column.kind == ColumnKind::kClock; });
         const Columns hours = those([](const ColumnSeen& column) {
@@ -239,7 +241,7 @@ private:
 
     // A year beside a month (and a day) or a quarter, where together they step as dates do or are
     // called so.
-    std::optional<Roles> choose_parts() const {
+    [[nodiscard]] std::optional<Roles> choose_parts() const {
         const Columns years = those([](const ColumnSeen& column) {
             return column.is_within(kFirstYear, kLastYear) && !is_value_name(column.name);
         });
@@ -260,10 +262,10 @@ private:
         return found.empty() ? std::nullopt : std::optional<Roles>(found[0]);
     }
 
-    std::vector<Roles> find_parts(const Columns& years,
-                                  const Columns& months,
-                                  const Columns& quarters,
-                                  bool by_name) const {
+    [[nodiscard]] std::vector<Roles> find_parts(const Columns& years,
+                                                const Columns& months,
+                                                const Columns& quarters,
+                                                bool by_name) const {
         std::vector<Roles> found;
         for (const std::size_t year : years) {
             for (const std::size_t month : months) {
@@ -291,7 +293,7 @@ private:
         }
     }
 
-    bool are_called_so(const Roles& roles) const {
+    [[nodiscard]] bool are_called_so(const Roles& roles) const {
         using Names = std::array<std::string_view, 4>;
         const auto is_called = [&](std::size_t i, const Names& names) {
             return is_one_of(columns_[roles.time[i]].name, names);
@@ -304,14 +306,14 @@ private:
                (roles.time.size() < 3 || is_called(2, {"day", "dom", "mday", "tag"}));
     }
 
-    bool leaves_value(const Roles& roles) const {
+    [[nodiscard]] bool leaves_value(const Roles& roles) const {
         return asked_value_ ||
                std::any_of(columns_.begin(), columns_.end(), [&](const auto& column) {
                    return column.kind == ColumnKind::kNumber && !is_time(column, roles);
                });
     }
 
-    bool is_time(const ColumnSeen& column, const Roles& roles) const {
+    [[nodiscard]] bool is_time(const ColumnSeen& column, const Roles& roles) const {
         const auto index = static_cast<std::size_t>(&column - columns_.data());
         return std::find(roles.time.begin(), roles.time.end(), index) != roles.time.end();
     }
@@ -332,12 +334,12 @@ private:
         }
     }
 
-    bool are_dates(const Roles& roles) const {
+    [[nodiscard]] bool are_dates(const Roles& roles) const {
         const auto readings = data::read_dates(time_labels(table_, roles));
         return !readings.empty() && readings[0].fit_count == table_.rows.size();
     }
 
-    bool steps_as_dates(const Roles& roles) const {
+    [[nodiscard]] bool steps_as_dates(const Roles& roles) const {
         const auto readings = data::read_dates(time_labels(table_, roles));
         if (readings.empty() || readings[0].fit_count < table_.rows.size() ||
             table_.rows.size() < 2) {
@@ -352,7 +354,7 @@ private:
                grid.places.back() < 2 * static_cast<std::int64_t>(moments.size());
     }
 
-    Roles choose_numbers() const {
+    [[nodiscard]] Roles choose_numbers() const {
         const auto may_be_time = [](const ColumnSeen& column) {
             return column.kind == ColumnKind::kNumber && !is_value_name(column.name);
         };
@@ -383,7 +385,7 @@ private:
         return {};
     }
 
-    std::size_t choose_value(const Roles& roles) const {
+    [[nodiscard]] std::size_t choose_value(const Roles& roles) const {
         Columns found = those([&](const ColumnSeen& column) {
             return column.kind == ColumnKind::kNumber && !is_time(column, roles);
         });

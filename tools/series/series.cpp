@@ -205,6 +205,7 @@ std::vector<Row> join_rows(const Table& table,
 
 std::vector<Moment> moments_of(const std::vector<Row>& rows) {
     std::vector<Moment> moments;
+    moments.reserve(rows.size());
     for (const Row& row : rows) {
         moments.push_back(row.moment);
     }
@@ -467,6 +468,7 @@ std::vector<std::size_t> find_outliers(const std::vector<double>& values) {
     std::nth_element(sorted.begin(), middle, sorted.end());
     const double median = *middle;
     std::vector<double> distances;
+    distances.reserve(sorted.size());
     for (const double value : sorted) {
         distances.push_back(std::abs(value - median));
     }
