@@ -5,7 +5,7 @@
 
 namespace pumice {
 
-Error::Error(std::string_view where, std::string_view message, std::source_location location)
+Error::Error(std::string_view where, std::string_view message, SourceLocation location)
     : where_(where), text_(fmt::format("[{}] {}", where, message)), location_(location) {}
 
 const char* Error::what() const noexcept {
@@ -25,7 +25,7 @@ void Error::set_where(std::string_view where) {
     where_ = where;
 }
 
-const std::source_location& Error::location() const noexcept {
+const SourceLocation& Error::location() const noexcept {
     return location_;
 }
 
@@ -33,7 +33,7 @@ OutOfMemoryError::OutOfMemoryError(std::string_view where,
                                    std::uint64_t asked_bytes,
                                    std::uint64_t free_bytes,
                                    std::uint64_t largest_hole_bytes,
-                                   std::source_location location)
+                                   SourceLocation location)
     : Error(where,
             fmt::format("out of device memory: asked for {} bytes; {} bytes are free, the largest "
                         "hole has {} bytes",

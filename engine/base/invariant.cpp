@@ -7,7 +7,7 @@
 
 namespace pumice::detail {
 
-void throw_invariant(const char* condition, std::source_location location) {
+void throw_invariant(const char* condition, SourceLocation location) {
     throw InternalError(
         location.function_name(),
         fmt::format(

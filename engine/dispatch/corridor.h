@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/source_location.h"
+
 #include "dispatch/op_def.h"
 
 #include <bit>
 #include <optional>
-#include <source_location>
 #include <span>
 
 namespace pumice::dispatch {
@@ -68,7 +69,7 @@ Tensor alias(const Tensor& base, bool shares_version);
 ///         result of a replay that was taken back
 void check_placed(std::string_view op,
                   const Tensor& tensor,
-                  const std::optional<std::source_location>& line = std::nullopt);
+                  const std::optional<SourceLocation>& line = std::nullopt);
 
 /// The tight range of a tensor's elements, aligned as the device binds it.
 struct BoundRange {

@@ -258,7 +258,7 @@ bool writes_nothing(std::span<const Tensor> outputs) noexcept {
 
 void check_placed(std::string_view op,
                   const Tensor& tensor,
-                  const std::optional<std::source_location>& line) {
+                  const std::optional<SourceLocation>& line) {
     const Storage& storage = *impl_of(tensor).storage;
     if (storage.is_placed()) {
         return;

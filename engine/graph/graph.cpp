@@ -20,7 +20,8 @@ std::string name_of(const Node& node) {
     }
     std::string name;
     for (const Node& part : node.parts) {
-        name += (name.empty() ? "" : "+") + std::string(part.def->name);
+        name += name.empty() ? "" : "+";
+        name += part.def->name;
     }
     return name;
 }

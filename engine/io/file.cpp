@@ -22,10 +22,18 @@ std::string last_error() {
 }  // namespace
 
 std::string read_file(const std::string& path) {
+    std::error_code error;
+    const auto type = std::filesystem::status(path, error).type();
+    if (type == std::filesystem::file_type::directory) {
+        throw FileError(path, "cannot be read: is a directory");
+    }
+    if (type == std::filesystem::file_type::character ||
+        type == std::filesystem::file_type::block) {
+        throw FileError(path, "cannot be read: is a device");
+    }
     std::ifstream in(path, std::ios::binary);
-    if (!in || std::filesystem::is_directory(path)) {
-        throw FileError(path,
-                        fmt::format("cannot be read: {}", in ? "is a directory" : last_error()));
+    if (!in) {
+        throw FileError(path, fmt::format("cannot be read: {}", last_error()));
     }
     std::ostringstream content;
     content << in.rdbuf();

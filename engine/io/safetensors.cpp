@@ -4,10 +4,10 @@
 #include "pumice/ops/factory.h"
 
 #include "io/safetensors_header.h"
+#include "io/safetensors_reader.h"
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <span>
@@ -30,12 +30,21 @@ namespace {
 
 struct SafetensorsFile::Mapping {
     explicit Mapping(const std::string& path_in) : path(path_in) {
-        const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+        // Without the flag, a pipe would wait for somebody who writes to it.
+        const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
         struct stat status {};
 
         if (file < 0 || ::fstat(file, &status) != 0) {
             throw_unreadable(path);
+        }
+        if (!S_ISREG(status.st_mode)) {
+            ::close(file);
+            throw FileError(path,
+                            fmt::format("cannot be read: is {}, wanted a file",
+                                        S_ISDIR(status.st_mode)    ? "a directory"
+                                        : S_ISFIFO(status.st_mode) ? "a pipe"
+                                                                   : "a device"));
         }
         length_bytes = static_cast<std::size_t>(status.st_size);
         if (length_bytes > 0) {
@@ -87,30 +96,50 @@ const std::map<std::string, std::string>& SafetensorsFile::metadata() const noex
 }
 
 Tensor SafetensorsFile::load(const std::string& name) const {
-    const auto& all = entries();
-    const auto entry = std::find_if(
-        all.begin(), all.end(), [&name](const SafetensorsEntry& e) { return e.name == name; });
-    if (entry == all.end()) {
+    const auto found = mapping_->header.index_of.find(name);
+    if (found == mapping_->header.index_of.end()) {
         throw ArgumentError(mapping_->path, fmt::format("has no tensor '{}'", name));
     }
-    const std::string_view data =
-        mapping_->bytes().substr(mapping_->header.data_begin_bytes + entry->begin_bytes,
-                                 entry->end_bytes - entry->begin_bytes);
+    return load(entries()[found->second]);
+}
+
+Tensor SafetensorsFile::load(const SafetensorsEntry& entry) const {
+    if (!entry.refusal.empty()) {
+        throw UnsupportedError(mapping_->path,
+                               fmt::format("tensor '{}': {}", shown(entry.name), entry.refusal));
+    }
+    const std::string_view data = mapping_->bytes().substr(
+        mapping_->header.data_begin_bytes + entry.begin_bytes, entry.end_bytes - entry.begin_bytes);
     try {
         Tensor tensor = from_bytes(std::as_bytes(std::span(data.data(), data.size())),
-                                   entry->dtype,
-                                   entry->sizes,
-                                   device_dtype(entry->dtype));
-        return entry->requires_grad ? tensor.set_requires_grad(true) : tensor;
+                                   entry.dtype,
+                                   entry.sizes,
+                                   device_dtype(entry.dtype));
+        return entry.requires_grad ? tensor.set_requires_grad(true) : tensor;
     } catch (const DTypeError& error) {
-        throw DTypeError(mapping_->path, fmt::format("tensor '{}': {}", name, error.what()));
+        throw DTypeError(mapping_->path,
+                         fmt::format("tensor '{}': {}", shown(entry.name), error.what()));
     }
 }
 
 nn::StateDict SafetensorsFile::load_all() const {
     nn::StateDict tensors;
     for (const SafetensorsEntry& entry : entries()) {
-        tensors.insert(entry.name, load(entry.name));
+        tensors.insert(entry.name, load(entry));
+    }
+    return tensors;
+}
+
+nn::StateDict SafetensorsFile::load_all(std::vector<SafetensorsRefusal>& refused) const {
+    nn::StateDict tensors;
+    for (const SafetensorsEntry& entry : entries()) {
+        try {
+            tensors.insert(entry.name, load(entry));
+        } catch (const UnsupportedError& error) {
+            refused.push_back({entry.name, error.what()});
+        } catch (const DTypeError& error) {
+            refused.push_back({entry.name, error.what()});
+        }
     }
     return tensors;
 }
@@ -139,14 +168,15 @@ void save_safetensors(const std::string& path,
         const HostTensor host = value.to_host();
         const std::uint64_t begin = data.size();
         data.append(reinterpret_cast<const char*>(host.bytes.data()), host.bytes.size());
-        entries.push_back({.name = name,
-                           .dtype = host_dtype(host.dtype),
-                           .sizes = host.sizes,
-                           .begin_bytes = begin,
-                           .end_bytes = data.size(),
-                           .requires_grad = value.requires_grad()});
+        SafetensorsEntry& entry = entries.emplace_back();
+        entry.name = name;
+        entry.dtype = host_dtype(host.dtype);
+        entry.sizes = host.sizes;
+        entry.begin_bytes = begin;
+        entry.end_bytes = data.size();
+        entry.requires_grad = value.requires_grad();
     }
-    write_file(path, write_header(entries, metadata) + data);
+    write_file(path, write_header(path, entries, metadata) + data);
 }
 
 }  // namespace pumice::io

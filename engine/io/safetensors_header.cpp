@@ -3,35 +3,62 @@
 
 #include "pumice/error.h"
 
+#include "io/safetensors_reader.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <limits>
-#include <set>
+#include <optional>
+#include <utility>
 
 namespace pumice::io {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
 
 constexpr std::uint64_t kLengthBytes = 8;
-constexpr const char* kMetadataKey = "__metadata__";
+constexpr std::uint64_t kMostElements = std::numeric_limits<std::int32_t>::max();
 
-constexpr std::array<std::pair<std::string_view, HostDType>, 9> kDTypes = {{
-    {"F32", HostDType::kF32},
-    {"F16", HostDType::kF16},
-    {"BF16", HostDType::kBF16},
-    {"I32", HostDType::kI32},
-    {"I8", HostDType::kI8},
-    {"U8", HostDType::kU8},
-    {"BOOL", HostDType::kBoolean},
-    {"F64", HostDType::kF64},
-    {"I64", HostDType::kI64},
+/// A dtype of the format; `dtype` is empty where Pumice has no such tensors.
+struct FormatDType {
+    std::string_view code;
+    std::uint64_t bits;
+    std::optional<HostDType> dtype;
+};
+
+constexpr std::array<FormatDType, 21> kDTypes = {{
+    {"F32", 32, HostDType::kF32},
+    {"F16", 16, HostDType::kF16},
+    {"BF16", 16, HostDType::kBF16},
+    {"I32", 32, HostDType::kI32},
+    {"I8", 8, HostDType::kI8},
+    {"U8", 8, HostDType::kU8},
+    {"BOOL", 8, HostDType::kBoolean},
+    {"F64", 64, HostDType::kF64},
+    {"I64", 64, HostDType::kI64},
+    {"I16", 16, {}},
+    {"U16", 16, {}},
+    {"U32", 32, {}},
+    {"U64", 64, {}},
+    {"F8_E4M3", 8, {}},
+    {"F8_E5M2", 8, {}},
+    {"F8_E8M0", 8, {}},
+    {"F4", 4, {}},
+    {"F6_E2M3", 6, {}},
+    {"F6_E3M2", 6, {}},
+    {"C64", 64, {}},
+    {"C128", 128, {}},
 }};
+
+const FormatDType* find_dtype(std::string_view code) noexcept {
+    const auto* const found = std::find_if(
+        kDTypes.begin(), kDTypes.end(), [code](const auto& row) { return row.code == code; });
+    return found == kDTypes.end() ? nullptr : found;
+}
 
 bool is_utf8(std::string_view text) {
     try {
@@ -58,106 +85,128 @@ std::uint64_t read_length(const std::string& path, std::string_view file) {
             fmt::format(
                 "its header claims {} bytes, {} are there", length, file.size() - kLengthBytes));
     }
+    if (length > kMostHeaderBytes) {
+        throw FileError(
+            path,
+            fmt::format(
+                "its header claims {} bytes, the format allows {}", length, kMostHeaderBytes));
+    }
     return length;
 }
 
-// The parser keeps the last of two equal keys, so they are looked for while it reads.
-Json parse_json(const std::string& path, std::string_view text) {
-    std::set<std::string> names;
-    std::string duplicate;
-    const auto note_key = [&](int depth, Json::parse_event_t event, Json& key) {
-        if (event == Json::parse_event_t::key && depth == 1 &&
-            !names.insert(key.get<std::string>()).second) {
-            duplicate = key.get<std::string>();
-        }
-        return true;
-    };
-    Json json = Json::parse(text.begin(), text.end(), note_key, false);
-    if (json.is_discarded() && !is_utf8(text)) {
-        throw FileError(path, "its header is not UTF-8");
+HeaderReader read_json(const std::string& path, std::string_view text) {
+    if (!text.starts_with('{')) {
+        throw FileError(path, "its header is not a JSON object: it does not begin with {");
     }
-    if (json.is_discarded() || !json.is_object()) {
-        throw FileError(path, "its header is not a JSON object");
-    }
-    if (!duplicate.empty()) {
-        throw FileError(path, fmt::format("its header names '{}' twice", duplicate));
-    }
-    return json;
-}
-
-HostDType parse_dtype(const std::string& path, const std::string& name, const Json& json) {
-    const std::string text = json.is_string() ? json.get<std::string>() : json.dump();
-    for (const auto& [code, dtype] : kDTypes) {
-        if (code == text) {
-            return dtype;
-        }
-    }
-    throw FileError(
-        path,
-        fmt::format("tensor '{}' has the unknown dtype {}; known are F32, F16, BF16, I32, I8, U8, "
-                    "BOOL, F64 and I64",
-                    name,
-                    text));
-}
-
-std::uint64_t parse_count(const std::string& path, const std::string& name, const Json& json) {
-    if (!json.is_number_unsigned()) {
+    // The parser takes a zero byte for the end.
+    if (const std::size_t at = text.find('\0'); at != std::string_view::npos) {
         throw FileError(path,
-                        fmt::format("tensor '{}': wanted a count, got {}", name, json.dump()));
+                        fmt::format("its header is not a JSON object: byte {} of it is zero", at));
     }
-    return json.get<std::uint64_t>();
+    HeaderReader reader(path);
+    if (!Json::sax_parse(text.begin(), text.end(), &reader)) {
+        if (!is_utf8(text)) {
+            throw FileError(path, "its header is not UTF-8");
+        }
+        throw FileError(path,
+                        fmt::format("its header is not a JSON object: an error at byte {} of it",
+                                    reader.error_position));
+    }
+    return reader;
 }
 
-Dims parse_shape(const std::string& path, const std::string& name, const Json& json) {
-    if (!json.is_array() || json.size() > kMaxDims) {
+std::uint64_t multiply(const std::string& path,
+                       const RawEntry& raw,
+                       std::uint64_t a,
+                       std::uint64_t b) {
+    std::uint64_t product = 0;
+    if (__builtin_mul_overflow(a, b, &product)) {
         throw FileError(path,
-                        fmt::format("tensor '{}': wanted a shape of at most {} extents, got {}",
-                                    name,
-                                    kMaxDims,
-                                    json.dump()));
+                        fmt::format("tensor '{}' has the shape {}, more than 2^64 bits",
+                                    shown(raw.name),
+                                    shown(*raw.shape)));
     }
-    Dims sizes;
-    // Forged extents must not overflow the element count.
+    return product;
+}
+
+std::uint64_t element_count(const std::string& path, const RawEntry& raw) {
     std::uint64_t count = 1;
-    for (const Json& extent : json) {
-        const std::uint64_t value = parse_count(path, name, extent);
-        const std::uint64_t limit = std::numeric_limits<std::int32_t>::max();
-        if (value > limit || (value != 0 && count > limit / value)) {
-            throw FileError(path,
-                            fmt::format("tensor '{}' has the shape {}, more than {} elements",
-                                        name,
-                                        json.dump(),
-                                        limit));
-        }
-        count *= value;
-        sizes.push_back(static_cast<std::int64_t>(value));
+    for (const std::uint64_t extent : *raw.shape) {
+        count = multiply(path, raw, count, extent);
     }
-    return sizes;
+    return count;
 }
 
-SafetensorsEntry parse_entry(const std::string& path, const std::string& name, const Json& json) {
-    if (!json.is_object() || !json.contains("dtype") || !json.contains("shape") ||
-        !json.contains("data_offsets") || !json["data_offsets"].is_array() ||
-        json["data_offsets"].size() != 2) {
-        throw FileError(
-            path, fmt::format("tensor '{}' lacks dtype, shape or a pair of data_offsets", name));
+// Why the tensor cannot be had, or nothing.
+std::string refusal_of(const RawEntry& raw, const FormatDType* dtype, std::uint64_t count) {
+    if (dtype == nullptr || !dtype->dtype) {
+        return fmt::format(
+            "Pumice has no dtype {}; it reads F32, F16, BF16, I32, I8, U8, BOOL, F64 and I64",
+            shown(*raw.dtype));
     }
-    SafetensorsEntry entry{.name = name,
-                           .dtype = parse_dtype(path, name, json["dtype"]),
-                           .sizes = parse_shape(path, name, json["shape"]),
-                           .begin_bytes = parse_count(path, name, json["data_offsets"][0]),
-                           .end_bytes = parse_count(path, name, json["data_offsets"][1])};
-    const std::uint64_t wanted =
-        static_cast<std::uint64_t>(numel(entry.sizes)) * host_itemsize(entry.dtype);
-    if (entry.end_bytes < entry.begin_bytes || entry.end_bytes - entry.begin_bytes != wanted) {
+    const bool is_extent_large =
+        std::any_of(raw.shape->begin(), raw.shape->end(), [](std::uint64_t extent) {
+            return extent > kMostElements;
+        });
+    if (raw.shape->size() > kMaxDims || count > kMostElements || is_extent_large) {
+        return fmt::format(
+            "it has the shape {}; Pumice's tensors have at most {} dimensions and {} elements",
+            shown(*raw.shape),
+            kMaxDims,
+            kMostElements);
+    }
+    return {};
+}
+
+void check_byte_count(const std::string& path,
+                      const RawEntry& raw,
+                      const FormatDType& dtype,
+                      std::uint64_t count) {
+    const std::uint64_t bits = multiply(path, raw, count, dtype.bits);
+    const std::uint64_t begin = (*raw.offsets)[0];
+    const std::uint64_t end = (*raw.offsets)[1];
+    if (bits % 8 != 0 || end - begin != bits / 8) {
         throw FileError(path,
                         fmt::format("tensor '{}' has the offsets [{}, {}), its dtype and shape "
                                     "want {} bytes",
-                                    name,
-                                    entry.begin_bytes,
-                                    entry.end_bytes,
-                                    wanted));
+                                    shown(raw.name),
+                                    begin,
+                                    end,
+                                    static_cast<double>(bits) / 8));
     }
+}
+
+SafetensorsEntry make_entry(const std::string& path, RawEntry& raw) {
+    if (!raw.dtype || !raw.shape || !raw.offsets || raw.offsets->size() != 2) {
+        throw FileError(path,
+                        fmt::format("tensor '{}' lacks dtype, shape or a pair of data_offsets",
+                                    shown(raw.name)));
+    }
+    SafetensorsEntry entry;
+    entry.begin_bytes = (*raw.offsets)[0];
+    entry.end_bytes = (*raw.offsets)[1];
+    if (entry.end_bytes < entry.begin_bytes) {
+        throw FileError(path,
+                        fmt::format("tensor '{}' has the offsets [{}, {})",
+                                    shown(raw.name),
+                                    entry.begin_bytes,
+                                    entry.end_bytes));
+    }
+    const FormatDType* const dtype = find_dtype(*raw.dtype);
+    const std::uint64_t count = element_count(path, raw);
+    if (dtype != nullptr) {
+        check_byte_count(path, raw, *dtype, count);
+    }
+    entry.refusal = refusal_of(raw, dtype, count);
+    if (entry.refusal.empty()) {
+        entry.dtype = *dtype->dtype;
+        for (const std::uint64_t extent : *raw.shape) {
+            entry.sizes.push_back(static_cast<std::int64_t>(extent));
+        }
+    }
+    entry.name = std::move(raw.name);
+    entry.dtype_name = *std::move(raw.dtype);
+    entry.shape = *std::move(raw.shape);
     return entry;
 }
 
@@ -173,14 +222,14 @@ void check_places(const std::string& path,
         if (entry.end_bytes > data_bytes) {
             throw FileError(path,
                             fmt::format("tensor '{}' ends at byte {}, the data has {} (truncated?)",
-                                        entry.name,
+                                        shown(entry.name),
                                         entry.end_bytes,
                                         data_bytes));
         }
         if (entry.begin_bytes != end) {
             throw FileError(path,
                             fmt::format("tensor '{}' begins at byte {}, wanted {}: offsets {}",
-                                        entry.name,
+                                        shown(entry.name),
                                         entry.begin_bytes,
                                         end,
                                         entry.begin_bytes < end ? "overlap" : "leave a hole"));
@@ -192,9 +241,10 @@ void check_places(const std::string& path,
     }
 }
 
-bool is_floating(HostDType dtype) {
-    return dtype == HostDType::kF32 || dtype == HostDType::kF16 || dtype == HostDType::kBF16 ||
-           dtype == HostDType::kF64;
+bool is_floating(const SafetensorsEntry& entry) {
+    const HostDType dtype = entry.dtype;
+    return entry.refusal.empty() && (dtype == HostDType::kF32 || dtype == HostDType::kF16 ||
+                                     dtype == HostDType::kBF16 || dtype == HostDType::kF64);
 }
 
 // Moves the names under kRequiresGradKey from the metadata into the entries.
@@ -206,20 +256,19 @@ void take_tracked(const std::string& path, SafetensorsHeader& header) {
     const Json names = Json::parse(found->second, nullptr, false);
     bool fits = names.is_array();
     for (std::size_t i = 0; fits && i < names.size(); ++i) {
-        const auto entry = std::find_if(
-            header.entries.begin(), header.entries.end(), [&](const SafetensorsEntry& each) {
-                return names[i] == each.name && is_floating(each.dtype);
-            });
-        fits = entry != header.entries.end();
+        const auto index = names[i].is_string()
+                               ? header.index_of.find(names[i].get_ref<const std::string&>())
+                               : header.index_of.end();
+        fits = index != header.index_of.end() && is_floating(header.entries[index->second]);
         if (fits) {
-            entry->requires_grad = true;
+            header.entries[index->second].requires_grad = true;
         }
     }
     if (!fits) {
         throw FileError(path,
                         fmt::format("metadata '{}' is not a list of its floating tensors, but {}",
                                     kRequiresGradKey,
-                                    found->second));
+                                    shown(found->second)));
     }
     header.metadata.erase(found);
 }
@@ -242,27 +291,17 @@ std::map<std::string, std::string> with_tracked(const std::vector<SafetensorsEnt
 
 SafetensorsHeader parse_header(const std::string& path, std::string_view file) {
     const std::uint64_t length = read_length(path, file);
-    const Json json = parse_json(path, file.substr(kLengthBytes, length));
+    HeaderReader json = read_json(path, file.substr(kLengthBytes, length));
     SafetensorsHeader header;
     header.data_begin_bytes = kLengthBytes + length;
-    for (const auto& [name, value] : json.items()) {
-        if (name != kMetadataKey) {
-            header.entries.push_back(parse_entry(path, name, value));
-            continue;
-        }
-        if (!value.is_object()) {
-            throw FileError(
-                path,
-                fmt::format("{} is not an object of strings, but {}", kMetadataKey, value.dump()));
-        }
-        for (const auto& [key, text] : value.items()) {
-            if (!text.is_string()) {
-                throw FileError(path, fmt::format("metadata '{}' is not a string", key));
-            }
-            header.metadata[key] = text.get<std::string>();
-        }
+    header.metadata = std::move(json.metadata);
+    for (RawEntry& raw : json.entries) {
+        header.entries.push_back(make_entry(path, raw));
     }
     check_places(path, header.entries, file.size() - header.data_begin_bytes);
+    for (std::size_t i = 0; i < header.entries.size(); ++i) {
+        header.index_of.emplace(header.entries[i].name, i);
+    }
     take_tracked(path, header);
     return header;
 }
@@ -277,23 +316,35 @@ void check_text(const std::string& path, std::string_view what, const std::strin
     }
 }
 
-std::string write_header(const std::vector<SafetensorsEntry>& entries,
+std::string write_header(const std::string& path,
+                         const std::vector<SafetensorsEntry>& entries,
                          const std::map<std::string, std::string>& metadata) {
-    Json json = Json::object();
+    // In order, one by one: a JSON object that keeps its order would look for each name.
+    std::string text = "{";
+    const auto add = [&text](const std::string& key, const Json& value) {
+        text += fmt::format("{}{}:{}", text.size() > 1 ? "," : "", Json(key).dump(), value.dump());
+    };
     if (const auto all = with_tracked(entries, metadata); !all.empty()) {
-        json[kMetadataKey] = all;
+        add(kMetadataKey, all);
     }
     for (const SafetensorsEntry& entry : entries) {
-        const auto code = std::find_if(kDTypes.begin(), kDTypes.end(), [&entry](const auto& row) {
-            return row.second == entry.dtype;
+        const auto* const row = std::find_if(kDTypes.begin(), kDTypes.end(), [&](const auto& each) {
+            return each.dtype == entry.dtype;
         });
-        json[entry.name] = {
-            {"dtype", std::string(code->first)},
-            {"shape", std::vector<std::int64_t>(entry.sizes.begin(), entry.sizes.end())},
-            {"data_offsets", {entry.begin_bytes, entry.end_bytes}}};
+        add(entry.name,
+            {{"dtype", row->code},
+             {"shape", std::vector<std::int64_t>(entry.sizes.begin(), entry.sizes.end())},
+             {"data_offsets", {entry.begin_bytes, entry.end_bytes}}});
     }
-    std::string text = json.dump();
+    text += "}";
     text.append((kLengthBytes - text.size() % kLengthBytes) % kLengthBytes, ' ');
+    if (text.size() > kMostHeaderBytes) {
+        throw FileError(path,
+                        fmt::format("cannot be written: its header would have {} bytes, the format "
+                                    "allows {}",
+                                    text.size(),
+                                    kMostHeaderBytes));
+    }
     std::string bytes(kLengthBytes, '\0');
     for (std::size_t i = 0; i < kLengthBytes; ++i) {
         bytes[i] = static_cast<char>(text.size() >> (8 * i) & 0xffU);

@@ -5,10 +5,10 @@
 
 #include "memory/arena.h"
 #include "memory/driver_memory.h"
-#include "memory/environment.h"
 #include "memory/small_mutex.h"
 #include "memory/trace.h"
 #include "vk/device.h"
+#include "vk/environment.h"
 
 #include <algorithm>
 #include <array>
@@ -29,7 +29,7 @@ enum class Mode : std::uint8_t { kBlocks, kDedicated, kPoison };
 
 Mode mode_from_environment() {
     static constexpr std::array<std::string_view, 2> kNames = {"dedicated", "poison"};
-    const std::string_view name = environment_choice("PUMICE_MEMORY", kNames);
+    const std::string_view name = vk::environment_choice("PUMICE_MEMORY", kNames);
     if (name.empty()) {
         return Mode::kBlocks;
     }

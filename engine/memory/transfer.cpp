@@ -4,9 +4,9 @@
 #include "pumice/error.h"
 
 #include "base/index_user.h"
-#include "memory/environment.h"
 #include "memory/staging.h"
 #include "vk/device.h"
+#include "vk/environment.h"
 
 #include <algorithm>
 #include <array>
@@ -24,8 +24,7 @@ constexpr std::uint64_t kWordBytes = 4;
 constexpr std::uint64_t kMostPieceBytes = 8U << 20U;
 
 bool is_staging_forced() {
-    static constexpr std::array<std::string_view, 1> kNames = {"force"};
-    return environment_choice("PUMICE_STAGING", kNames) == "force";
+    return vk::environment_says("PUMICE_STAGING", "force");
 }
 
 void upload_piece(const vk::Binding& target, std::span<const std::byte> bytes) {

@@ -130,7 +130,7 @@ void upload_to(const Tensor& target, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-HostTensor Tensor::to_host(std::source_location line) const try {
+HostTensor Tensor::to_host(SourceLocation line) const try {
     const TensorImpl& impl = checked_impl(*this, "to_host");
     dispatch::check_placed("to_host", *this, line);
     if (impl.numel == 0) {
@@ -144,7 +144,7 @@ HostTensor Tensor::to_host(std::source_location line) const try {
     rethrow_under("to_host");
 }
 
-Future<HostTensor> Tensor::to_host_async(std::source_location line) const try {
+Future<HostTensor> Tensor::to_host_async(SourceLocation line) const try {
     const TensorImpl& impl = checked_impl(*this, "to_host_async");
     dispatch::check_placed("to_host_async", *this, line);
     if (impl.numel == 0) {
@@ -159,7 +159,7 @@ Future<HostTensor> Tensor::to_host_async(std::source_location line) const try {
     rethrow_under("to_host_async");
 }
 
-Scalar Tensor::item(std::source_location line) const {
+Scalar Tensor::item(SourceLocation line) const {
     const TensorImpl& impl = checked_impl(*this, "item");
     dispatch::check_placed("item", *this, line);
     if (impl.numel != 1) {
@@ -173,7 +173,7 @@ Scalar Tensor::item(std::source_location line) const {
     return impl.dtype == kBool ? Scalar(value != 0.0) : Scalar(static_cast<std::int64_t>(value));
 }
 
-void* Tensor::host_data(HostDType wanted, const std::source_location& line) const {
+void* Tensor::host_data(HostDType wanted, const SourceLocation& line) const {
     const TensorImpl& impl = checked_impl(*this, "data_ptr");
     dispatch::check_placed("data_ptr", *this, line);
     if (host_dtype(impl.dtype) != wanted) {
@@ -257,7 +257,7 @@ Tensor from_list(std::span<const std::byte> bytes,
 
 }  // namespace detail
 
-Tensor& Tensor::persist(std::source_location line) {
+Tensor& Tensor::persist(SourceLocation line) {
     TensorImpl& impl = checked_impl(*this, "persist");
     dispatch::check_placed("persist", *this, line);
     if (!impl.storage->is_transient()) {

@@ -179,6 +179,14 @@ Tensor Tensor::amin(const Dims& dims, bool keepdim) const {
     return pumice::amin(*this, dims, keepdim);
 }
 
+Tensor Tensor::var(const Dims& dims, std::int64_t correction, bool keepdim) const {
+    return pumice::var(*this, dims, correction, keepdim);
+}
+
+Tensor Tensor::std(const Dims& dims, std::int64_t correction, bool keepdim) const {
+    return pumice::std(*this, dims, correction, keepdim);
+}
+
 Tensor Tensor::argmax(std::optional<std::int64_t> dim, bool keepdim) const {
     return pumice::argmax(*this, dim, keepdim);
 }

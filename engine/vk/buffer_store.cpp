@@ -45,7 +45,7 @@ BufferStore::BufferStore(const PhysicalDevice& physical,
                          const VolkDeviceTable& table)
     : physical_(physical), handles_(handles), table_(table) {
     vkGetPhysicalDeviceMemoryProperties(physical.handle, &memory_);
-    is_staging_forced_ = environment_value("PUMICE_STAGING") == "force";
+    is_staging_forced_ = environment_says("PUMICE_STAGING", "force");
     retired_.reserve(256);
 }
 

@@ -15,6 +15,9 @@
 namespace pumice::vk {
 namespace {
 
+/// More than any driver keeps; a larger file is somebody else's.
+constexpr std::uint64_t kMostBytes = 1U << 30U;
+
 using Magic = std::array<char, 8>;
 
 Magic magic_of(CacheFileKind kind) noexcept {
@@ -50,7 +53,7 @@ bool is_of_device(std::span<const std::byte> bytes, const VkPhysicalDeviceProper
 }  // namespace
 
 std::string cache_folder() {
-    if (environment_value("PUMICE_CACHE") == "off") {
+    if (environment_says("PUMICE_CACHE", "off")) {
         return {};
     }
     std::string folder = environment_value("XDG_CACHE_HOME");
@@ -80,7 +83,8 @@ std::vector<std::byte> read_summed_file(const std::string& path, CacheFileKind k
     std::ifstream file(path, std::ios::binary);
     Header header;
     if (error || !file.read(reinterpret_cast<char*>(&header), sizeof(header)) ||
-        header.magic != magic_of(kind) || header.size_bytes != file_bytes - sizeof(header)) {
+        header.magic != magic_of(kind) || header.size_bytes != file_bytes - sizeof(header) ||
+        header.size_bytes > kMostBytes) {
         return {};
     }
     std::vector<std::byte> bytes(header.size_bytes);

@@ -31,7 +31,7 @@ std::string_view result_name(VkResult result) noexcept {
     }
 }
 
-void throw_result(VkResult result, std::string_view what, std::source_location location) {
+void throw_result(VkResult result, std::string_view what, SourceLocation location) {
     if (result == VK_ERROR_OUT_OF_HOST_MEMORY || result == VK_ERROR_OUT_OF_DEVICE_MEMORY) {
         throw OutOfMemoryError(what, 0, 0, 0, location);
     }

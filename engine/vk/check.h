@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/source_location.h"
+
 #include "vk/vulkan.h"
 
-#include <source_location>
 #include <string_view>
 
 namespace pumice::vk {
@@ -14,7 +15,7 @@ std::string_view result_name(VkResult result) noexcept;
 /// @throws OutOfMemoryError for the two memory results (sizes unknown: 0), else DeviceError
 [[noreturn]] void throw_result(VkResult result,
                                std::string_view what,
-                               std::source_location location = std::source_location::current());
+                               SourceLocation location = SourceLocation::current());
 
 }  // namespace pumice::vk
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/source_location.h"
+
 #include <cstdint>
 #include <exception>
-#include <source_location>
 #include <string>
 #include <string_view>
 
@@ -18,7 +19,7 @@ public:
     /// For the engine; `where` and `message` as above.
     Error(std::string_view where,
           std::string_view message,
-          std::source_location location = std::source_location::current());
+          SourceLocation location = SourceLocation::current());
 
     /// "[where] message"; lives as long as the exception.
     [[nodiscard]] const char* what() const noexcept override;
@@ -29,12 +30,12 @@ public:
     /// For the engine: tells the same under another name.
     void set_where(std::string_view where);
     /// Place in Pumice's source that threw.
-    [[nodiscard]] const std::source_location& location() const noexcept;
+    [[nodiscard]] const SourceLocation& location() const noexcept;
 
 private:
     std::string where_;
     std::string text_;
-    std::source_location location_;
+    SourceLocation location_;
 };
 
 /// Shapes, dimensions or strides that do not fit.
@@ -88,7 +89,7 @@ public:
                      std::uint64_t asked_bytes,
                      std::uint64_t free_bytes,
                      std::uint64_t largest_hole_bytes,
-                     std::source_location location = std::source_location::current());
+                     SourceLocation location = SourceLocation::current());
 
     /// What was asked for.
     [[nodiscard]] std::uint64_t asked_bytes() const noexcept;

@@ -18,21 +18,33 @@ namespace pumice::io {
 /// One tensor of a safetensors file.
 struct SafetensorsEntry {
     std::string name;                   ///< key in the header
+    std::string dtype_name;             ///< as the header has it: "F32", "F8_E4M3"
     HostDType dtype = HostDType::kF32;  ///< as stored, float64 and int64 included
-    Dims sizes;                         ///< at most eight extents, 2^31 - 1 elements
+    std::vector<std::uint64_t> shape;   ///< as the header has it
+    Dims sizes;                         ///< the same, where Pumice can hold the tensor
+    std::string refusal;                ///< why `load` refuses it; empty if Pumice can hold it
     std::uint64_t begin_bytes = 0;      ///< from the start of the data section
     std::uint64_t end_bytes = 0;        ///< one past its last byte, counted likewise
     bool requires_grad = false;         ///< whether it was tracked when Pumice saved it (G55)
 };
 
-/// A memory-mapped safetensors file: the header is checked whole when it is opened, values are read
-/// when asked for. Source: the safetensors format, version 0.3.
+/// A tensor that `load_all` left out, and why.
+struct SafetensorsRefusal {
+    std::string name;
+    std::string reason;
+};
+
+/// A memory-mapped safetensors file: the header is checked whole when it is opened, in time linear
+/// in its length; values are read when asked for. Tensors that Pumice cannot hold (dtypes other
+/// than HostDType's, more than eight dimensions, 2^31 elements and more) are listed, and refused
+/// when they are loaded. Source: the safetensors format, version 0.3.
 class SafetensorsFile {
 public:
-    /// @throws FileError for a file that cannot be read, is truncated or malformed: a header that
-    ///         reaches over the file, offsets that overlap, leave holes or lie outside, an unknown
-    ///         dtype, a byte count that does not fit dtype and shape, a duplicate name, text that
-    ///         is not UTF-8, metadata that is not an object of strings
+    /// @throws FileError for what is no regular file, cannot be read, is truncated or malformed: a
+    ///         header of more than 100 MB, that reaches over the file or does not begin with `{`,
+    ///         offsets that overlap, leave holes or lie outside, a byte count that does not fit
+    ///         dtype and shape, a key twice in one object, text that is not UTF-8, metadata that is
+    ///         not an object of strings
     explicit SafetensorsFile(const std::string& path);
     /// Ends the mapping; loaded tensors have their own memory.
     ~SafetensorsFile();
@@ -50,18 +62,24 @@ public:
 
     /// Copies one tensor to the device, tracked as it was when Pumice saved it; its kind is that of
     /// the thread's mode (G55). float64 becomes float32, int64 int32.
-    /// @throws ArgumentError for an unknown name; DTypeError naming the element that int32 cannot
-    ///         hold; OutOfMemoryError
+    /// @throws ArgumentError for an unknown name; UnsupportedError for a tensor that Pumice cannot
+    ///         hold; DTypeError naming the element that int32 cannot hold; OutOfMemoryError
     [[nodiscard]] Tensor load(const std::string& name) const;
-    /// All tensors by name, in order of their place. @throws DTypeError, OutOfMemoryError as load
+    /// All tensors by name, in order of their place.
+    /// @throws UnsupportedError, DTypeError, OutOfMemoryError as load
     [[nodiscard]] nn::StateDict load_all() const;
+    /// All but those for which load throws UnsupportedError or DTypeError: these are appended to
+    /// `refused`. @throws OutOfMemoryError
+    [[nodiscard]] nn::StateDict load_all(std::vector<SafetensorsRefusal>& refused) const;
 
 private:
     struct Mapping;
+    [[nodiscard]] Tensor load(const SafetensorsEntry& entry) const;
     std::unique_ptr<Mapping> mapping_;
 };
 
-/// All tensors of a safetensors file. @throws FileError, DTypeError as SafetensorsFile, load_all
+/// All tensors of a safetensors file.
+/// @throws FileError, UnsupportedError, DTypeError as SafetensorsFile, load_all
 nn::StateDict load_safetensors(const std::string& path);
 
 /// Writes the tensors in order, row-major, with metadata as the header's `__metadata__`; the file
@@ -80,7 +98,8 @@ void save_safetensors(const std::string& path,
 /// @throws FileError with the system's reason; what was there is as it was
 void write_file(const std::string& path, const std::string& bytes);
 
-/// The whole file as bytes. @throws FileError if it cannot be read or is a directory
+/// The whole file as bytes, a pipe's up to its end. @throws FileError if it cannot be read, for a
+/// directory and for a device
 std::string read_file(const std::string& path);
 
 }  // namespace pumice::io

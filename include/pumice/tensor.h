@@ -7,6 +7,7 @@
 #include "pumice/host_tensor.h"
 #include "pumice/intrusive_ptr.h"
 #include "pumice/scalar.h"
+#include "pumice/source_location.h"
 
 #include <cstdint>
 #include <functional>
@@ -14,7 +15,6 @@
 #include <iosfwd>
 #include <memory>
 #include <optional>
-#include <source_location>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -297,7 +297,7 @@ public:
     /// Moves an inference tensor's storage, with all its views, to persistent memory; the kind
     /// stays. Does nothing where it is already.
     /// @throws OutOfMemoryError, GradModeError naming `line` for a tensor of a captured function
-    Tensor& persist(std::source_location line = std::source_location::current());
+    Tensor& persist(SourceLocation line = SourceLocation::current());
 
     // To the host. All throw GradModeError, which names `line`, for a tensor of a captured
     // function.
@@ -306,25 +306,23 @@ public:
     /// std::int8_t, std::uint8_t or bool) as convert_host does. Waits for the device.
     /// @throws DTypeError for a value that T cannot hold, DeviceError
     template <class T>
-    [[nodiscard]] std::vector<T> to_vector(
-        std::source_location line = std::source_location::current()) const {
+    [[nodiscard]] std::vector<T> to_vector(SourceLocation line = SourceLocation::current()) const {
         return to_host(line).values<T>();
     }
 
     /// Copies the values to the host. Waits for the device. @throws DeviceError
-    [[nodiscard]] HostTensor to_host(
-        std::source_location line = std::source_location::current()) const;
+    [[nodiscard]] HostTensor to_host(SourceLocation line = SourceLocation::current()) const;
     /// Starts the copy and returns at once; the values are those at the time of the call.
     /// @throws OutOfMemoryError for the copy that it takes on the device
     [[nodiscard]] Future<HostTensor> to_host_async(
-        std::source_location line = std::source_location::current()) const;
+        SourceLocation line = SourceLocation::current()) const;
     /// The one value, of the dtype's class. Waits for the device.
     /// @throws ShapeError unless numel() is 1, DeviceError
-    [[nodiscard]] Scalar item(std::source_location line = std::source_location::current()) const;
+    [[nodiscard]] Scalar item(SourceLocation line = SourceLocation::current()) const;
 
     /// The one value, cast to T. @throws ShapeError, DeviceError as above
     template <class T>
-    [[nodiscard]] T item(std::source_location line = std::source_location::current()) const {
+    [[nodiscard]] T item(SourceLocation line = SourceLocation::current()) const {
         return static_cast<T>(item(line).toDouble());
     }
 
@@ -336,7 +334,7 @@ public:
     ///         UnsupportedError where the device's memory is not mapped (a discrete GPU's, or with
     ///         PUMICE_STAGING=force); DeviceError
     template <class T>
-    [[nodiscard]] T* data_ptr(std::source_location line = std::source_location::current()) const {
+    [[nodiscard]] T* data_ptr(SourceLocation line = SourceLocation::current()) const {
         return static_cast<T*>(host_data(host_dtype_of<std::remove_const_t<T>>(), line));
     }
 
@@ -498,6 +496,12 @@ public:
     /// @{
     [[nodiscard]] Tensor sum(const Dims& dims = {}, bool keepdim = false) const;
     [[nodiscard]] Tensor mean(const Dims& dims = {}, bool keepdim = false) const;
+    [[nodiscard]] Tensor var(const Dims& dims = {},
+                             std::int64_t correction = 1,
+                             bool keepdim = false) const;
+    [[nodiscard]] Tensor std(const Dims& dims = {},
+                             std::int64_t correction = 1,
+                             bool keepdim = false) const;
     [[nodiscard]] Tensor amax(const Dims& dims = {}, bool keepdim = false) const;
     [[nodiscard]] Tensor amin(const Dims& dims = {}, bool keepdim = false) const;
     [[nodiscard]] Tensor argmax(std::optional<std::int64_t> dim = {}, bool keepdim = false) const;
@@ -554,7 +558,7 @@ public:
     void reset() noexcept { impl_.reset(); }
 
 private:
-    [[nodiscard]] void* host_data(HostDType wanted, const std::source_location& line) const;
+    [[nodiscard]] void* host_data(HostDType wanted, const SourceLocation& line) const;
     unsigned add_hook(std::function<Tensor(const Tensor&)> hook);
 
     IntrusivePtr<RefCounted> impl_;

@@ -27,6 +27,12 @@ double variance(const std::vector<double>& group, double correction) {
 
 }  // namespace
 
+TEST_CASE("var, std: methods are the functions") {
+    const Tensor x = arange(24).to(kFloat32).view({2, 3, 4});
+    check_same_bits(x.var(), pumice::var(x));
+    check_same_bits(x.std({0, 2}, 0, true), pumice::std(x, {0, 2}, 0, true));
+}
+
 TEST_CASE("var, std: float64 reference over shapes and corrections") {
     for (const auto& [sizes, dims] : reduction_cases()) {
         CAPTURE(to_string(sizes));

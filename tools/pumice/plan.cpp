@@ -1,25 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/plan.h"
 
-#include "pumice/data.h"
 #include "pumice/error.h"
 #include "pumice/io.h"
 
 #include "commands.h"
 #include "csv_field.h"
 #include "memory_map.h"
-#include "plan/buffer_fault.h"
+#include "plan_csv.h"
 #include "standard_streams.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <charconv>
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 namespace pumice::command {
@@ -38,65 +35,7 @@ struct Options {
     bool as_json = false;
 };
 
-struct Rows {
-    std::vector<std::string> ids;
-    std::vector<PlanBuffer> buffers;
-};
-
-[[noreturn]] void refuse_row(const data::CsvTable& table, std::size_t i, const std::string& why) {
-    throw FileError(table.path(),
-                    fmt::format("line {}: {}", table.line_of(static_cast<std::int64_t>(i)), why));
-}
-
-template <typename Number>
-std::vector<Number> whole_numbers(const data::CsvTable& table, const std::string& name) {
-    const std::vector<std::string> texts = table.text_column(name);
-    std::vector<Number> numbers(texts.size());
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-        const char* end = texts[i].data() + texts[i].size();
-        const auto [stop, failure] = std::from_chars(texts[i].data(), end, numbers[i]);
-        if (failure == std::errc::result_out_of_range) {
-            refuse_row(table, i, fmt::format("{} is out of range: {}", name, texts[i]));
-        }
-        if (failure != std::errc() || stop != end) {
-            const std::string_view wanted =
-                std::is_signed_v<Number> ? "a whole number" : "a whole number from 0";
-            refuse_row(table, i, fmt::format("{} must be {}; got '{}'", name, wanted, texts[i]));
-        }
-    }
-    return numbers;
-}
-
-void check_rows(const data::CsvTable& table, const Rows& rows) {
-    if (const auto fault = plan::find_fault(rows.buffers)) {
-        refuse_row(table, fault->index, fault->reason);
-    }
-    std::unordered_set<std::string> seen;
-    for (std::size_t i = 0; i < rows.ids.size(); ++i) {
-        if (!seen.insert(rows.ids[i]).second) {
-            refuse_row(table, i, fmt::format("id '{}' is there twice", rows.ids[i]));
-        }
-    }
-}
-
-Rows read_rows(const std::string& file) {
-    const data::CsvTable table(file);
-    const auto lowers = whole_numbers<std::int64_t>(table, "lower");
-    const auto uppers = whole_numbers<std::int64_t>(table, "upper");
-    const auto sizes = whole_numbers<std::uint64_t>(table, "size");
-    std::vector<std::uint64_t> alignments(sizes.size(), 1);
-    if (table.has_column("alignment")) {
-        alignments = whole_numbers<std::uint64_t>(table, "alignment");
-    }
-    Rows rows = {table.text_column("id"), {}};
-    for (std::size_t i = 0; i < sizes.size(); ++i) {
-        rows.buffers.push_back({lowers[i], uppers[i], sizes[i], alignments[i]});
-    }
-    check_rows(table, rows);
-    return rows;
-}
-
-std::string to_csv(const Rows& rows, const MemoryPlan& plan) {
+std::string to_csv(const PlanRows& rows, const MemoryPlan& plan) {
     std::string csv = "id,lower,upper,size,offset\n";
     for (std::size_t i = 0; i < rows.buffers.size(); ++i) {
         const PlanBuffer& buffer = rows.buffers[i];
@@ -125,7 +64,7 @@ std::string state_of(const MemoryPlan& plan, const Options& options) {
                : "not known to be optimal";
 }
 
-void print_json(const Rows& rows, const MemoryPlan& plan, const Options& options, double taken_s) {
+void print_json(const PlanRows& rows, const MemoryPlan& plan, const Options& options, double taken_s) {
     Json json = {{"buffer_count", rows.buffers.size()},
                  {"height_bytes", plan.height_bytes},
                  {"lower_bound_bytes", plan.lower_bound_bytes},
@@ -147,7 +86,7 @@ void print_json(const Rows& rows, const MemoryPlan& plan, const Options& options
 }
 
 // Beside a CSV on stdout it goes to stderr.
-void print_text(const Rows& rows, const MemoryPlan& plan, const Options& options, double taken_s) {
+void print_text(const PlanRows& rows, const MemoryPlan& plan, const Options& options, double taken_s) {
     if (options.output.empty()) {
         fmt::print("{}", to_csv(rows, plan));
     }
@@ -179,7 +118,7 @@ void check_capacity(const MemoryPlan& plan, const Options& options) {
 }
 
 void run(const Options& options) {
-    const Rows rows = read_rows(options.file);
+    const PlanRows rows = read_plan_rows(options.file);
     const auto begin = std::chrono::steady_clock::now();
     const MemoryPlan plan = plan_memory(rows.buffers,
                                         {.time_limit_s = options.time_limit_s,

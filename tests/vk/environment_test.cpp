@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "memory/environment.h"
+#include "vk/environment.h"
 
 #include "pumice/error.h"
 
 #include "memory/scoped_environment.h"
+#include "vk/device.h"
 
 #include <doctest/doctest.h>
 
@@ -11,8 +12,9 @@
 #include <string>
 #include <string_view>
 
-using pumice::memory::environment_choice;
 using pumice::test::ScopedEnvironment;
+using pumice::vk::environment_choice;
+using pumice::vk::environment_says;
 
 namespace {
 
@@ -38,4 +40,24 @@ TEST_CASE("environment: an unknown value is refused with the allowed ones") {
         environment_choice(kVariable, kNames),
         "[PUMICE_TEST_CHOICE] must be unset or one of: dedicated, poison; got Poison",
         pumice::ArgumentError);
+}
+
+TEST_CASE("environment: a variable with one value takes no other") {
+    CHECK(!environment_says(kVariable, "off"));
+    {
+        const ScopedEnvironment scope(kVariable, "off");
+        CHECK(environment_says(kVariable, "off"));
+    }
+    const ScopedEnvironment scope(kVariable, "foo");
+    CHECK_THROWS_WITH_AS(environment_says(kVariable, "off"),
+                         "[PUMICE_TEST_CHOICE] must be unset or one of: off; got foo",
+                         pumice::ArgumentError);
+}
+
+TEST_CASE("environment: what Pumice reads is refused where it says nothing") {
+    for (const char* name : {"PUMICE_CACHE", "PUMICE_STAGING"}) {
+        INFO(name);
+        const ScopedEnvironment scope(name, "foo");
+        CHECK_THROWS_AS(pumice::vk::Device(), pumice::ArgumentError);
+    }
 }
