@@ -73,7 +73,8 @@ endforeach()
 
 # Random autograd programs, shared by the tool that compares them with LibTorch and a test.
 add_library(differential STATIC tools/differential/program.cpp tools/differential/generator.cpp
-            tools/differential/compare.cpp tools/differential/samples.cpp
+            tools/differential/compare.cpp tools/differential/shrink.cpp
+            tools/differential/samples.cpp
             tools/differential/run_pumice.cpp)
 target_include_directories(differential PUBLIC ${PROJECT_SOURCE_DIR}/tools)
 target_link_libraries(differential PUBLIC pumice PRIVATE pumice_options nlohmann_json::nlohmann_json)

@@ -40,7 +40,8 @@ TEST_CASE("differential: a seed is one program, and a difference is found and sh
         Outcome outcome = run_on_pumice(program);
         for (const Instruction& step : program.steps) {
             for (TensorState& state : outcome.tensors) {
-                if (step.op == Op::kTanh && state.slot == step.results[0] && !state.values.empty()) {
+                if (step.op == Op::kTanh && state.slot == step.results[0] &&
+                    !state.values.empty()) {
                     state.values[0] += 1;
                 }
             }

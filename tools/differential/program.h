@@ -113,8 +113,8 @@ struct Outcome {
     std::vector<TensorState> tensors;            ///< the defined ones, by slot
     std::map<int, std::vector<float>> hook_log;  ///< by instruction: all gradients that it saw
     std::map<int, bool> walk_tracked;  ///< by slot: whether grad()'s result was tracked at first
-    int failed_at = -1;                          ///< the instruction that threw, or -1
-    std::string error;                           ///< its text
+    int failed_at = -1;                ///< the instruction that threw, or -1
+    std::string error;                 ///< its text
 };
 
 /// The operators whose operand 0 is written.

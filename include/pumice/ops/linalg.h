@@ -33,7 +33,7 @@ Tensor linear(Tensor x, Tensor weight, Tensor bias = {});
 /// @throws ShapeError and DTypeError as matmul, and unless `out` has the result's; UnsupportedError
 ///         for an `out` of more than six dimensions that is not contiguous; GradModeError while
 ///         recording if an operand requires grad, and for an inference `out` outside of inference
-///         mode; ArgumentError for an undefined tensor or an `out` with a stride of 0
+///         mode; ArgumentError for an undefined tensor or an overlapping `out`
 Tensor& matmul_out(Tensor& out, Tensor a, Tensor b);
 
 /// softmax(query key^T * scale + mask) value. query [..., L, E], key [..., S, E], value [..., S, D]
