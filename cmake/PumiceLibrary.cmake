@@ -3,6 +3,7 @@ include(CheckCXXCompilerFlag)
 file(GLOB_RECURSE engine_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/engine/*.cpp)
 
 add_library(pumice ${engine_sources} ${PUMICE_KERNELS_CPP} ${PUMICE_KERNELS_H}
+            ${PUMICE_ITERATIONS_CPP} ${PUMICE_ITERATIONS_H}
                    ${PUMICE_VOLK_DIR}/volk.c)
 add_library(Pumice::pumice ALIAS pumice)
 target_compile_features(pumice PUBLIC cxx_std_20)

@@ -3,17 +3,25 @@
 set(PUMICE_SHADER_CACHE ${PROJECT_BINARY_DIR}/shader-cache
     CACHE PATH "Folder of compiled shader modules, named by content")
 
+option(PUMICE_COUNT_LOOPS "Kernels count their loops and spoil results past the bound" OFF)
+
 file(GLOB_RECURSE shader_files CONFIGURE_DEPENDS
      ${PROJECT_SOURCE_DIR}/shaders/*.comp ${PROJECT_SOURCE_DIR}/shaders/*.glsl)
 set(PUMICE_KERNELS_H ${PROJECT_BINARY_DIR}/generated/vk/kernels.h)
 set(PUMICE_KERNELS_CPP ${PROJECT_BINARY_DIR}/generated/vk/kernels.cpp)
+set(PUMICE_ITERATIONS_H ${PROJECT_BINARY_DIR}/generated/vk/iterations.h)
+set(PUMICE_ITERATIONS_CPP ${PROJECT_BINARY_DIR}/generated/vk/iterations.cpp)
 add_custom_command(
     OUTPUT ${PUMICE_KERNELS_H} ${PUMICE_KERNELS_CPP}
+           ${PUMICE_ITERATIONS_H} ${PUMICE_ITERATIONS_CPP}
     COMMAND ${Python3_EXECUTABLE} tools/build_shaders.py
             --shaders shaders --out ${PROJECT_BINARY_DIR}/generated
             --cache ${PUMICE_SHADER_CACHE}
             --glslang ${PUMICE_GLSLANG} --spirv-val ${PUMICE_SPIRV_VAL}
-    DEPENDS ${shader_files} tools/build_shaders.py tools/kernel_source.py tools/spirv_reflect.py
+            $<$<BOOL:${PUMICE_COUNT_LOOPS}>:--count-loops>
+    DEPENDS ${shader_files} tools/build_shaders.py tools/kernel_source.py tools/loop_bounds.py
+            tools/spirv_reflect.py
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    COMMAND_EXPAND_LISTS
     COMMENT "Shaders"
     VERBATIM)

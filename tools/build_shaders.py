@@ -14,7 +14,15 @@ Lines that this script reads in the head of a .comp file (everything else is pla
                                    only along with it (where another tensor there is not read)
                                    (both make the file's text part of the library; see hooks.glsl)
 
-and in shaders/include/*.glsl, followed at once by the constants (prefix: the name less "Op"):
+    //@iterations EXPRESSION      what the loops of one invocation run at most in a call, in passes
+    //@    GOES ON                through their conditions; loops that are [[unroll]]ed count for
+                                   nothing. Several lines add up. The numbers are specialization and
+                                   push constants by name (sizes[2], shape.w), kEnumConstants, and
+                                   the operators of GLSL with min, max and ceil, without integer
+                                   division. A file with a loop must have one, or include one.
+
+and in shaders/include/*.glsl, where `//@iterations NAME(A, B) = EXPRESSION` makes a function for such
+lines, and a line without a name is for every kernel that includes the file; followed at once by the constants (prefix: the name less "Op"):
 
     //@enum UnaryOp                -> enum class UnaryOp : std::uint32_t { kNeg = 0, kExp = 1, };
     const uint kUnaryNeg = 0u;
@@ -25,7 +33,9 @@ and in shaders/include/*.glsl, followed at once by the constants (prefix: the na
         case kUnaryNeg: y = -x; break;      or `case kUnaryNeg: return -x;`
 
 Written to --out: vk/kernels.h (KernelId, push sizes and offsets, spec constant ids, enums) and
-vk/kernels.cpp (the SPIR-V, and the texts of shaders/include and of the files with hooks). A kernel is
+vk/kernels.cpp (the SPIR-V, and the texts of shaders/include and of the files with hooks), vk/iterations.h
+and vk/iterations.cpp (the //@iterations lines). With --count-loops all kernels count the passes
+themselves, and spoil their results where there are too many: for a build that tests the lines. A kernel is
 named <family>_<algorithm>[_<variant value>...]; the ids of one file are consecutive, the last axis
 varying fastest.
 """
@@ -42,7 +52,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kernel_source import write_interface
-from spirv_reflect import ReflectError, reflect
+from loop_bounds import BoundError, Bounds, is_bound_line, with_counters
+from spirv_reflect import ReflectError, count_loops, reflect
 
 MAX_AXES, MAX_VARIANTS, MAX_BINDINGS, MAX_PUSH_BYTES = 4, 24, 8, 128
 TARGET = "vulkan1.2"
@@ -116,6 +127,7 @@ class Kernel:
     features: set
     spirv: bytes = b""
     reflection: object = None
+    loop_count: int = 0  # without those that are to be unrolled
 
 
 @dataclass
@@ -131,7 +143,7 @@ def parse_shader(path, root):
         raise BuildError(f"{path}: shaders live at {root}/<family>/<algorithm>.comp, in snake_case")
     shader = Shader(path, f"{family}_{stem}", {}, [])
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        if not line.lstrip().startswith("//@"):
+        if not line.lstrip().startswith("//@") or is_bound_line(line):
             continue
         where = f"{path}:{number}"
         if match := AXIS_LINE.match(line):
@@ -199,7 +211,7 @@ def parse_enums(path):
             enums.append((where, current))
         elif FORMULAS_LINE.match(line.strip()):
             current = None
-        elif line.lstrip().startswith("//@"):
+        elif line.lstrip().startswith("//@") and not is_bound_line(line):
             raise BuildError(f"{where}: error: not understood: {line.strip()}")
         elif current and (match := CONSTANT_LINE.match(line)):
             name = match[1].removeprefix(prefix)
@@ -339,7 +351,7 @@ def line_of(path, pattern):
     return 1
 
 
-def check_kernel(shader, kernel):
+def check_kernel(shader, kernel, has_bound):
     """The limits of design.md that reflection can see."""
     out = kernel.reflection
     if len(out.bindings) > MAX_BINDINGS:
@@ -356,6 +368,8 @@ def check_kernel(shader, kernel):
         for binding in bindings:
             if binding not in out.bindings or out.bindings[binding].is_written != (kind == "result"):
                 raise ReflectError(f"//@hook {kind} {binding}: no such binding")
+    if kernel.loop_count > 0 and not has_bound:
+        raise ReflectError(f"{kernel.loop_count} loops, but no line //@iterations")
     for spec in out.specs:
         if spec.spec_id > 254:
             raise ReflectError(f"constant_id {spec.spec_id} of {spec.name} is above 254")
@@ -381,7 +395,9 @@ def build_kernel(compiler, shader, kernel):
     try:
         kernel.spirv = compiler.compile(shader, kernel)
         kernel.reflection = reflect(kernel.spirv)
-        check_kernel(shader, kernel)
+        kernel.loop_count = count_loops(kernel.spirv)
+        texts = source_closure(shader.path, compiler.include_dir).values()
+        check_kernel(shader, kernel, bool(Bounds.terms(texts)))
     except BuildError as error:
         return str(error)
     except ReflectError as error:
@@ -424,12 +440,25 @@ def parse_arguments():
     parser.add_argument("--cache", type=Path, help="folder of compiled modules (OUT/cache)")
     parser.add_argument("--glslang", default="glslangValidator")
     parser.add_argument("--spirv-val", default="spirv-val")
+    parser.add_argument("--count-loops", action="store_true", help="kernels that check themselves")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     return parser.parse_args()
 
 
+def write_counting(shaders, out):
+    """A copy of the shaders' folder whose kernels count their loops; returns where."""
+    for path in sorted(p for p in shaders.glob("**/*") if p.suffix in (".comp", ".glsl")):
+        closure = source_closure(path, shaders / "include")
+        included = "".join(text for p, text in closure.items() if p != path)
+        copy = out / path.relative_to(shaders)
+        write_if_changed(copy, with_counters(path.name, path.read_text(), included))
+    return out
+
+
 def main():
     args = parse_arguments()
+    if args.count_loops:
+        args.shaders = write_counting(args.shaders, args.out / "counting")
     include_dir = args.shaders / "include"
     try:
         cache = args.cache or args.out / "cache"
@@ -439,14 +468,18 @@ def main():
         enums = collect_enums(include_dir)
         formulas = collect_formulas(include_dir, enums)
         build_all(shaders, compiler, args.jobs)
-    except BuildError as error:
+        includes = {p.relative_to(include_dir).as_posix(): p.read_text()
+                    for p in include_dir.glob("**/*.glsl")}
+        texts_of = lambda shader: source_closure(shader.path, include_dir).values()
+        bounds = Bounds(includes, enums).write(shaders, texts_of)
+    except (BuildError, BoundError) as error:
         print(error, file=sys.stderr)
         return 1
-    includes = {p.relative_to(include_dir).as_posix(): p.read_text()
-                for p in include_dir.glob("**/*.glsl")}
     header, source = write_interface(shaders, enums, FEATURES, includes, formulas)
     write_if_changed(args.out / "vk" / "kernels.h", header)
     write_if_changed(args.out / "vk" / "kernels.cpp", source)
+    for name, text in zip(("iterations.h", "iterations.cpp"), bounds):
+        write_if_changed(args.out / "vk" / name, text)
     return 0
 
 

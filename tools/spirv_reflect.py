@@ -16,6 +16,7 @@ OP_TYPE_ARRAY, OP_TYPE_RUNTIME_ARRAY, OP_TYPE_STRUCT, OP_TYPE_POINTER = 28, 29, 
 OP_CONSTANT, OP_CONSTANT_COMPOSITE = 43, 44
 OP_SPEC_TRUE, OP_SPEC_FALSE, OP_SPEC_CONSTANT, OP_SPEC_COMPOSITE = 48, 49, 50, 51
 OP_FUNCTION, OP_VARIABLE, OP_DECORATE, OP_MEMBER_DECORATE = 54, 59, 71, 72
+OP_LOOP_MERGE, LOOP_UNROLL = 246, 1
 
 DEC_SPEC_ID, DEC_BUFFER_BLOCK, DEC_ARRAY_STRIDE, DEC_MATRIX_STRIDE = 1, 3, 6, 7
 DEC_BUILTIN, DEC_NON_WRITABLE, DEC_NON_READABLE = 11, 24, 25
@@ -228,3 +229,15 @@ def reflect(spirv):
     out.specs = [s for s in (_spec(module, i) for i in module.specs) if s is not None]
     _read_local_size(out, module)
     return out
+
+
+def count_loops(spirv):
+    """Loops of a module that reflect() took, without those marked to be unrolled."""
+    words = struct.unpack(f"<{len(spirv) // 4}I", spirv)
+    at, count = 5, 0
+    while at < len(words):
+        opcode, length = words[at] & 0xFFFF, words[at] >> 16
+        if opcode == OP_LOOP_MERGE and not words[at + 3] & LOOP_UNROLL:
+            count += 1
+        at += length
+    return count

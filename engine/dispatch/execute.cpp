@@ -4,6 +4,7 @@
 #include "pumice/error.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/iterations.h"
 #include "dispatch/observer.h"
 #include "dispatch/state.h"
 #include "dispatch/windows.h"
@@ -124,6 +125,21 @@ void append(vk::Device& device, const BoundStep& bound) {
     }
 }
 
+// A kernel that loops for longer would be stopped by its device, on some without a word.
+void check_loops(const OpCall& call, const Program& program) {
+    for (std::size_t i = 0; i < program.steps.size(); ++i) {
+        const Step& step = program.steps[i];
+        if (!is_within_bound(step)) [[unlikely]] {
+            throw InternalError(
+                call.def.name,
+                fmt::format("a step must loop at most {} times in an invocation; got {} of {}",
+                            vk::kMostIterations,
+                            iterations_of(step),
+                            vk::kernel_info(step.kernel).name));
+        }
+    }
+}
+
 // Selects the call's steps and binds each to its operands' ranges.
 template <class MakeWorkspace, class Visit>
 void visit_steps(const OpCall& call,
@@ -134,6 +150,7 @@ void visit_steps(const OpCall& call,
     Program program;
     call.def.select(call, outputs, caps, program);
     check_workspaces(call, program, caps);
+    check_loops(call, program);
     Workspaces workspaces;
     for (const std::uint64_t bytes : program.workspace_bytes) {
         workspaces.push_back(make_workspace(bytes));
@@ -226,6 +243,7 @@ void check_windows(const OpCall& call,
             Program program;
             part.def.select(part, part_outputs, caps, program);
             check_workspaces(part, program, caps);
+            check_loops(part, program);
             check_operands(part, part_outputs, program, caps);
         });
 }

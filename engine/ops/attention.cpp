@@ -7,6 +7,7 @@
 #include "pumice/ops/view.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/iterations.h"
 #include "ops/all_ops.h"
 #include "ops/tiles.h"
 #include "vk/kernels.h"
@@ -50,8 +51,8 @@ struct Push {
     std::array<std::array<std::uint32_t, kRank>, 4> batch_strides;
 };
 
-static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kAttentionTiledForward));
-static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kAttentionSubgroupForwardInt64));
+static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kAttentionTiledForwardOne));
+static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kAttentionSubgroupForwardInt64One));
 
 std::string describe_all(const dispatch::OpCall& call) {
     return fmt::format("got query {}, key {} and value {}",
@@ -225,8 +226,8 @@ std::uint64_t plan_subgroup(const dispatch::OpCall& call,
                             const vk::Capabilities& caps,
                             dispatch::Step& step) {
     step.kernel = has_feature(caps, vk::KernelFeature::kInt64)
-                      ? KernelId::kAttentionSubgroupForwardInt64
-                      : KernelId::kAttentionSubgroupForwardVec2;
+                      ? KernelId::kAttentionSubgroupForwardInt64One
+                      : KernelId::kAttentionSubgroupForwardVec2One;
     const std::uint32_t lanes = caps.subgroup_size;
     const std::uint32_t wanted = (push.value_depth + lanes - 1) / lanes;
     const std::uint32_t cols = wanted <= 2 ? 2 : (wanted <= 4 ? 4 : (wanted <= 8 ? 8 : 16));
@@ -262,7 +263,7 @@ std::uint64_t plan_tiled(const dispatch::OpCall& call,
     constexpr std::uint32_t kRows = 16;
     constexpr std::uint32_t kKeyBlock = 32;
     constexpr std::uint32_t kTileDepth = 16;
-    step.kernel = KernelId::kAttentionTiledForward;
+    step.kernel = KernelId::kAttentionTiledForwardOne;
     const std::uint32_t cols =
         push.value_depth <= 16
             ? 16
@@ -279,6 +280,67 @@ std::uint64_t plan_tiled(const dispatch::OpCall& call,
                kTileDepth});
     const std::uint32_t chunks = std::max((push.value_depth + cols - 1) / cols, 1U);
     return std::uint64_t{push.batch_count} * ((push.query_count + kRows - 1) / kRows) * chunks;
+}
+
+// How many queries, columns of the result and lanes share what a run of the keys hands on.
+struct RunShape {
+    std::uint32_t chunks;    ///< of the result's columns
+    std::uint32_t lanes;     ///< whose sums stand apart
+    std::uint32_t key_unit;  ///< keys that are scored together
+};
+
+RunShape run_shape_of(const dispatch::Step& step, const Push& push, bool is_subgroup) noexcept {
+    namespace subgroup = vk::spec::attention_subgroup_forward;
+    namespace tiled = vk::spec::attention_tiled_forward;
+    const std::uint32_t lanes = is_subgroup ? step.spec[subgroup::kLanes] : 1;
+    const std::uint32_t cols =
+        is_subgroup ? lanes * step.spec[subgroup::kColsPerLane] : step.spec[tiled::kChunkCols];
+    return {.chunks = std::max(ceil_div(push.value_depth, cols), 1U),
+            .lanes = lanes,
+            .key_unit = is_subgroup ? 2 * lanes : step.spec[tiled::kKeyBlock]};
+}
+
+// The kernel that walks the keys in several runs.
+KernelId many_runs(KernelId one) noexcept {
+    return static_cast<KernelId>(static_cast<std::uint32_t>(one) + 1);
+}
+
+static_assert(static_cast<int>(KernelId::kAttentionTiledForwardMany) ==
+                  static_cast<int>(KernelId::kAttentionTiledForwardOne) + 1 &&
+              static_cast<int>(KernelId::kAttentionSubgroupForwardVec2Many) ==
+                  static_cast<int>(KernelId::kAttentionSubgroupForwardVec2One) + 1);
+
+// A step for each part of the keys, the first in the place of one for all, which would take so many
+// passes; the last one stores.
+void append_runs(const Push& push,
+                 const RunShape& shape,
+                 double passes,
+                 dispatch::Step& first_step,
+                 dispatch::Program& program) {
+    const dispatch::Step whole = first_step;
+    const auto keys =
+        static_cast<std::uint32_t>(dispatch::bounded_count(push.key_count, passes, shape.key_unit));
+    if (keys == 0) {
+        throw UnsupportedError(
+            kName,
+            fmt::format("query's last dimension, {}, is longer than a kernel may walk",
+                        push.depth));
+    }
+    const std::uint64_t rows = std::uint64_t{push.batch_count} * push.query_count;
+    const std::size_t carried = program.workspace_bytes.size();
+    program.workspace_bytes.push_back(
+        std::max<std::uint64_t>(rows * push.value_depth * sizeof(float), sizeof(float)));
+    program.workspace_bytes.push_back(rows * shape.chunks * shape.lanes * 16);
+    const std::uint32_t run_count = (push.key_count + keys - 1) / keys;
+    for (std::uint32_t run = 0; run < run_count; ++run) {
+        dispatch::Step& step = run == 0 ? first_step : program.steps.emplace_back();
+        step = whole;
+        step.kernel = many_runs(whole.kernel);
+        push_spec(step, {run == 0, run + 1 == run_count, keys});
+        step.bindings.push_back(dispatch::workspace(carried));
+        step.bindings.push_back(dispatch::workspace(carried + 1));
+        step.work = whole.work / run_count;
+    }
 }
 
 void select_attention(const dispatch::OpCall& call,
@@ -299,13 +361,17 @@ void select_attention(const dispatch::OpCall& call,
     step.bindings.push_back(dispatch::input(call.inputs[3].defined() ? 3 : 0));
     step.bindings.push_back(dispatch::output(0));
     step.bindings.push_back(dispatch::output(1));
-    const std::uint64_t groups = prefers_subgroup_tiles(caps)
-                                     ? plan_subgroup(call, push, walk.rank, caps, step)
-                                     : plan_tiled(call, push, walk.rank, step);
+    const bool is_subgroup = prefers_subgroup_tiles(caps);
+    const std::uint64_t groups = is_subgroup ? plan_subgroup(call, push, walk.rank, caps, step)
+                                             : plan_tiled(call, push, walk.rank, step);
     step.groups = dispatch::fold_groups(groups, caps);
     step.work = std::uint64_t{push.batch_count} * push.query_count * push.key_count *
                 (2 * (std::uint64_t{push.depth} + push.value_depth) + 32);
     step.set_push(push);
+    const double passes = dispatch::iterations_of(step);
+    if (passes > vk::kMostIterations) [[unlikely]] {
+        append_runs(push, run_shape_of(step, push, is_subgroup), passes, step, program);
+    }
 }
 
 // The result's dimensions: the batch's, queries, value columns. Causal queries count from the

@@ -37,9 +37,10 @@ struct AveragePush {
     std::uint32_t x_offset;
     std::array<std::uint32_t, 10> geometry;  ///< in_rows .. pad_cols
     std::int32_t divisor;
+    PoolPart part;
 };
 
-static_assert(sizeof(AveragePush) == vk::push_size_bytes(vk::KernelId::kSpatialAveragePool));
+static_assert(sizeof(AveragePush) == vk::push_size_bytes(vk::KernelId::kSpatialAveragePoolOne));
 
 void check_adaptive(const Tensor& x, const IntPair& size) {
     constexpr auto kName = "adaptive_avg_pool2d";
@@ -86,6 +87,21 @@ void infer_average_gradient(const dispatch::OpCall& call, dispatch::Inferred& in
         {gradient.sizes[0], gradient.sizes[1], extent.rows, extent.cols}, gradient.dtype));
 }
 
+// Most rows and columns that an element of `made` adds up.
+IntPair average_spans(const AverageAttrs& attrs,
+                      const Dims& read,
+                      const Dims& made,
+                      bool is_gradient) noexcept {
+    const auto along = [&](std::int64_t d, std::int64_t kernel, std::int64_t stride) {
+        if (attrs.is_adaptive) {
+            return ceil_div(read[d], made[d]) + 1;
+        }
+        return is_gradient ? std::min(read[d], ceil_div(kernel, stride)) : kernel;
+    };
+    return {along(2, attrs.window.kernel.rows, attrs.window.stride.rows),
+            along(3, attrs.window.kernel.cols, attrs.window.stride.cols)};
+}
+
 template <bool kIsGradient>
 void select_average(const dispatch::OpCall& call,
                     std::span<const Tensor> outputs,
@@ -98,7 +114,7 @@ void select_average(const dispatch::OpCall& call,
         return;
     }
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kSpatialAveragePool;
+    step.kernel = vk::KernelId::kSpatialAveragePoolOne;
     step.bindings.push_back(dispatch::input(0));
     step.bindings.push_back(dispatch::output(0));
     launch_words(step, made, caps);
@@ -112,12 +128,29 @@ void select_average(const dispatch::OpCall& call,
     AveragePush push{.count = u32(made.numel),
                      .x_offset = dispatch::bound_offset(call.inputs[0], caps),
                      .geometry = {},
-                     .divisor = static_cast<std::int32_t>(attrs.divisor)};
+                     .divisor = static_cast<std::int32_t>(attrs.divisor),
+                     .part = {}};
     std::copy_n(geometry.begin(), push.geometry.size(), push.geometry.begin());
     step.set_push(push);
     step.work = attrs.is_adaptive
                     ? static_cast<std::uint64_t>(read.numel + made.numel)
                     : window_work(kIsGradient ? read.numel : made.numel, attrs.window);
+    if (dispatch::is_within_bound(step)) [[likely]] {
+        return;
+    }
+    const auto sums = dispatch::workspace(program.workspace_bytes.size());
+    program.workspace_bytes.push_back(static_cast<std::uint64_t>(made.numel) * sizeof(float));
+    append_pool_runs(program,
+                     step,
+                     made.dtype,
+                     average_spans(attrs, read.sizes, made.sizes, kIsGradient),
+                     [&](dispatch::Step& run, const PoolPart& part, bool is_first, bool is_last) {
+                         run.kernel = vk::KernelId::kSpatialAveragePoolMany;
+                         push_spec(run, {is_first, is_last});
+                         run.bindings.push_back(sums);
+                         push.part = part;
+                         run.set_push(push);
+                     });
 }
 
 Tensor average(const Tensor& x, const AverageAttrs& attrs) {

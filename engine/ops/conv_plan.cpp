@@ -2,11 +2,14 @@
 #include "ops/conv_plan.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/iterations.h"
 #include "ops/matmul_tiling.h"
 #include "ops/tiles.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
+#include <utility>
 
 namespace pumice::ops {
 
@@ -35,10 +38,17 @@ struct ConvPush {
     std::uint32_t b_offset;
     std::uint32_t bias_offset;
     std::uint32_t has_bias;
+    std::array<std::uint32_t, 2> tap_inverse;
+    std::array<std::uint32_t, 2> part_first;
+    std::array<std::uint32_t, 2> part_end;
 };
 
-static_assert(sizeof(ConvPush) == vk::push_size_bytes(vk::KernelId::kSpatialConvolveTiled) &&
-              sizeof(ConvPush) == vk::push_size_bytes(vk::KernelId::kSpatialConvolveSubgroup));
+static_assert(sizeof(ConvPush) == vk::push_size_bytes(vk::KernelId::kSpatialConvolveTiledOne) &&
+              sizeof(ConvPush) == vk::push_size_bytes(vk::KernelId::kSpatialConvolveSubgroupOne));
+
+constexpr std::size_t kDepthStepId = vk::spec::spatial_convolve_subgroup::kDepthStep;
+constexpr std::size_t kTileDepthId = vk::spec::spatial_convolve_tiled::kTileDepth;
+constexpr double kShareOfBound = 0.95;  // what a run may take
 
 // The product's extents: rows, columns and depth, the most of any group and phase.
 struct ConvProduct {
@@ -91,7 +101,7 @@ std::uint32_t depth_step(const ConvProduct& p) noexcept {
     return p.inner_depth == 3 ? 3 : 4;
 }
 
-// Kernel, specialization constants and grid.
+// Kernel for a single run, specialization constants and grid.
 void launch(dispatch::Step& step,
             ConvRole role,
             DType dtype,
@@ -100,12 +110,12 @@ void launch(dispatch::Step& step,
     const Tiling tiling = choose_conv_tiling(product, caps);
     const auto head = {static_cast<std::uint32_t>(dtype), static_cast<std::uint32_t>(role)};
     if (tiling.is_subgroup) {
-        step.kernel = vk::KernelId::kSpatialConvolveSubgroup;
+        step.kernel = vk::KernelId::kSpatialConvolveSubgroupOne;
         push_spec(step, {caps.subgroup_size});
         push_spec(step, head);
         push_spec(step, {tiling.rows, tiling.cols_per_invocation, depth_step(product)});
     } else {
-        step.kernel = vk::KernelId::kSpatialConvolveTiled;
+        step.kernel = vk::KernelId::kSpatialConvolveTiledOne;
         push_spec(step,
                   {tiling.rows / tiling.rows_per_invocation *
                    (tiling.cols / tiling.cols_per_invocation)});
@@ -144,6 +154,21 @@ ConvShapes shapes_of(ConvRole role, const Dims& first, const Dims& second, const
 IntPair tap_step(const ConvAttrs& attrs) noexcept {
     return {attrs.stride.rows / std::gcd(attrs.stride.rows, attrs.dilation.rows),
             attrs.stride.cols / std::gcd(attrs.stride.cols, attrs.dilation.cols)};
+}
+
+// Of dilation / gcd, modulo stride / gcd, with the greatest common divisor of both.
+std::uint32_t tap_inverse(std::int64_t dilation, std::int64_t stride) noexcept {
+    const std::int64_t divisor = std::gcd(dilation, stride);
+    const std::int64_t modulus = stride / divisor;
+    // Euclid's algorithm, extended: x * dilation = rest modulo the modulus, for both pairs.
+    std::array<std::int64_t, 2> rests{modulus, dilation / divisor % modulus};
+    std::array<std::int64_t, 2> factors{0, 1};
+    while (rests[1] != 0) {
+        const std::int64_t quotient = rests[0] / rests[1];
+        rests = {rests[1], rests[0] - quotient * rests[1]};
+        factors = {factors[1], factors[0] - quotient * factors[1]};
+    }
+    return u32((factors[0] % modulus + modulus) % modulus);
 }
 
 ConvProduct image_gradient_product(const ConvShapes& s, const ConvAttrs& attrs) noexcept {
@@ -198,7 +223,61 @@ ConvPush make_push(ConvRole role, const ConvShapes& s, const ConvAttrs& attrs) n
             .a_offset = 0,
             .b_offset = 0,
             .bias_offset = 0,
-            .has_bias = 0};
+            .has_bias = 0,
+            .tap_inverse = {tap_inverse(attrs.dilation.rows, attrs.stride.rows),
+                            tap_inverse(attrs.dilation.cols, attrs.stride.cols)},
+            .part_first = {0, 0},
+            .part_end = {~0U, ~0U}};
+}
+
+// The depth's outer and inner loop in the subgroup kernel, the depth in the tiled one.
+std::array<std::int64_t, 2> walked_of(const ConvProduct& product, bool is_subgroup) noexcept {
+    return is_subgroup ? std::array{product.depth / product.inner_depth, product.inner_depth}
+                       : std::array{std::int64_t{1}, product.depth};
+}
+
+// A step for each part of the depth, the first in the place of one for all, which would take so
+// many passes; the last one stores. In between, sums stay as they are in a workspace.
+void append_runs(dispatch::Step& first_step,
+                 const ConvPush& push,
+                 const ConvProduct& product,
+                 std::int64_t made_count,
+                 double passes,
+                 dispatch::Program& program) {
+    const dispatch::Step whole = first_step;
+    const bool is_subgroup = whole.kernel == vk::KernelId::kSpatialConvolveSubgroupOne;
+    const auto [outer, inner] = walked_of(product, is_subgroup);
+    const std::uint32_t unit = is_subgroup ? whole.spec[kDepthStepId] : whole.spec[kTileDepthId];
+    const double per_outer = is_subgroup ? 3.0 + unit : 0.0;
+    const double per_inner = is_subgroup ? 1.0 / unit : passes / static_cast<double>(inner);
+    const dispatch::Operand sums = dispatch::workspace(program.workspace_bytes.size());
+    program.workspace_bytes.push_back(static_cast<std::uint64_t>(made_count) * sizeof(float));
+    dispatch::for_each_part(
+        u32(outer),
+        u32(inner),
+        kShareOfBound * vk::kMostIterations,
+        per_outer,
+        per_inner,
+        unit,
+        [&](const dispatch::Rectangle& part) {
+            ConvPush run = push;
+            run.part_first = {part.first_row, part.first_col};
+            run.part_end = {part.end_row, part.end_col};
+            if (!is_subgroup) {
+                std::swap(run.part_first[0], run.part_first[1]);
+                std::swap(run.part_end[0], run.part_end[1]);
+            }
+            dispatch::Step& step = part.is_first ? first_step : program.steps.emplace_back();
+            step = whole;
+            step.kernel = is_subgroup ? vk::KernelId::kSpatialConvolveSubgroupMany
+                                      : vk::KernelId::kSpatialConvolveTiledMany;
+            push_spec(step, {part.is_first, part.is_last});
+            step.bindings.push_back(sums);
+            step.set_push(run);
+            const std::uint64_t share =
+                std::uint64_t{part.end_row - part.first_row} * (part.end_col - part.first_col);
+            step.work = whole.work / static_cast<std::uint64_t>(product.depth) * share;
+        });
 }
 
 }  // namespace
@@ -229,7 +308,12 @@ void plan_convolution(ConvRole role,
     push.bias_offset = has_bias ? dispatch::bound_offset(call.inputs[2], caps) : 0;
     push.has_bias = has_bias ? 1 : 0;
     step.set_push(push);
-    launch(step, role, made.dtype, product_of(role, shapes, attrs), caps);
+    const ConvProduct product = product_of(role, shapes, attrs);
+    launch(step, role, made.dtype, product, caps);
+    const double passes = dispatch::iterations_of(step);
+    if (passes > vk::kMostIterations) [[unlikely]] {
+        append_runs(step, push, product, made.numel, passes, program);
+    }
 }
 
 }  // namespace pumice::ops

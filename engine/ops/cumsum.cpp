@@ -3,6 +3,7 @@
 #include "pumice/ops/reduce.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/iterations.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/reduction.h"
@@ -16,6 +17,7 @@ namespace pumice::ops {
 namespace {
 
 constexpr std::uint64_t kChunkSumBytes = 8;
+constexpr std::uint32_t kMostScanned = 25000;  // chunks a step, by one invocation a row
 
 enum class Phase : std::uint32_t { kSumChunks = 0, kScanChunks = 1, kWrite = 2 };
 
@@ -100,7 +102,10 @@ void append_phase(dispatch::Program& program,
     const bool is_reversed = scan.call.attrs_as<CumsumAttrs>().is_reversed;
     const Tensor& input = scan.call.inputs[0];
     const std::int64_t dim = cumsum_dim(scan.call);
-    const dispatch::Run positions = positions_of(push, is_reversed);
+    const bool is_scan = phase == Phase::kScanChunks;
+    CumsumPush bound = push;
+    bound.end_chunk = is_scan ? push.first_chunk + 1 : push.end_chunk;  // a scan reads no elements
+    const dispatch::Run positions = positions_of(bound, is_reversed);
     const Part x = part_of(dispatch::input(0), input, dim, positions, caps);
     const Part y = part_of(dispatch::output(0), scan.y, dim, positions, caps);
     push.x_offset = x.offset;
@@ -118,10 +123,10 @@ void append_phase(dispatch::Program& program,
     step.bindings.push_back(y.operand);
     step.bindings.push_back(push.chunk_count > 1 ? dispatch::workspace(0) : y.operand);
     step.set_push(push);
-    const std::uint64_t items =
-        static_cast<std::uint64_t>(push.row_count) * (push.end_chunk - push.first_chunk);
+    const std::uint32_t chunks = push.end_chunk - push.first_chunk;
+    const std::uint64_t items = static_cast<std::uint64_t>(push.row_count) * (is_scan ? 1 : chunks);
     step.groups = fold_grid(scan.layout, items, caps);
-    step.work = items * (phase == Phase::kScanChunks ? push.chunk_count : push.chunk_length) * 4;
+    step.work = items * (is_scan ? chunks : push.chunk_length) * 4;
 }
 
 // Positions of a row that a step can have, all of them if none fit.
@@ -140,6 +145,17 @@ std::uint32_t positions_of_step(const dispatch::OpCall& call,
     return bindable == 0 ? row_length : static_cast<std::uint32_t>(bindable);
 }
 
+// What the loops of an item run, in passes, that sums or writes a chunk.
+double passes_of_chunk(const FoldLayout& layout, std::uint32_t row_length, DType dtype) noexcept {
+    const double elements = std::min(layout.chunk_length, row_length);
+    return 1 + std::max(elements,
+                        vk::iterations::reduce_range(static_cast<double>(vk::ReduceOp::kSum),
+                                                     static_cast<double>(dtype),
+                                                     0,
+                                                     elements,
+                                                     elements));
+}
+
 void select_cumsum(const dispatch::OpCall& call,
                    std::span<const Tensor> outputs,
                    const vk::Capabilities& caps,
@@ -150,6 +166,7 @@ void select_cumsum(const dispatch::OpCall& call,
     FoldLayout layout = choose_fold_layout(plan, plan.output_count, true, caps);
     layout.lanes = 1;
     const std::uint32_t most = positions_of_step(call, outputs[0], plan.reduced_count, caps);
+    bound_chunks(layout, plan.reduced_count, passes_of_chunk(layout, plan.reduced_count, x.dtype));
     if (layout.chunk_length > most) {
         layout.chunk_length = most;
         layout.chunk_count = ceil_div(plan.reduced_count, most);
@@ -170,22 +187,20 @@ void select_cumsum(const dispatch::OpCall& call,
         .first_chunk = 0,
         .end_chunk = 1};
     const std::uint32_t chunks_at_once = std::max(most / layout.chunk_length, 1U);
-    const auto append_all = [&](Phase phase) {
+    const auto append_all = [&](Phase phase, std::uint32_t count) {
         for (push.first_chunk = 0; push.first_chunk < layout.chunk_count;
              push.first_chunk = push.end_chunk) {
-            push.end_chunk = std::min(push.first_chunk + chunks_at_once, layout.chunk_count);
+            push.end_chunk = std::min(push.first_chunk + count, layout.chunk_count);
             append_phase(program, phase, push, scan, caps);
         }
     };
     if (layout.chunk_count > 1) {
-        program.workspace_bytes.push_back(std::uint64_t{push.row_count} * layout.chunk_count *
+        program.workspace_bytes.push_back(std::uint64_t{push.row_count} * (layout.chunk_count + 1) *
                                           kChunkSumBytes);
-        append_all(Phase::kSumChunks);
-        push.first_chunk = 0;
-        push.end_chunk = 1;
-        append_phase(program, Phase::kScanChunks, push, scan, caps);
+        append_all(Phase::kSumChunks, chunks_at_once);
+        append_all(Phase::kScanChunks, kMostScanned);
     }
-    append_all(Phase::kWrite);
+    append_all(Phase::kWrite, chunks_at_once);
 }
 
 std::int64_t window_of_cumsum(const dispatch::OpCall& call,

@@ -82,6 +82,7 @@ constexpr Divisor divisor_of(std::uint32_t divisor) noexcept {
 /// Invocations a workgroup, words (or scattered elements) an invocation, workgroups.
 struct MapSchedule {
     static constexpr std::uint32_t kLocalSize = 64;
+    static constexpr std::uint32_t kMostWords = 16;  ///< what map_frame.glsl's //@iterations counts on
     std::uint32_t words = 1;
     std::uint64_t groups = 1;
 };
@@ -90,7 +91,7 @@ struct MapSchedule {
 constexpr MapSchedule schedule_map(std::uint64_t units, bool is_cpu) noexcept {
     MapSchedule schedule;
     if (is_cpu) {
-        schedule.words = units >= std::uint64_t{64} * MapSchedule::kLocalSize ? 16 : 4;
+        schedule.words = units >= std::uint64_t{64} * MapSchedule::kLocalSize ? MapSchedule::kMostWords : 4;
     }
     const std::uint64_t per_group = std::uint64_t{MapSchedule::kLocalSize} * schedule.words;
     schedule.groups = (units + per_group - 1) >> std::countr_zero(per_group);

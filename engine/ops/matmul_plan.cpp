@@ -2,6 +2,7 @@
 #include "ops/matmul_plan.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/iterations.h"
 #include "ops/matmul_tiling.h"
 #include "ops/tiles.h"
 #include "ops/walk.h"
@@ -43,8 +44,8 @@ struct Push {
     std::array<std::uint32_t, kRank> c_batch_strides;
 };
 
-static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kMatmulTiledF32));
-static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kMatmulSubgroupF32Int64));
+static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kMatmulTiledF32One));
+static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kMatmulSubgroupF32Int64One));
 
 struct SumPush {
     std::uint32_t element_count;
@@ -118,7 +119,9 @@ void clear_unused_strides(Product& p) noexcept {
     p.c.row_stride = p.rows == 1 ? 0 : p.c.row_stride;
 }
 
-Push make_push(const Product& p, const Walk<3>& walk, const Splits& splits) noexcept {
+Push make_push(const Product& p, const Splits& splits) noexcept {
+    const Walk<3> walk =
+        merge_dims<3>(p.batch_sizes, {p.a.batch_strides, p.b.batch_strides, p.c.batch_strides});
     Push push{.rows = u32(p.rows),
               .cols = u32(p.cols),
               .depth = u32(p.depth),
@@ -152,15 +155,16 @@ Push make_push(const Product& p, const Walk<3>& walk, const Splits& splits) noex
     return push;
 }
 
+// The kernel for the whole depth in one run.
 KernelId choose_kernel(const Product& p, bool is_subgroup, const vk::Capabilities& caps) noexcept {
     const bool is_int = p.dtype == kInt32;
     if (!is_subgroup) {
-        return is_int ? KernelId::kMatmulTiledI32 : KernelId::kMatmulTiledF32;
+        return is_int ? KernelId::kMatmulTiledI32One : KernelId::kMatmulTiledF32One;
     }
     if (has_feature(caps, vk::KernelFeature::kInt64)) {
-        return is_int ? KernelId::kMatmulSubgroupI32Int64 : KernelId::kMatmulSubgroupF32Int64;
+        return is_int ? KernelId::kMatmulSubgroupI32Int64One : KernelId::kMatmulSubgroupF32Int64One;
     }
-    return is_int ? KernelId::kMatmulSubgroupI32Vec2 : KernelId::kMatmulSubgroupF32Vec2;
+    return is_int ? KernelId::kMatmulSubgroupI32Vec2One : KernelId::kMatmulSubgroupF32Vec2One;
 }
 
 // The specialization constants of subgroup.comp or tiled.comp, in order of their ids.
@@ -209,25 +213,106 @@ void specialize(dispatch::Step& step,
                b.is_wide && is_word});
 }
 
+std::int64_t element_count(const Product& p) noexcept {
+    return p.rows * p.cols * numel(p.batch_sizes);
+}
+
 void append_sum(const Product& p,
                 std::int64_t split_count,
                 const vk::Capabilities& caps,
                 dispatch::Program& program) {
     dispatch::Step& step = program.steps.emplace_back();
-    const std::int64_t element_count = p.rows * p.cols * numel(p.batch_sizes);
     step.kernel = p.dtype == kInt32 ? KernelId::kMatmulSumSplitsI32 : KernelId::kMatmulSumSplitsF32;
     step.bindings.push_back(dispatch::workspace(0));
     step.bindings.push_back(p.c.operand);
     step.bindings.push_back(p.has_bias ? p.bias : p.a.operand);
-    launch_flat(step, word_count(element_count, p.dtype), caps);
+    launch_flat(step, word_count(element_count(p), p.dtype), caps);
     push_spec(step, {static_cast<std::uint32_t>(p.dtype), p.has_bias});
-    step.set_push(SumPush{.element_count = u32(element_count),
+    step.set_push(SumPush{.element_count = u32(element_count(p)),
                           .cols = u32(p.cols),
                           .split_count = u32(split_count),
                           .c_word = p.c.offset >> word_shift(p.dtype),
                           .bias_offset = p.bias_offset,
                           .bias_stride = p.bias_stride});
-    step.work = static_cast<std::uint64_t>(element_count * split_count);
+    step.work = static_cast<std::uint64_t>(element_count(p) * split_count);
+}
+
+// All of the product but the sum of its splits, in one run.
+void set_step(dispatch::Step& step,
+              const Product& p,
+              const Tiling& tiling,
+              const Splits& splits,
+              const vk::Capabilities& caps) {
+    step.kernel = choose_kernel(p, tiling.is_subgroup, caps);
+    step.bindings.push_back(p.a.operand);
+    step.bindings.push_back(p.b.operand);
+    step.bindings.push_back(splits.is_partial ? dispatch::workspace(0) : p.c.operand);
+    step.bindings.push_back(p.has_bias ? p.bias : p.a.operand);
+    specialize(step, p, tiling, splits.is_partial, caps);
+    const auto groups = static_cast<std::uint64_t>(tile_count(p, tiling) * splits.count);
+    step.groups = dispatch::fold_groups(groups, caps);
+    step.work =
+        static_cast<std::uint64_t>(element_count(p) * std::max<std::int64_t>(p.depth, 1)) * 2;
+    step.set_push(make_push(p, splits));
+}
+
+constexpr std::int64_t kDepthUnit = 64;  // keeps the start of every part aligned for wide loads
+
+std::int64_t bounded_depth(std::int64_t depth, double passes) noexcept {
+    return static_cast<std::int64_t>(
+        dispatch::bounded_count(static_cast<std::uint64_t>(depth), passes, kDepthUnit));
+}
+
+// Splits that one invocation may walk, or a single one if their accumulators cannot be bound.
+Splits finer_splits(const Product& p,
+                    std::int64_t most_depth,
+                    const vk::Capabilities& caps) noexcept {
+    const std::int64_t count = ceil_div(p.depth, most_depth);
+    if (static_cast<std::uint64_t>(count * element_count(p)) * 4 <= caps.max_storage_range_bytes) {
+        return {.depth = most_depth, .count = count, .is_partial = true};
+    }
+    return {.depth = p.depth,
+            .count = 1,
+            .is_partial = choose_store(p, p.dtype, p.c.offset) == Store::kMasked};
+}
+
+// The kernel that walks a depth in several runs.
+KernelId many_runs(KernelId one) noexcept {
+    return static_cast<KernelId>(static_cast<std::uint32_t>(one) + 1);
+}
+
+static_assert(static_cast<int>(KernelId::kMatmulTiledF32Many) ==
+                  static_cast<int>(KernelId::kMatmulTiledF32One) + 1 &&
+              static_cast<int>(KernelId::kMatmulSubgroupI32Vec2Many) ==
+                  static_cast<int>(KernelId::kMatmulSubgroupI32Vec2One) + 1);
+
+// A step for each `depth_of_run` of the depth, the first in the place of one for all; the last one
+// stores.
+void append_runs(const Product& p,
+                 const Splits& splits,
+                 std::int64_t depth_of_run,
+                 dispatch::Step& first_step,
+                 dispatch::Program& program) {
+    const dispatch::Step whole = first_step;
+    const Push push = make_push(p, splits);
+    const dispatch::Operand accumulators = dispatch::workspace(program.workspace_bytes.size());
+    program.workspace_bytes.push_back(static_cast<std::uint64_t>(element_count(p)) * 4);
+    for (std::int64_t first = 0; first < p.depth; first += depth_of_run) {
+        const std::int64_t depth = std::min(depth_of_run, p.depth - first);
+        const bool is_last = first + depth == p.depth;
+        Push part = push;
+        part.depth = part.depth_per_split = u32(depth);
+        part.a_offset += u32(first * p.a.col_stride);
+        part.b_offset += u32(first * p.b.row_stride);
+        part.has_bias = is_last ? push.has_bias : 0;
+        dispatch::Step& step = first == 0 ? first_step : program.steps.emplace_back();
+        step = whole;
+        step.kernel = many_runs(whole.kernel);
+        push_spec(step, {first == 0, is_last});
+        step.bindings.push_back(accumulators);
+        step.set_push(part);
+        step.work = whole.work / static_cast<std::uint64_t>(ceil_div(p.depth, depth_of_run));
+    }
 }
 
 }  // namespace
@@ -258,24 +343,28 @@ void plan_product(Product product, const vk::Capabilities& caps, dispatch::Progr
     fold_batch_into_rows(p);
     clear_unused_strides(p);
     const Tiling tiling = choose_tiling(p, caps);
-    const Splits splits = choose_splits(p, tiling, caps);
-    const Walk<3> walk =
-        merge_dims<3>(p.batch_sizes, {p.a.batch_strides, p.b.batch_strides, p.c.batch_strides});
+    Splits splits = choose_splits(p, tiling, caps);
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = choose_kernel(p, tiling.is_subgroup, caps);
-    step.bindings.push_back(p.a.operand);
-    step.bindings.push_back(p.b.operand);
-    step.bindings.push_back(splits.is_partial ? dispatch::workspace(0) : p.c.operand);
-    step.bindings.push_back(p.has_bias ? p.bias : p.a.operand);
-    specialize(step, p, tiling, splits.is_partial, caps);
-    const auto groups = static_cast<std::uint64_t>(tile_count(p, tiling) * splits.count);
-    step.groups = dispatch::fold_groups(groups, caps);
-    const std::int64_t element_count = p.rows * p.cols * numel(p.batch_sizes);
-    step.work = static_cast<std::uint64_t>(element_count * std::max<std::int64_t>(p.depth, 1)) * 2;
-    step.set_push(make_push(p, walk, splits));
+    set_step(step, p, tiling, splits, caps);
+    std::int64_t depth_of_run = splits.depth;
+    const double passes = dispatch::iterations_of(step);
+    if (passes > vk::kMostIterations) [[unlikely]] {
+        depth_of_run = bounded_depth(splits.depth, passes);
+        if (splits.count > 1) {
+            splits = finer_splits(p, depth_of_run, caps);
+            step.spec.clear();
+            step.bindings.clear();
+            set_step(step, p, tiling, splits, caps);
+        }
+    }
     if (splits.is_partial) {
-        program.workspace_bytes.push_back(static_cast<std::uint64_t>(element_count * splits.count) *
-                                          4);
+        program.workspace_bytes.push_back(
+            static_cast<std::uint64_t>(element_count(p) * splits.count) * 4);
+    }
+    if (splits.depth > depth_of_run) [[unlikely]] {
+        append_runs(p, splits, depth_of_run, step, program);
+    }
+    if (splits.is_partial) {
         append_sum(p, splits.count, caps, program);
     }
 }

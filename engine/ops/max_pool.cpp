@@ -9,6 +9,7 @@
 #include "ops/pool_window.h"
 #include "ops/reduction.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pumice::ops {
@@ -24,6 +25,7 @@ struct MaxPoolPush {
     std::uint32_t count;
     std::uint32_t x_offset;
     PoolGeometry geometry;
+    PoolPart part;
 };
 
 static_assert(sizeof(MaxPoolPush) == vk::push_size_bytes(vk::KernelId::kSpatialMaxPool));
@@ -33,10 +35,11 @@ struct MaxPoolGradientPush {
     std::uint32_t gradient_offset;
     std::uint32_t place_offset;
     PoolGeometry geometry;
+    PoolPart part;
 };
 
 static_assert(sizeof(MaxPoolGradientPush) ==
-              vk::push_size_bytes(vk::KernelId::kSpatialMaxPoolGradient));
+              vk::push_size_bytes(vk::KernelId::kSpatialMaxPoolGradientOne));
 
 template <bool kKeepsPlaces>
 void infer_max_pool(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
@@ -69,10 +72,23 @@ void select_max_pool(const dispatch::OpCall& call,
     step.bindings.push_back(dispatch::input(0));
     step.bindings.push_back(dispatch::output(0));
     step.bindings.push_back(dispatch::output(keeps_places ? 1 : 0));
-    step.set_push(MaxPoolPush{.count = u32(y.numel),
-                              .x_offset = dispatch::bound_offset(call.inputs[0], caps),
-                              .geometry = geometry_of(x.sizes, y.sizes, window)});
+    MaxPoolPush push{.count = u32(y.numel),
+                     .x_offset = dispatch::bound_offset(call.inputs[0], caps),
+                     .geometry = geometry_of(x.sizes, y.sizes, window),
+                     .part = {}};
+    step.set_push(push);
     step.work = window_work(y.numel, window);
+    if (!dispatch::is_within_bound(step)) [[unlikely]] {
+        append_pool_runs(program,
+                         step,
+                         x.dtype,
+                         window.kernel,
+                         [&](dispatch::Step& run, const PoolPart& part, bool is_first, bool) {
+                             push_spec(run, {!is_first});
+                             push.part = part;
+                             run.set_push(push);
+                         });
+    }
 }
 
 void infer_max_pool_gradient(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
@@ -80,6 +96,16 @@ void infer_max_pool_gradient(const dispatch::OpCall& call, dispatch::Inferred& i
     const IntPair& extent = call.attrs_as<PoolAttrs>().extent;
     inferred.push_back(dispatch::contiguous_meta(
         {gradient.sizes[0], gradient.sizes[1], extent.rows, extent.cols}, gradient.dtype));
+}
+
+// Most windows along the rows and the columns that one element is in.
+IntPair won_spans(const Dims& pooled, const PoolWindow& w) noexcept {
+    const auto along =
+        [](std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t d) {
+            return std::min(out, ceil_div((kernel - 1) * d + 1, stride));
+        };
+    return {along(pooled[2], w.kernel.rows, w.stride.rows, w.dilation.rows),
+            along(pooled[3], w.kernel.cols, w.stride.cols, w.dilation.cols)};
 }
 
 void select_max_pool_gradient(const dispatch::OpCall& call,
@@ -92,18 +118,36 @@ void select_max_pool_gradient(const dispatch::OpCall& call,
         return;
     }
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kSpatialMaxPoolGradient;
+    step.kernel = vk::KernelId::kSpatialMaxPoolGradientOne;
     launch_words(step, made, caps);
     push_spec(step, {static_cast<std::uint32_t>(made.dtype)});
     step.bindings.push_back(dispatch::input(0));
     step.bindings.push_back(dispatch::input(1));
     step.bindings.push_back(dispatch::output(0));
-    step.set_push(MaxPoolGradientPush{
-        .count = u32(made.numel),
-        .gradient_offset = dispatch::bound_offset(call.inputs[0], caps),
-        .place_offset = dispatch::bound_offset(call.inputs[1], caps),
-        .geometry = geometry_of(made.sizes, impl_of(call.inputs[0]).sizes, window)});
+    const Dims& pooled = impl_of(call.inputs[0]).sizes;
+    MaxPoolGradientPush push{.count = u32(made.numel),
+                             .gradient_offset = dispatch::bound_offset(call.inputs[0], caps),
+                             .place_offset = dispatch::bound_offset(call.inputs[1], caps),
+                             .geometry = geometry_of(made.sizes, pooled, window),
+                             .part = {}};
+    step.set_push(push);
     step.work = window_work(impl_of(call.inputs[0]).numel, window);
+    if (dispatch::is_within_bound(step)) [[likely]] {
+        return;
+    }
+    const auto sums = dispatch::workspace(program.workspace_bytes.size());
+    program.workspace_bytes.push_back(static_cast<std::uint64_t>(made.numel) * sizeof(float));
+    append_pool_runs(program,
+                     step,
+                     made.dtype,
+                     won_spans(pooled, window),
+                     [&](dispatch::Step& run, const PoolPart& part, bool is_first, bool is_last) {
+                         run.kernel = vk::KernelId::kSpatialMaxPoolGradientMany;
+                         push_spec(run, {is_first, is_last});
+                         run.bindings.push_back(sums);
+                         push.part = part;
+                         run.set_push(push);
+                     });
 }
 
 void backward_max_pool(dispatch::BackwardCall& call) {

@@ -7,10 +7,13 @@
 #include "pumice/ops/reduce.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/iterations.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/norm_backward.h"
 #include "ops/reduction.h"
+#include "ops/tiles.h"
+#include "ops/words.h"
 #include "vk/device.h"
 
 #include <fmt/format.h>
@@ -35,6 +38,8 @@ struct NormPush {
     std::uint32_t weight_offset;
     std::uint32_t bias_offset;
     float eps;
+    std::uint32_t chunk_length;
+    std::uint32_t chunk_count;
 };
 
 static_assert(sizeof(NormPush) == vk::push_size_bytes(vk::KernelId::kNormRowNorm));
@@ -114,6 +119,42 @@ Parameter parameter_of(const dispatch::OpCall& call, std::size_t i, const vk::Ca
             .dtype = impl_of(call.inputs[i]).dtype};
 }
 
+// Rows that one item could not walk are cut, and need their statistics first.
+FoldLayout norm_layout(const ReductionPlan& plan,
+                       vk::ReduceOp op,
+                       DType dtype,
+                       bool shares_words,
+                       const vk::Capabilities& caps) {
+    FoldLayout layout = choose_fold_layout(plan, plan.output_count, false, caps);
+    const double elements = ceil_div(plan.reduced_count, layout.lanes);
+    const double passes =
+        20 + (shares_words ? elements : elements / elements_per_word(dtype)) +
+        vk::iterations::reduce_range(
+            static_cast<double>(op), static_cast<double>(dtype), 0, elements, plan.reduced_count);
+    bound_chunks(layout, plan.reduced_count, passes);
+    return layout;
+}
+
+// Leaves the statistics of long rows in a workspace, so that several items can share a row.
+dispatch::Operand append_stats(const dispatch::OpCall& call,
+                               const ReductionPlan& plan,
+                               vk::ReduceOp op,
+                               const vk::Capabilities& caps,
+                               dispatch::Program& program) {
+    const dispatch::Operand stats = dispatch::workspace(program.workspace_bytes.size());
+    program.workspace_bytes.push_back(plan.output_count * kPartialBytes);
+    append_fold(program,
+                {.op = op,
+                 .plan = plan,
+                 .x_dtype = impl_of(call.inputs[kX]).dtype,
+                 .x = dispatch::input(kX),
+                 .result = stats,
+                 .x_offset = dispatch::bound_offset(call.inputs[kX], caps),
+                 .writes_partials = true},
+                caps);
+    return stats;
+}
+
 void select_norm(const dispatch::OpCall& call,
                  std::span<const Tensor> outputs,
                  const vk::Capabilities& caps,
@@ -123,9 +164,12 @@ void select_norm(const dispatch::OpCall& call,
     const ReductionPlan plan = plan_reduction(x.sizes, x.strides, normalized_mask(x.sizes, attrs));
     const Parameter weight = parameter_of(call, kWeight, caps);
     const Parameter bias = parameter_of(call, kBias, caps);
-    const FoldLayout layout = choose_fold_layout(plan, plan.output_count, false, caps);
     const bool shares_words = plan.reduced_count * itemsize(x.dtype) % 4 != 0;
     const vk::ReduceOp op = attrs.is_centered ? vk::ReduceOp::kVar : vk::ReduceOp::kSquares;
+    const FoldLayout layout = norm_layout(plan, op, x.dtype, shares_words, caps);
+    const bool is_split = layout.chunk_count > 1;
+    const dispatch::Operand stats =
+        is_split ? append_stats(call, plan, op, caps, program) : dispatch::input(kX);
     dispatch::Step& step = program.steps.emplace_back();
     step.kernel = vk::KernelId::kNormRowNorm;
     for (const std::uint32_t value :
@@ -136,11 +180,12 @@ void select_norm(const dispatch::OpCall& call,
           layout.lanes,
           static_cast<std::uint32_t>(weight.is_defined),
           static_cast<std::uint32_t>(bias.is_defined),
-          static_cast<std::uint32_t>(shares_words)}) {
+          static_cast<std::uint32_t>(shares_words),
+          static_cast<std::uint32_t>(is_split)}) {
         step.spec.push_back(value);
     }
     for (const dispatch::Operand operand :
-         {dispatch::input(kX), weight.operand, bias.operand, dispatch::output(0)}) {
+         {dispatch::input(kX), weight.operand, bias.operand, dispatch::output(0), stats}) {
         step.bindings.push_back(operand);
     }
     step.set_push(NormPush{.kept_sizes = plan.kept.sizes,
@@ -151,8 +196,11 @@ void select_norm(const dispatch::OpCall& call,
                            .x_stride = plan.reduced.strides[3],
                            .weight_offset = weight.offset,
                            .bias_offset = bias.offset,
-                           .eps = static_cast<float>(attrs.eps)});
-    step.groups = fold_grid(layout, plan.output_count, caps);
+                           .eps = static_cast<float>(attrs.eps),
+                           .chunk_length = layout.chunk_length,
+                           .chunk_count = layout.chunk_count});
+    const std::uint64_t items = static_cast<std::uint64_t>(plan.output_count) * layout.chunk_count;
+    step.groups = fold_grid(layout, items, caps);
     step.work = static_cast<std::uint64_t>(impl_of(outputs[0]).numel) * 6;
 }
 
@@ -169,12 +217,14 @@ void backward_norm(dispatch::BackwardCall& call) {
     const Tensor x = call.input(kX);
     const Tensor weight = attrs.has_weight && needs.x ? call.input(kWeight) : Tensor();
     const DType weight_dtype = call.input_dtype(needs.weight ? kWeight : needs.bias ? kBias : kX);
-    // The fused kernels bind x whole.
-    const bool is_composed =
-        is_grad_enabled() || dispatch::exceeds_range(impl_of(x), vk::device().capabilities());
+    // The fused kernels bind x whole, and walk each row at once.
+    const vk::Capabilities& caps = vk::device().capabilities();
+    const bool is_composed = is_grad_enabled() || dispatch::exceeds_range(impl_of(x), caps);
+    const bool is_long = !fits_norm_gradients(impl_of(x), attrs, caps);
     const NormGradients gradients =
         is_composed ? norm_gradients_composed(x, call.grad(), weight, attrs, needs)
-                    : norm_gradients(x, call.grad(), weight, attrs, needs, weight_dtype);
+        : is_long ? norm_gradients_of_long_rows(x, call.grad(), weight, attrs, needs, weight_dtype)
+                  : norm_gradients(x, call.grad(), weight, attrs, needs, weight_dtype);
     if (needs.x) {
         call.set(kX, gradients.x);
     }

@@ -7,8 +7,10 @@
 #include "pumice/ops/reduce.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/iterations.h"
 #include "ops/all_ops.h"
 #include "ops/reduction.h"
+#include "ops/tiles.h"
 
 #include <algorithm>
 #include <utility>
@@ -133,8 +135,10 @@ std::uint32_t rows_of_chunk(const Geometry& geometry, const vk::Capabilities& ca
     const std::uint32_t wanted_items = caps.is_cpu ? 2048 : 65536;
     const std::uint32_t wanted_chunks =
         std::clamp(wanted_items / geometry.row_length, 1U, geometry.row_count);
-    return std::max((geometry.row_count + wanted_chunks - 1) / wanted_chunks,
-                    std::min(geometry.row_count, 16U));
+    const std::uint32_t rows = std::max((geometry.row_count + wanted_chunks - 1) / wanted_chunks,
+                                        std::min(geometry.row_count, 16U));
+    return static_cast<std::uint32_t>(
+        dispatch::bounded_count(rows, 2 + rows + 2 * vk::iterations::ceil(rows / 32.0)));
 }
 
 // Sums over the rows of each chunk, in two workspaces of [chunk_count, row_length].
@@ -248,6 +252,23 @@ constexpr dispatch::OpDef kNormBackward{
 };
 static_assert(well_formed(kNormBackward));
 
+bool fits_norm_gradients(const TensorImpl& x,
+                         const NormAttrs& attrs,
+                         const vk::Capabilities& caps) noexcept {
+    const std::int64_t length = numel(attrs.normalized_shape);
+    const Dims rows{length == 0 ? 0 : x.numel / length, length};
+    const ReductionPlan plan = plan_reduction(rows, contiguous_strides(rows), 0b10);
+    const FoldLayout layout = choose_fold_layout(plan, plan.output_count, false, caps);
+    const double elements = ceil_div(plan.reduced_count, layout.lanes);
+    const double statistics = vk::iterations::reduce_range(
+        static_cast<double>(attrs.is_centered ? vk::ReduceOp::kVar : vk::ReduceOp::kSquares),
+        static_cast<double>(x.dtype),
+        0,
+        elements,
+        plan.reduced_count);
+    return 30 + statistics + (2 + 2.0 / 32) * elements <= vk::kMostIterations;
+}
+
 NormGradients norm_gradients(Tensor x,
                              Tensor gradient,
                              Tensor weight,
@@ -289,6 +310,27 @@ NormGradients norm_gradients_composed(const Tensor& x,
     if (needs.bias) {
         gradients.bias = sum_to_size(gradient, attrs.normalized_shape);
     }
+    return gradients;
+}
+
+NormGradients norm_gradients_of_long_rows(const Tensor& x,
+                                          const Tensor& gradient,
+                                          const Tensor& weight,
+                                          const NormAttrs& attrs,
+                                          const NormNeeds& needs,
+                                          DType weight_dtype) {
+    NormGradients gradients =
+        norm_gradients_composed(x.to(kFloat32),
+                                gradient.to(kFloat32),
+                                weight.defined() ? weight.to(kFloat32) : weight,
+                                attrs,
+                                needs);
+    const auto convert = [](Tensor& gradient_of, DType dtype) {
+        gradient_of = gradient_of.defined() ? gradient_of.to(dtype) : gradient_of;
+    };
+    convert(gradients.x, x.dtype());
+    convert(gradients.weight, weight_dtype);
+    convert(gradients.bias, weight_dtype);
     return gradients;
 }
 

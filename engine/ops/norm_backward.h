@@ -3,6 +3,9 @@
 
 #include "pumice/tensor.h"
 
+#include "tensor/tensor_impl.h"
+#include "vk/capabilities.h"
+
 #include <cstdint>
 
 namespace pumice::ops {
@@ -28,7 +31,13 @@ struct NormNeeds {
     bool bias = false;
 };
 
-/// Fused kernels; their result has no history. `weight` may be undefined.
+/// Whether x's rows are short enough for one item of the fused kernels to walk.
+bool fits_norm_gradients(const TensorImpl& x,
+                         const NormAttrs& attrs,
+                         const vk::Capabilities& caps) noexcept;
+
+/// Fused kernels, where fits_norm_gradients; their result has no history. `weight` may be
+/// undefined.
 NormGradients norm_gradients(Tensor x,
                              Tensor gradient,
                              Tensor weight,
@@ -42,5 +51,13 @@ NormGradients norm_gradients_composed(const Tensor& x,
                                       const Tensor& weight,
                                       const NormAttrs& attrs,
                                       const NormNeeds& needs);
+
+/// The same in float32, whatever the dtypes, which the gradients have in the end: for long rows.
+NormGradients norm_gradients_of_long_rows(const Tensor& x,
+                                          const Tensor& gradient,
+                                          const Tensor& weight,
+                                          const NormAttrs& attrs,
+                                          const NormNeeds& needs,
+                                          DType weight_dtype);
 
 }  // namespace pumice::ops

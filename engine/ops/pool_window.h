@@ -3,8 +3,10 @@
 
 #include "pumice/ops/conv.h"
 
+#include "dispatch/iterations.h"
 #include "dispatch/op_def.h"
 #include "ops/tiles.h"
+#include "ops/words.h"
 
 #include <array>
 #include <cstdint>
@@ -46,6 +48,36 @@ void launch_words(dispatch::Step& step, const TensorImpl& made, const vk::Capabi
 
 /// dispatch::Step::work for `count` windows.
 std::uint64_t window_work(std::int64_t count, const PoolWindow& window) noexcept;
+
+/// Rows and columns that a run walks, of a window or of the windows over an element.
+struct PoolPart {
+    alignas(8) std::array<std::uint32_t, 2> first{0, 0};
+    std::array<std::uint32_t, 2> end{~0U, ~0U};
+};
+
+/// Puts steps in the place of `first_step`, which walks too much in one invocation: one for each
+/// part of `spans` rows and columns, in row-major order. `set_part(step, part, is_first, is_last)`
+/// makes each of them out of a copy.
+template <class SetPart>
+void append_pool_runs(dispatch::Program& program,
+                      dispatch::Step& first_step,
+                      DType dtype,
+                      const IntPair& spans,
+                      const SetPart& set_part) {
+    constexpr double kShareOfBound = 0.95;
+    const dispatch::Step whole = first_step;
+    const double most = kShareOfBound * vk::kMostIterations / elements_per_word(dtype) - 4;
+    const auto visit = [&](const dispatch::Rectangle& part) {
+        dispatch::Step& step = part.is_first ? first_step : program.steps.emplace_back();
+        step = whole;
+        set_part(step,
+                 PoolPart{.first = {part.first_row, part.first_col},
+                          .end = {part.end_row, part.end_col}},
+                 part.is_first,
+                 part.is_last);
+    };
+    dispatch::for_each_part(u32(spans.rows), u32(spans.cols), most, 2, 1, 1, visit);
+}
 
 /// WindowFn of pooling and its gradients: planes are worked on apart.
 std::int64_t window_of_planes(const dispatch::OpCall& call,

@@ -2,6 +2,7 @@
 #include "ops/reduction_plan.h"
 
 #include "base/invariant.h"
+#include "dispatch/iterations.h"
 #include "dispatch/windows.h"
 #include "ops/words.h"
 
@@ -220,6 +221,45 @@ std::uint64_t unit_count(const Fold& fold) noexcept {
                : ceil_div(fold.plan.output_count, elements_per_word(fold.result_dtype));
 }
 
+// What the loops of an item run, in passes; as the first line of fold.comp says.
+double passes_of(const Fold& fold, const FoldLayout& layout, bool reads_partials) noexcept {
+    const std::uint32_t length = std::min(layout.chunk_length, fold.plan.reduced_count);
+    const bool has_runs = layout.lanes == 1 && fold.plan.reduced.rank > 1;
+    const double outputs = fold.writes_partials ? 1.0 : elements_per_word(fold.result_dtype);
+    const double lanes = layout.lanes;
+    return 1 + outputs * (1 + vk::iterations::merge_lanes(lanes) +
+                          vk::iterations::reduce_range(
+                              static_cast<double>(fold.op),
+                              static_cast<double>(fold.x_dtype),
+                              reads_partials ? 1.0 : 0.0,
+                              static_cast<double>(ceil_div(length, layout.lanes)),
+                              has_runs ? fold.plan.reduced.sizes[3] : fold.plan.reduced_count));
+}
+
+Fold to_partials(Fold fold, std::size_t workspace) noexcept {
+    fold.result = dispatch::workspace(workspace);
+    fold.writes_partials = true;
+    return fold;
+}
+
+// The chunks that a fold should have, and at least those that it must have.
+FoldLayout bounded_layout(const Fold& fold,
+                          bool reads_partials,
+                          const vk::Capabilities& caps) noexcept {
+    const bool can_split = fold.can_split && !reads_partials;
+    FoldLayout layout = choose_fold_layout(fold.plan, unit_count(fold), can_split, caps);
+    if (layout.chunk_count == 1 && passes_of(fold, layout, reads_partials) <= vk::kMostIterations) {
+        return layout;
+    }
+    // Partials are written one by one, outputs may be several in a word.
+    const double passes = passes_of(to_partials(fold, 0), layout, reads_partials);
+    if (layout.chunk_count == 1 && passes <= vk::kMostIterations) {
+        split(layout, fold.plan.reduced_count, 2);
+    }
+    bound_chunks(layout, fold.plan.reduced_count, passes);
+    return layout;
+}
+
 // The result of `fold` from Partials [outputs, chunks].
 void append_merge(dispatch::Program& program,
                   Fold fold,
@@ -229,9 +269,16 @@ void append_merge(dispatch::Program& program,
     fold.x = partials;
     fold.x_offset = 0;
     fold.plan = plan_reduction(sizes, contiguous_strides(sizes), 0b10);
-    const std::uint64_t units = unit_count(fold);
-    append_whole(
-        program, fold, choose_fold_layout(fold.plan, units, false, caps), units, true, caps);
+    const FoldLayout layout = bounded_layout(fold, true, caps);
+    if (layout.chunk_count == 1) {
+        append_whole(program, fold, layout, unit_count(fold), true, caps);
+        return;
+    }
+    const std::uint64_t count = std::uint64_t{fold.plan.output_count} * layout.chunk_count;
+    const Fold first = to_partials(fold, program.workspace_bytes.size());
+    program.workspace_bytes.push_back(count * kPartialBytes);
+    append_whole(program, first, layout, count, true, caps);
+    append_merge(program, fold, first.result, {fold.plan.output_count, layout.chunk_count}, caps);
 }
 
 // Elements in front of a row-major index, and a range's first element and count in memory.
@@ -362,12 +409,10 @@ std::uint32_t outputs_at_once(const Fold& fold,
 
 // Folds x window by window into Partials and these into the result, for some outputs at a time.
 void append_cut_fold(dispatch::Program& program, const Fold& fold, const vk::Capabilities& caps) {
-    FoldLayout layout = choose_fold_layout(fold.plan, unit_count(fold), fold.can_split, caps);
+    FoldLayout layout = bounded_layout(fold, false, caps);
     fit_chunks(layout, fold, caps);
     const std::uint32_t group = outputs_at_once(fold, layout, caps);
-    Fold first = fold;
-    first.result = dispatch::workspace(program.workspace_bytes.size());
-    first.writes_partials = true;
+    const Fold first = to_partials(fold, program.workspace_bytes.size());
     program.workspace_bytes.push_back(std::uint64_t{group} * layout.chunk_count * kPartialBytes);
     for (std::uint32_t output = 0; output < fold.plan.output_count; output += group) {
         const std::uint32_t count = std::min(group, fold.plan.output_count - output);
@@ -415,6 +460,15 @@ FoldLayout choose_fold_layout(const ReductionPlan& plan,
                        : gpu_layout(plan, item_count, can_split, caps);
 }
 
+void bound_chunks(FoldLayout& layout, std::uint32_t reduced_count, double passes) noexcept {
+    const std::uint64_t length = std::min(layout.chunk_length, reduced_count);
+    const std::uint64_t most =
+        std::max<std::uint64_t>(dispatch::bounded_count(length, passes, kBlock), kBlock);
+    if (most < length) {
+        split(layout, reduced_count, ceil_div(reduced_count, most));
+    }
+}
+
 std::array<std::uint32_t, 3> fold_grid(const FoldLayout& layout,
                                        std::uint64_t item_count,
                                        const vk::Capabilities& caps) {
@@ -427,16 +481,14 @@ void append_fold(dispatch::Program& program, const Fold& fold, const vk::Capabil
         return;
     }
     const std::uint64_t units = unit_count(fold);
-    const FoldLayout layout = choose_fold_layout(fold.plan, units, fold.can_split, caps);
+    const FoldLayout layout = bounded_layout(fold, false, caps);
     if (layout.chunk_count == 1) {
         append_whole(program, fold, layout, units, false, caps);
         return;
     }
     const std::uint64_t partial_count =
         static_cast<std::uint64_t>(fold.plan.output_count) * layout.chunk_count;
-    Fold first = fold;
-    first.result = dispatch::workspace(program.workspace_bytes.size());
-    first.writes_partials = true;
+    const Fold first = to_partials(fold, program.workspace_bytes.size());
     program.workspace_bytes.push_back(partial_count * kPartialBytes);
     append_whole(program, first, layout, partial_count, false, caps);
     append_merge(program, fold, first.result, {fold.plan.output_count, layout.chunk_count}, caps);

@@ -57,6 +57,11 @@ FoldLayout choose_fold_layout(const ReductionPlan& plan,
                               bool can_split,
                               const vk::Capabilities& caps) noexcept;
 
+/// Cuts chunks of `layout` so that no lane walks more than it may, into whole blocks: more chunks
+/// than one, if a chunk of all elements takes too many `passes` (of a lane, through its loops).
+/// Chunks that are short enough stay as they are. See dispatch/iterations.h.
+void bound_chunks(FoldLayout& layout, std::uint32_t reduced_count, double passes) noexcept;
+
 /// Workgroups for so many items. @throws UnsupportedError if the grid cannot hold them
 std::array<std::uint32_t, 3> fold_grid(const FoldLayout& layout,
                                        std::uint64_t item_count,
@@ -72,12 +77,12 @@ struct Fold {
     dispatch::Operand result{};
     std::uint32_t x_offset = 0;    ///< elements
     float divisor = 1.0F;          ///< mean: n; var, std: n - correction
-    bool can_split = true;         ///< may take a workspace and a second step
+    bool can_split = true;         ///< may take a workspace and a second step for speed's sake
     bool writes_partials = false;  ///< result: a Partial (kPartialBytes) an output, not its value
 };
 
 /// Appends the one or two steps of a fold; more where x is too large to be bound at once and
-/// can_window_reduction.
+/// can_window_reduction, or where there are more chunks than one invocation may merge.
 void append_fold(dispatch::Program& program, const Fold& fold, const vk::Capabilities& caps);
 
 }  // namespace pumice::ops

@@ -2,16 +2,19 @@
 // Writes by index: scatter_add, index_add, index_copy, and scatter_sum, which is the gradient of
 // the reads by index. Note [Deterministic scatter]: the entries of one target are linked into a
 // list in rising order by integer minima (shaders/index/bucket_*.comp), and one invocation a target
-// element walks it; no float atomics, the same sum on every run.
+// element walks it; no float atomics, the same sum on every run. All entries may have one target,
+// so that lists are made and walked for some thousand of them at a time, each onto the sums so far.
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/iterations.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/indexing.h"
 #include "ops/strided_sum.h"
 #include "ops/walk.h"
+#include "ops/words.h"
 
 #include <fmt/format.h>
 
@@ -69,6 +72,8 @@ struct BucketPush {
     std::int32_t ignored;
     std::uint32_t first_bucket;
     std::uint32_t bucket_count;
+    std::uint32_t first_entry;
+    std::uint32_t end_entry;
 };
 
 static_assert(sizeof(BucketPush) == vk::push_size_bytes(vk::KernelId::kIndexBucketMark));
@@ -97,21 +102,33 @@ struct Plan {
     bool is_row_wise = false;
     std::int64_t rows_at_once = 0;     ///< positions of the output along dim
     std::int64_t entries_at_once = 0;  ///< and of the source
+    /// Between the runs over a row's entries: halves are summed in float32.
+    DType sum_dtype = kFloat32;
 };
 
 constexpr std::int64_t kBucketBytes = 8;
+constexpr std::int64_t kSumBytes = 4;
+constexpr std::size_t kSums = 2;  // the workspace of float32 sums
+
+// Entries whose lists one invocation may walk, one after the other, for a word of sums.
+std::int64_t most_entries(DType dtype) noexcept {
+    return static_cast<std::int64_t>(0.95 * vk::kMostIterations) / elements_per_word(dtype);
+}
+
+bool is_half(DType dtype) noexcept {
+    return is_floating_point(dtype) && dtype != kFloat32;
+}
 
 // Positions along dim whose output and buckets can be bound, such that the next ones start where an
 // output can; all of them if there are none.
 std::int64_t rows_of_step(const TensorImpl& out,
                           std::int64_t dim,
-                          std::int64_t row_buckets,
+                          std::int64_t bytes_of_row,
                           const vk::Capabilities& caps) {
     const std::int64_t extent = out.sizes[dim];
     const auto most_bytes = static_cast<std::int64_t>(dispatch::bindable_bytes(caps));
-    const std::int64_t row_count =
-        std::min(dispatch::bindable_positions(out, dim, caps),
-                 most_bytes / (std::max<std::int64_t>(row_buckets, 1) * kBucketBytes));
+    const std::int64_t row_count = std::min(dispatch::bindable_positions(out, dim, caps),
+                                            most_bytes / std::max<std::int64_t>(bytes_of_row, 1));
     const auto alignment = static_cast<std::int64_t>(caps.storage_alignment_bytes);
     const std::int64_t row_bytes = out.strides[dim] * itemsize(out.dtype);
     const std::int64_t unit = std::max<std::int64_t>(alignment / std::gcd(alignment, row_bytes), 1);
@@ -131,11 +148,21 @@ Plan plan_of(const OpCall& call, const TensorImpl& out, const vk::Capabilities& 
     }
     plan.is_row_wise = attrs.form == IndexForm::kRows;
     plan.rows_at_once = plan.extent;
-    plan.entries_at_once = plan.entries;
+    plan.entries_at_once = attrs.takes_last
+                               ? std::int64_t{plan.entries}
+                               : std::min<std::int64_t>(plan.entries, most_entries(out.dtype));
     if (plan.outer == 1) {
-        plan.rows_at_once = rows_of_step(out, attrs.dim, plan.is_row_wise ? 1 : plan.inner, caps);
         const std::int64_t bindable = dispatch::bindable_positions(source, attrs.dim, caps);
-        plan.entries_at_once = bindable == 0 ? plan.entries : bindable;
+        plan.entries_at_once =
+            bindable == 0 ? plan.entries_at_once : std::min(plan.entries_at_once, bindable);
+    }
+    const bool is_one_run = plan.entries_at_once >= plan.entries;
+    plan.sum_dtype = is_half(out.dtype) && !is_one_run && !attrs.takes_last ? kFloat32 : out.dtype;
+    if (plan.outer == 1) {
+        const std::int64_t buckets = plan.is_row_wise ? 1 : plan.inner;
+        const std::int64_t sums = plan.sum_dtype == out.dtype ? 0 : plan.inner;
+        plan.rows_at_once =
+            rows_of_step(out, attrs.dim, std::max(buckets * kBucketBytes, sums * kSumBytes), caps);
     }
     return plan;
 }
@@ -155,16 +182,18 @@ void add_fill(std::int64_t buckets, const vk::Capabilities& caps, Program& progr
     step.set_push(FillPush{.word_count = words, .word = ~0U});
 }
 
-// Links the entries of the targets in these rows.
+// Links these entries of the targets in these rows.
 void add_lists(const OpCall& call,
                const Plan& plan,
-               const dispatch::Run& rows,
+               const std::array<dispatch::Run, 2>& rows_and_entries,
                const vk::Capabilities& caps,
                Program& program) {
     const auto& attrs = call.attrs_as<ScatterAttrs>();
+    const auto& [rows, entries] = rows_and_entries;
     const std::int64_t buckets = bucket_count(plan, rows.count);
     add_fill(buckets, caps, program);
-    const auto entry_count = static_cast<std::uint32_t>(impl_of(call.inputs[kIndex]).numel);
+    const std::int64_t width = plan.is_row_wise ? 1 : std::int64_t{plan.outer} * plan.inner;
+    const auto entry_count = static_cast<std::uint32_t>(entries.count * width);
     if (entry_count == 0) {
         return;
     }
@@ -176,7 +205,9 @@ void add_lists(const OpCall& call,
         .index_offset = dispatch::bound_offset(call.inputs[kIndex], caps),
         .ignored = static_cast<std::int32_t>(attrs.ignored),
         .first_bucket = static_cast<std::uint32_t>(bucket_count(plan, rows.first)),
-        .bucket_count = static_cast<std::uint32_t>(buckets)};
+        .bucket_count = static_cast<std::uint32_t>(buckets),
+        .first_entry = static_cast<std::uint32_t>(entries.first),
+        .end_entry = static_cast<std::uint32_t>(entries.first + entries.count)};
     for (const vk::KernelId kernel :
          {vk::KernelId::kIndexBucketMark, vk::KernelId::kIndexBucketLink}) {
         if (attrs.takes_last && kernel == vk::KernelId::kIndexBucketLink) {
@@ -195,6 +226,38 @@ void add_lists(const OpCall& call,
     }
 }
 
+// Where the sums of a run are: what it starts from, and what it leaves.
+struct SumPlace {
+    dispatch::Operand operand;
+    std::uint32_t offset = 0;
+    DType dtype = kFloat32;
+};
+
+SumPlace place_of(const Tensor& tensor,
+                  dispatch::Operand operand,
+                  const dispatch::Run& targets,
+                  const vk::Capabilities& caps) {
+    return {.operand = dispatch::window_of(operand, targets.first, targets.count),
+            .offset = dispatch::bound_offset(tensor, caps, targets.first),
+            .dtype = impl_of(tensor).dtype};
+}
+
+// Source elements of some entries; the whole source where they do not lie together.
+SumPlace source_of(const OpCall& call,
+                   const Plan& plan,
+                   const dispatch::Run& entries,
+                   const vk::Capabilities& caps) {
+    const Tensor& source = call.inputs[kSource];
+    const dispatch::Operand whole = dispatch::input(kSource);
+    const std::int64_t first = plan.outer == 1 ? entries.first * plan.inner : 0;
+    return {.operand = plan.outer == 1
+                           ? dispatch::window_of(whole, first, entries.count * plan.inner)
+                           : whole,
+            .offset = dispatch::bound_offset(impl_of(source), caps, first) -
+                      static_cast<std::uint32_t>(first),
+            .dtype = impl_of(source).dtype};
+}
+
 // Adds some entries to some rows of the output; all but the first ones to what is there already.
 void add_sum(const OpCall& call,
              const Tensor& output,
@@ -203,40 +266,41 @@ void add_sum(const OpCall& call,
              const vk::Capabilities& caps,
              Program& program) {
     const auto& [rows, entries] = rows_and_entries;
-    const TensorImpl& source = impl_of(call.inputs[kSource]);
-    const TensorImpl& out = impl_of(output);
     const bool has_base = call.inputs.size() > kBase;
     const bool is_first = entries.first == 0;
+    const bool is_last = entries.first + entries.count >= plan.entries;
     const std::int64_t width = std::int64_t{plan.outer} * plan.inner;
     const dispatch::Run targets{.first = rows.first * width, .count = rows.count * width};
-    const std::int64_t first_source = entries.first * width;
-    const auto of_targets = [&targets](dispatch::Operand operand) {
-        return dispatch::window_of(operand, targets.first, targets.count);
-    };
-    const auto of_entries =
-        dispatch::window_of(dispatch::input(kSource), first_source, entries.count * width);
-    const Tensor& base = has_base && is_first ? call.inputs[kBase] : output;
+    const SumPlace source = source_of(call, plan, entries, caps);
+    const SumPlace result = place_of(output, dispatch::output(), targets, caps);
+    const bool has_sums = plan.sum_dtype != result.dtype;
+    const SumPlace sums =
+        has_sums ? SumPlace{dispatch::workspace(kSums), 0, plan.sum_dtype} : result;
+    const SumPlace base = !is_first ? sums
+                          : has_base
+                              ? place_of(call.inputs[kBase], dispatch::input(kBase), targets, caps)
+                              : source;
+    const SumPlace& left = is_last ? result : sums;
     Step& step = program.steps.emplace_back();
     step.kernel = vk::KernelId::kIndexBucketSum;
-    launch_flat(step, word_count(targets.count, out.dtype), caps);
-    step.spec.push_back(static_cast<std::uint32_t>(out.dtype));
+    launch_flat(step, word_count(targets.count, left.dtype), caps);
+    step.spec.push_back(static_cast<std::uint32_t>(source.dtype));
     step.spec.push_back(has_base || !is_first ? 1 : 0);
     step.spec.push_back(plan.is_row_wise ? 1 : 0);
     step.spec.push_back(call.attrs_as<ScatterAttrs>().takes_last ? 1 : 0);
-    step.bindings.push_back(of_entries);
-    step.bindings.push_back(!is_first  ? of_targets(dispatch::output())
-                            : has_base ? of_targets(dispatch::input(kBase))
-                                       : of_entries);
+    step.spec.push_back(static_cast<std::uint32_t>(base.dtype));
+    step.spec.push_back(static_cast<std::uint32_t>(left.dtype));
+    step.bindings.push_back(source.operand);
+    step.bindings.push_back(base.operand);
     step.bindings.push_back(dispatch::workspace(0));
     step.bindings.push_back(dispatch::workspace(1));
-    step.bindings.push_back(of_targets(dispatch::output()));
+    step.bindings.push_back(left.operand);
     step.set_push(SumPush{.element_count = static_cast<std::uint32_t>(targets.count),
                           .entries = plan.entries,
                           .inner = plan.inner,
                           .extent = plan.extent,
-                          .source_offset = dispatch::bound_offset(source, caps, first_source) -
-                                           static_cast<std::uint32_t>(first_source),
-                          .base_offset = dispatch::bound_offset(base, caps, targets.first),
+                          .source_offset = source.offset,
+                          .base_offset = base.offset,
                           .first_element = static_cast<std::uint32_t>(targets.first),
                           .first_entry = static_cast<std::uint32_t>(entries.first),
                           .end_entry = static_cast<std::uint32_t>(entries.first + entries.count)});
@@ -252,14 +316,18 @@ void select_scatter(const OpCall& call,
     program.workspace_bytes.push_back(
         static_cast<std::uint64_t>(bucket_count(plan, plan.rows_at_once) * kBucketBytes));
     program.workspace_bytes.push_back(static_cast<std::uint64_t>(index_count) * 4);
+    if (plan.sum_dtype != impl_of(outputs[0]).dtype) {
+        program.workspace_bytes.push_back(
+            static_cast<std::uint64_t>(plan.rows_at_once * plan.outer * plan.inner * kSumBytes));
+    }
     for (std::int64_t row = 0; row < plan.extent; row += plan.rows_at_once) {
         const dispatch::Run rows{.first = row,
                                  .count = std::min(plan.rows_at_once, plan.extent - row)};
-        add_lists(call, plan, rows, caps, program);
         std::int64_t entry = 0;
         do {
             const dispatch::Run entries{
                 .first = entry, .count = std::min(plan.entries_at_once, plan.entries - entry)};
+            add_lists(call, plan, {rows, entries}, caps, program);
             add_sum(call, outputs[0], plan, {rows, entries}, caps, program);
             entry += plan.entries_at_once;
         } while (entry < plan.entries);

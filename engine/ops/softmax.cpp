@@ -7,9 +7,13 @@
 #include "pumice/ops/reduce.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/iterations.h"
 #include "ops/all_ops.h"
 #include "ops/reduction.h"
+#include "ops/tiles.h"
+#include "ops/words.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace pumice::ops {
@@ -47,6 +51,26 @@ std::uint32_t inner_count(const Dims& sizes, std::int64_t dim) {
     return sizes.empty() ? 1U : static_cast<std::uint32_t>(contiguous_strides(sizes)[dim]);
 }
 
+// Rows that one item could not walk are cut as well.
+FoldLayout softmax_layout(const ReductionPlan& plan,
+                          DType dtype,
+                          bool owns_words,
+                          const vk::Capabilities& caps) {
+    FoldLayout layout = choose_fold_layout(plan, plan.output_count, true, caps);
+    const std::uint32_t length = std::min(layout.chunk_length, plan.reduced_count);
+    const double elements = ceil_div(length, layout.lanes);
+    double passes = 20 + (owns_words ? elements / elements_per_word(dtype) : elements);
+    if (layout.chunk_count == 1) {
+        passes += vk::iterations::reduce_range(static_cast<double>(vk::ReduceOp::kLogSumExp),
+                                               static_cast<double>(dtype),
+                                               0,
+                                               elements,
+                                               length);
+    }
+    bound_chunks(layout, plan.reduced_count, passes);
+    return layout;
+}
+
 // Leaves the statistics of long rows in a workspace, so that several items can share a row.
 dispatch::Operand append_stats(const dispatch::OpCall& call,
                                const ReductionPlan& plan,
@@ -74,12 +98,12 @@ void select_softmax(const dispatch::OpCall& call,
     const TensorImpl& x = impl_of(call.inputs[0]);
     const std::int64_t dim = softmax_dim(call);
     const ReductionPlan plan = plan_reduction(x.sizes, x.strides, 1U << dim);
-    const FoldLayout layout = choose_fold_layout(plan, plan.output_count, true, caps);
+    const std::uint32_t inner = inner_count(x.sizes, dim);
+    const bool owns_words = inner == 1 && (plan.reduced_count * itemsize(x.dtype)) % 4 == 0;
+    const FoldLayout layout = softmax_layout(plan, x.dtype, owns_words, caps);
     const bool is_split = layout.chunk_count > 1;
     const dispatch::Operand stats =
         is_split ? append_stats(call, plan, caps, program) : dispatch::input(0);
-    const std::uint32_t inner = inner_count(x.sizes, dim);
-    const bool owns_words = inner == 1 && (plan.reduced_count * itemsize(x.dtype)) % 4 == 0;
     dispatch::Step& step = program.steps.emplace_back();
     step.kernel = vk::KernelId::kNormSoftmax;
     for (const std::uint32_t value : {layout.local_size,

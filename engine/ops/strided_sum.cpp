@@ -7,11 +7,13 @@
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "dispatch/iterations.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/factory.h"
 #include "ops/scalar_bits.h"
 #include "ops/walk.h"
+#include "ops/words.h"
 #include "vk/device.h"
 
 #include <fmt/format.h>
@@ -70,6 +72,7 @@ struct Push {
     std::uint32_t element_count;
     std::uint32_t part_offset;
     std::uint32_t fill_bits;
+    std::uint32_t candidates;
 };
 
 static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kIndexStridedSum));
@@ -111,6 +114,32 @@ bool overlaps(const Walk<2>& walk) noexcept {
     return false;
 }
 
+// Beginnings of index tuples that the kernel tries at most for one position: of a dimension, only
+// the indices that those below it can complete.
+std::uint64_t candidates_of(const Walk<2>& walk) noexcept {
+    constexpr std::uint64_t kMost = 1U << 31U;  // far past what any kernel may try
+    std::uint64_t below = 0;
+    for (std::uint32_t d = 0; d < walk.rank; ++d) {
+        below += static_cast<std::uint64_t>(walk.sizes[d] - 1) * walk.strides[0][d];
+    }
+    std::uint64_t tuples = 1;
+    std::uint64_t candidates = 0;
+    for (std::uint32_t d = 0; d < walk.rank && tuples < kMost; ++d) {
+        const std::uint64_t size = walk.sizes[d];
+        const std::uint64_t stride = walk.strides[0][d];
+        below -= (size - 1) * stride;
+        tuples *= stride == 0 ? size : std::min(size, below / stride + 1);
+        candidates += tuples;
+    }
+    return std::min(candidates, kMost);
+}
+
+// Whether the kernel may search for the parts of a position, all in one invocation.
+bool may_search(const Walk<2>& walk, DType dtype) noexcept {
+    const double passes = 4.0 + walk.rank + 2.0 * static_cast<double>(candidates_of(walk));
+    return !overlaps(walk) || 1 + elements_per_word(dtype) * passes <= vk::kMostIterations;
+}
+
 // Where the parts lie in the output, and what the rest of it holds.
 struct Placement {
     const Dims& strides;
@@ -145,7 +174,8 @@ void add_step(const Tensor& parts,
         .offset = static_cast<std::uint32_t>(from.numel == 0 ? element_count : placement.offset),
         .element_count = static_cast<std::uint32_t>(element_count),
         .part_offset = dispatch::bound_offset(parts, caps),
-        .fill_bits = placement.fill_bits});
+        .fill_bits = placement.fill_bits,
+        .candidates = static_cast<std::uint32_t>(candidates_of(walk))});
     step.work = static_cast<std::uint64_t>(element_count) * walk.rank * 4;
 }
 
@@ -223,14 +253,19 @@ constexpr OpDef kPad{.name = "pad",
                      .backward = backward_pad};
 static_assert(well_formed(kPad));
 
-bool may_overlap(const Dims& sizes, const Dims& strides) {
-    if (numel(sizes) == 0) {
-        return false;
-    }
+namespace {
+
+Walk<2> walk_of(const Dims& sizes, const Dims& strides) {
     Dims sorted_sizes;
     std::array<Dims, 2> sorted;
     sort_by_stride(sizes, strides, strides, sorted_sizes, sorted);
-    return overlaps(merge_dims<2>(sorted_sizes, sorted));
+    return merge_dims<2>(sorted_sizes, sorted);
+}
+
+}  // namespace
+
+bool may_overlap(const Dims& sizes, const Dims& strides) {
+    return numel(sizes) != 0 && overlaps(walk_of(sizes, strides));
 }
 
 namespace {
@@ -267,10 +302,52 @@ Tensor pad_by(Tensor x, const PadAttrs& attrs, const Scalar& value) {
 
 }  // namespace
 
+namespace {
+
+// The dimension that leaves the least to search for when it is halved.
+std::int64_t dim_to_halve(const Dims& sizes, const Dims& strides) {
+    std::int64_t best = 0;
+    std::uint64_t least = ~std::uint64_t{0};
+    for (std::int64_t d = 0; d < sizes.count(); ++d) {
+        Dims half = sizes;
+        half[d] = (sizes[d] + 1) / 2;
+        const std::uint64_t candidates = candidates_of(walk_of(half, strides));
+        if (sizes[d] > 1 && candidates < least) {
+            best = d;
+            least = candidates;
+        }
+    }
+    return best;
+}
+
+// Where one position has more parts than an invocation may add: two sums, in float32 at least.
+Tensor sum_of_halves(const Tensor& parts,
+                     const Dims& sizes,
+                     const Dims& strides,
+                     std::int64_t offset) {
+    const DType dtype = parts.dtype();
+    if (is_floating_point(dtype) && dtype != kFloat32) {
+        return sum_of_halves(parts.to(kFloat32), sizes, strides, offset).to(dtype);
+    }
+    const std::int64_t dim = dim_to_halve(impl_of(parts).sizes, strides);
+    const std::int64_t count = parts.size(dim);
+    const std::int64_t half = (count + 1) / 2;
+    const Tensor first = strided_sum(narrow(parts, dim, 0, half), sizes, strides, offset);
+    const Tensor second = strided_sum(
+        narrow(parts, dim, half, count - half), sizes, strides, offset + half * strides[dim]);
+    return add(first, second);
+}
+
+}  // namespace
+
 Tensor strided_sum(Tensor parts, const Dims& sizes, const Dims& strides, std::int64_t offset) {
     const TensorImpl& impl = checked_impl(parts, "strided_sum");
     if (exceeds_range(parts, sizes) && !may_overlap(impl.sizes, strides)) [[unlikely]] {
         return placed(zeros(sizes, impl.dtype), parts, strides, offset);
+    }
+    if (numel(impl.sizes) != 0 && !may_search(walk_of(impl.sizes, strides), impl.dtype))
+        [[unlikely]] {
+        return sum_of_halves(parts, sizes, strides, offset);
     }
     std::array<Tensor, 1> inputs{std::move(parts)};
     return dispatch::call(kStridedSum, inputs, StridedSumAttrs{sizes, strides, offset});

@@ -15,6 +15,7 @@
 //       batch_sizes                sizes of the inner two batch dimensions
 // Spec: LOCAL_SIZE 1..1024 (64); DTYPE DType (0); CHUNK a multiple of the elements in a word (4);
 //       MASK kMask* (0); IS_CAUSAL (false); BATCH_RANK 1..3 (1).
+//@iterations 3 * CHUNK + 2
 #version 460
 #extension GL_GOOGLE_include_directive : require
 

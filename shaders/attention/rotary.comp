@@ -1,3 +1,4 @@
+//@iterations 5
 #version 450
 // SPDX-License-Identifier: Apache-2.0
 // Rotary positions, half-split: for each row of d = 2 * half_count elements at position t,

@@ -5,15 +5,19 @@
 // queries, then COLS_PER_LANE columns of their results; weights go round by shuffles.
 //
 // Bindings: 0 query, 1 key, 2 value: DTYPE. 3 mask: bool or DTYPE, or any readable buffer.
-//           4 result [batch, L, D] DTYPE, 5 log-sum-exp [batch, L] float32, contiguous.
+//           4 result [batch, L, D] DTYPE, 5 log-sum-exp [batch, L] float32, contiguous. RUNS many:
+//           see attention.glsl.
 // Push: see attention.glsl. Workgroups run over batches and query tiles, then over chunks of
 //       LANES * COLS_PER_LANE result columns, the last the fastest.
 // Spec: LANES the subgroup's size, up to 32 (8), a workgroup is one subgroup; DTYPE DType (0);
 //       TILE_ROWS 1..32 (8); COLS_PER_LANE even (2); MASK kMask* (0); IS_CAUSAL (false);
 //       BATCH_RANK 1..3 (1); QK_IN_PAIRS, V_IN_PAIRS: neighbours in a row are contiguous, and pairs
 //       start at even elements (false); STORE_IN_PAIRS: D is even (false); MASK_BY_ROW: rows differ
-//       (true).
+//       (true); RUNS many: IS_FIRST_RUN, IS_LAST_RUN (false), KEYS_PER_RUN a multiple of 2 LANES.
 //@variant PAIR = int64 vec2
+//@variant RUNS = one many
+//@iterations 1 + ceil(min(key_count, KEYS_PER_RUN) / (2 * LANES)) *
+//@    (7 + ceil(depth / 4) + ceil(LANES / 2))
 //@requires subgroup_shuffle
 //@requires int64 if PAIR=int64
 #version 460
@@ -37,6 +41,13 @@ layout(constant_id = 7) const bool QK_IN_PAIRS = false;
 layout(constant_id = 8) const bool V_IN_PAIRS = false;
 layout(constant_id = 9) const bool STORE_IN_PAIRS = false;
 layout(constant_id = 10) const bool MASK_BY_ROW = true;
+
+#ifdef RUNS_MANY
+layout(constant_id = 11) const bool IS_FIRST_RUN = false;
+layout(constant_id = 12) const bool IS_LAST_RUN = false;
+layout(constant_id = 13) const uint KEYS_PER_RUN = 0xffffffffu;
+#define STATE_LANES LANES
+#endif
 
 #include "attention.glsl"
 #include "pairs.glsl"
@@ -194,6 +205,46 @@ void place(Base base, uint first_row, uint first_col) {
     last_key = push.key_count - 1u;
 }
 
+#ifdef RUNS_MANY
+// Takes what the run before left; returns the first key of this one.
+uint take_over(AttentionTile tile) {
+    if (IS_FIRST_RUN) {
+        return 0u;
+    }
+    const uint kCols = LANES * COLS_PER_LANE;
+    [[unroll]] for (uint r = 0u; r < TILE_ROWS; ++r) {
+        uint row = min(tile.row + r, push.query_count - 1u);
+        uvec4 state = carried_rows[state_at(tile, kCols, row, gl_SubgroupInvocationID)];
+        top[r] = uintBitsToFloat(state.x);
+        total[r] = uintBitsToFloat(state.y);
+        [[unroll]] for (uint c = 0u; c < COLS_PER_LANE; ++c) {
+            uint col = column_of(tile.col, c / 2u) + c % 2u;
+            bool is_inside = col < push.value_depth;
+            result[r * COLS_PER_LANE + c] =
+                is_inside ? carried_results[carried_at(tile, row) + col] : 0.0;
+        }
+    }
+    return carried_rows[state_at(tile, kCols, tile.row, gl_SubgroupInvocationID)].z;
+}
+
+void hand_on(AttentionTile tile, uint next_key) {
+    const uint kCols = LANES * COLS_PER_LANE;
+    [[unroll]] for (uint r = 0u; r < TILE_ROWS; ++r) {
+        uint row = tile.row + r;
+        if (row < push.query_count) {
+            carried_rows[state_at(tile, kCols, row, gl_SubgroupInvocationID)] =
+                uvec4(floatBitsToUint(top[r]), floatBitsToUint(total[r]), next_key, 0u);
+            [[unroll]] for (uint c = 0u; c < COLS_PER_LANE; ++c) {
+                uint col = column_of(tile.col, c / 2u) + c % 2u;
+                if (col < push.value_depth) {
+                    carried_results[carried_at(tile, row) + col] = result[r * COLS_PER_LANE + c];
+                }
+            }
+        }
+    }
+}
+#endif
+
 void score(Base base, uint first_key, uint depth, uint k_row_stride, uvec2 col_strides) {
     [[unroll]] for (uint j = 0u; j < 2u; ++j) {
         k_first[j] = base.k + min(first_key + j * LANES, last_key) * k_row_stride;
@@ -253,8 +304,14 @@ void main() {
     result_base = tile.batch * push.query_count * push.value_depth;
     place(base, tile.row, tile.col);
     uint key_limit = key_limit_of(tile.row + TILE_ROWS);
+    uint begin = 0u;
+#ifdef RUNS_MANY
+    begin = take_over(tile);
+    uint next_key = begin + KEYS_PER_RUN;
+    key_limit = min(key_limit, next_key);
+#endif
     uint value_limit = push.value_depth == 0u ? 0u : key_limit;
-    for (uint block = 0u; block < key_limit; block += 2u * LANES) {
+    for (uint block = begin; block < key_limit; block += 2u * LANES) {
         uint own_key = block + gl_SubgroupInvocationID;
         score(base, own_key, depth, k_row_stride, col_strides);
         weigh(base.mask, tile.row, own_key, scale, row_limit);
@@ -263,5 +320,11 @@ void main() {
             add_values(block + k, k % LANES, k >= LANES, v_row_stride);
         }
     }
+#ifdef RUNS_MANY
+    if (!IS_LAST_RUN) {
+        hand_on(tile, next_key);
+        return;
+    }
+#endif
     store(tile.row, tile.col, tile.batch * push.query_count);
 }

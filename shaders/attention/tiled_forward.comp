@@ -5,13 +5,21 @@
 // registers. The base variant for every device, and the one for hardware.
 //
 // Bindings: 0 query, 1 key, 2 value: DTYPE. 3 mask: bool or DTYPE, or any readable buffer.
-//           4 result [batch, L, D] DTYPE, 5 log-sum-exp [batch, L] float32, contiguous.
+//           4 result [batch, L, D] DTYPE, 5 log-sum-exp [batch, L] float32, contiguous. RUNS many:
+//           see attention.glsl.
 // Push: see attention.glsl. Workgroups run over batches and query tiles, then over chunks of
 //       CHUNK_COLS result columns, the last the fastest.
 // Spec: LOCAL_SIZE a multiple of CHUNK_COLS and of TILE_ROWS (128); DTYPE DType (0); TILE_ROWS a
 //       multiple of LOCAL_SIZE / CHUNK_COLS (16); CHUNK_COLS (64); MASK kMask* (0); IS_CAUSAL
 //       (false); BATCH_RANK 1..3 (1); KEY_BLOCK with TILE_ROWS * KEY_BLOCK a multiple of LOCAL_SIZE
-//       (32); TILE_DEPTH (16).
+//       (32); TILE_DEPTH (16); RUNS many: IS_FIRST_RUN, IS_LAST_RUN (false), KEYS_PER_RUN a
+//       multiple of KEY_BLOCK.
+//@variant RUNS = one many
+//@iterations 1 + ceil(min(key_count, KEYS_PER_RUN) / KEY_BLOCK) *
+//@    (2 + ceil(depth / TILE_DEPTH) *
+//@         (4 + TILE_DEPTH + ceil(TILE_ROWS * TILE_DEPTH / LOCAL_SIZE) +
+//@          ceil(KEY_BLOCK * TILE_DEPTH / LOCAL_SIZE)) +
+//@     4 + 2 * ceil(KEY_BLOCK * TILE_ROWS / LOCAL_SIZE) + 2 * LOCAL_SIZE / TILE_ROWS + 1 + KEY_BLOCK)
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -26,6 +34,13 @@ layout(constant_id = 5) const bool IS_CAUSAL = false;
 layout(constant_id = 6) const uint BATCH_RANK = 1u;
 layout(constant_id = 7) const uint KEY_BLOCK = 32u;
 layout(constant_id = 8) const uint TILE_DEPTH = 16u;
+
+#ifdef RUNS_MANY
+layout(constant_id = 9) const bool IS_FIRST_RUN = false;
+layout(constant_id = 10) const bool IS_LAST_RUN = false;
+layout(constant_id = 11) const uint KEYS_PER_RUN = 0xffffffffu;
+#define STATE_LANES 1u
+#endif
 
 #include "attention.glsl"
 
@@ -152,6 +167,40 @@ void add_values(uint v_first, uint block, uint key_end, uint own_row) {
     }
 }
 
+#ifdef RUNS_MANY
+// Takes what the run before left; returns the first key of this one.
+uint take_over(AttentionTile tile, uint own_row, uint col) {
+    if (IS_FIRST_RUN) {
+        return 0u;
+    }
+    if (own() < TILE_ROWS && tile.row + own() < push.query_count) {
+        uvec4 state = carried_rows[state_at(tile, CHUNK_COLS, tile.row + own(), 0u)];
+        top[own()] = uintBitsToFloat(state.x);
+        total[own()] = uintBitsToFloat(state.y);
+    }
+    [[unroll]] for (uint i = 0u; i < kRowsPerInvocation; ++i) {
+        uint row = tile.row + own_row + i;
+        if (row < push.query_count && col < push.value_depth) {
+            result[i] = carried_results[carried_at(tile, row) + col];
+        }
+    }
+    return carried_rows[state_at(tile, CHUNK_COLS, tile.row, 0u)].z;
+}
+
+void hand_on(AttentionTile tile, uint own_row, uint col, uint next_key) {
+    if (own() < TILE_ROWS && tile.row + own() < push.query_count) {
+        carried_rows[state_at(tile, CHUNK_COLS, tile.row + own(), 0u)] =
+            uvec4(floatBitsToUint(top[own()]), floatBitsToUint(total[own()]), next_key, 0u);
+    }
+    [[unroll]] for (uint i = 0u; i < kRowsPerInvocation; ++i) {
+        uint row = tile.row + own_row + i;
+        if (row < push.query_count && col < push.value_depth) {
+            carried_results[carried_at(tile, row) + col] = result[i];
+        }
+    }
+}
+#endif
+
 void store(AttentionTile tile, uint own_row, uint col) {
     [[unroll]] for (uint i = 0u; i < kRowsPerInvocation; ++i) {
         uint row = tile.row + own_row + i;
@@ -184,14 +233,26 @@ void main() {
     [[unroll]] for (uint i = 0u; i < kRowsPerInvocation; ++i) {
         result[i] = 0.0;
     }
-    barrier();
     uint key_limit = key_limit_of(tile.row + TILE_ROWS);
-    for (uint block = 0u; block < key_limit; block += KEY_BLOCK) {
+    uint begin = 0u;
+#ifdef RUNS_MANY
+    begin = take_over(tile, own_row, col);
+    uint next_key = begin + KEYS_PER_RUN;
+    key_limit = min(key_limit, next_key);
+#endif
+    barrier();
+    for (uint block = begin; block < key_limit; block += KEY_BLOCK) {
         score(base, tile.row, block);
         weigh();
         uint key_end = push.value_depth == 0u ? 0u : min(block + KEY_BLOCK, key_limit);
         add_values(base.v + v_col * push.v_col_stride, block, key_end, own_row);
         barrier();
     }
+#ifdef RUNS_MANY
+    if (!IS_LAST_RUN) {
+        hand_on(tile, own_row, col, next_key);
+        return;
+    }
+#endif
     store(tile, own_row, col);
 }

@@ -8,6 +8,7 @@
 //       x_offset     elements before the first of x
 //       mask_offset  words before the first of the mask
 // Spec: LOCAL_SIZE 1..1024 (64); DTYPE a floating DType (float32); BITS 1 or 2 (1): of a code.
+//@iterations 5
 #version 460
 #extension GL_GOOGLE_include_directive : require
 

@@ -6,6 +6,7 @@
 // Push constants (elements; dimensions innermost first): sizes, x_strides, output_strides,
 //   x_offset and output_offset in the bindings, count of elements, dim_count 1 to 8.
 // Specialization constants: 0 LOCAL_SIZE, 1 X_DTYPE and 2 OUT_DTYPE, 0 to 6, default 0.
+//@iterations 9
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "convert.glsl"

@@ -8,6 +8,7 @@
 // Push: count         codes
 //       codes_offset  words before the first code
 // Spec: LOCAL_SIZE 1..1024 (64); BITS 1 or 2 (1): of a code, that are kept.
+//@iterations 9 + 8 * 5
 #version 460
 #extension GL_GOOGLE_include_directive : require
 

@@ -7,6 +7,7 @@
 // Specialization constants:
 //   0 LOCAL_SIZE  invocations a workgroup
 //   1 DTYPE       of the output, 0 to 6, default 0
+//@iterations 5
 #version 450
 #extension GL_GOOGLE_include_directive : require
 

@@ -4,6 +4,7 @@
 // Bindings: 0 output, contiguous.
 // Push constants: word_count of the output, in words; word: what is written.
 // Specialization constants: 0 LOCAL_SIZE  invocations a workgroup.
+//@iterations 5
 #version 450
 #extension GL_GOOGLE_include_directive : require
 

@@ -13,6 +13,7 @@
 //   1 DTYPE       of the output, 0 to 3, default 0
 //   2 KIND        RandomKind, default uniform
 //@variant GENERATOR = host device
+//@iterations 11 + 5
 #version 450
 #extension GL_GOOGLE_include_directive : require
 

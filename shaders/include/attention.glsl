@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the attention kernels share: query [batch, L, E], key [batch, S, E], value [batch, S, D],
 // mask [batch, L, S], each of any strides. The including kernel declares the specialization
-// constants DTYPE, MASK, IS_CAUSAL and BATCH_RANK.
+// constants DTYPE, MASK, IS_CAUSAL and BATCH_RANK. RUNS many: keys that one invocation could not
+// walk are walked in several runs of KEYS_PER_RUN each, which hand on what they have: bindings 6,
+// results [batch, L, D], not yet divided by the sum of the weights; 7, for each chunk of columns,
+// batch, query and STATE_LANES lanes: the largest score, the sum, and the first key of the next
+// run.
 #ifndef PUMICE_ATTENTION_GLSL
 #define PUMICE_ATTENTION_GLSL
 
@@ -46,6 +50,15 @@ layout(push_constant, std430) uniform Push {
     uint mask_batch_strides[3];
 } push;
 
+#ifdef RUNS_MANY
+layout(set = 0, binding = 6, std430) buffer CarriedResults {
+    float carried_results[];
+};
+layout(set = 0, binding = 7, std430) buffer CarriedRows {
+    uvec4 carried_rows[];
+};
+#endif
+
 #include "attention_mask.glsl"
 
 // A workgroup's part: a tile of queries, and a chunk of the result's columns.
@@ -64,6 +77,18 @@ AttentionTile find_tile(uint tile_rows, uint chunk_cols) {
     return AttentionTile(
         batch, (tile - batch * tile_count) * tile_rows, (group - tile * chunk_count) * chunk_cols);
 }
+
+#ifdef RUNS_MANY
+// Where a query's state lies, and its element of the results at column 0.
+uint state_at(AttentionTile tile, uint chunk_cols, uint row, uint lane) {
+    uint plane = tile.col / chunk_cols * push.batch_count + tile.batch;
+    return (plane * push.query_count + row) * STATE_LANES + lane;
+}
+
+uint carried_at(AttentionTile tile, uint row) {
+    return (tile.batch * push.query_count + row) * push.value_depth;
+}
+#endif
 
 // Keys that queries before `row_end` may see.
 uint key_limit_of(uint row_end) {

@@ -15,7 +15,13 @@
 //           Y [images, groups * out_channels, out_rows, out_cols], all contiguous, of DTYPE
 // Push: extents as above, channels counted by group; strides, pads, dilations in elements of the
 //       image; tap_steps between the taps that a phase meets, 1 in products 0 and 2; a_offset,
-//       b_offset, bias_offset elements before the first; has_bias 0 or 1
+//       b_offset, bias_offset elements before the first; has_bias 0 or 1; tap_inverse by tap_step,
+//       of the dilation over their common divisor with the stride; part_first, part_end of what the
+//       kernel walks, in this run (RUNS many)
+// RUNS many: a depth that one invocation could not walk is walked in several runs, which hand on
+//       their sums through binding 4, accumulators like C, of float32; the including kernel
+//       declares IS_FIRST_RUN and IS_LAST_RUN.
+//@iterations 2 * 32
 #ifndef PUMICE_CONVOLVE_GLSL
 #define PUMICE_CONVOLVE_GLSL
 
@@ -59,9 +65,18 @@ layout(push_constant, std430) uniform Push {
     uint b_offset;
     uint bias_offset;
     uint has_bias;
+    uvec2 tap_inverse;
+    uvec2 part_first;
+    uvec2 part_end;
 } push;
 
 #define UNKNOWN_ZERO (push.has_bias >> 1u)  // see hooks.glsl
+
+#ifdef RUNS_MANY
+layout(set = 0, binding = 4, std430) buffer Accumulators {
+    float accumulators[];
+};
+#endif
 
 const uint kResult = 0u;
 const uint kImageGradient = 1u;
@@ -163,14 +178,25 @@ struct Taps {
     uvec2 count;
 };
 
-// Of `kernel` taps the first that reaches a result's place from `from` in the padded image, or
-// `kernel`.
-uint find_tap(uint from, uint kernel, uint dilation, uint stride) {
-    uint tap = 0u;
-    while (tap < kernel && (tap * dilation) % stride != from % stride) {
-        ++tap;
+// a * b modulo m, a and m below 2^31.
+uint multiply_modulo(uint a, uint b, uint m) {
+    uint product = 0u;
+    for (; b > 0u; b >>= 1u) {
+        product = ((b & 1u) != 0u ? product + a : product) % m;
+        a = (a + a) % m;
     }
-    return tap;
+    return product;
+}
+
+// Of `kernel` taps the first that reaches a result's place from `from` in the padded image, tap *
+// dilation = from modulo the stride; or `kernel`. `inverse`: see tap_inverse.
+uint find_tap(uint from, uint kernel, uint stride, uint step, uint inverse) {
+    uint divisor = stride / step;  // that the dilation shares
+    uint rest = from % stride;
+    if (rest % divisor != 0u) {
+        return kernel;
+    }
+    return min(multiply_modulo(rest / divisor % step, inverse, step), kernel);
 }
 
 Taps find_taps(uvec2 phase) {
@@ -180,8 +206,8 @@ Taps find_taps(uvec2 phase) {
     }
     uvec2 from = phase + uvec2(push.pad_rows, push.pad_cols);
     uvec2 step = uvec2(push.tap_step_rows, push.tap_step_cols);
-    uvec2 first = uvec2(find_tap(from.x, kernel.x, push.dilation_rows, push.stride_rows),
-                        find_tap(from.y, kernel.y, push.dilation_cols, push.stride_cols));
+    uvec2 first = uvec2(find_tap(from.x, kernel.x, push.stride_rows, step.x, push.tap_inverse.x),
+                        find_tap(from.y, kernel.y, push.stride_cols, step.y, push.tap_inverse.y));
     return Taps(first, (kernel - first + step - 1u) / step);
 }
 
@@ -258,8 +284,27 @@ uint c_row_stride() {
     return PRODUCT == kResult ? out_area() : in_area();
 }
 
+// What a run starts from at an element of C: what the one before it left, or the bias.
+float start_of(float bias, bool is_inside, uint element) {
+#ifdef RUNS_MANY
+    if (!IS_FIRST_RUN) {
+        return is_inside ? accumulators[element] : 0.0;
+    }
+#endif
+    return bias;
+}
+
 // Stores two neighbours of a row. The halves of a word are written as one.
 void store_pair(uint first, uint second, bool has_second, vec2 values) {
+#ifdef RUNS_MANY
+    if (!IS_LAST_RUN) {
+        accumulators[first] = values.x;
+        if (has_second) {
+            accumulators[second] = values.y;
+        }
+        return;
+    }
+#endif
     uint first_bits = hooked_result(encode_float(values.x, DTYPE), first);
     uint second_bits =
         has_second ? hooked_result(encode_float(values.y, DTYPE), second) : first_bits;

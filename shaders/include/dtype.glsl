@@ -19,6 +19,7 @@ const uint kDTypeInt8 = 4u;
 const uint kDTypeUInt8 = 5u;
 const uint kDTypeBool = 6u;
 
+//@iterations is_float_dtype(dtype) = dtype <= 2
 bool is_float_dtype(uint dtype) {
     return dtype <= kDTypeBFloat16;
 }
@@ -31,6 +32,7 @@ uint word_shift(uint dtype) {
     return dtype == kDTypeFloat16 || dtype == kDTypeBFloat16 ? 1u : 2u;
 }
 
+//@iterations elements_per_word(dtype) = dtype == 0 || dtype == 3 ? 1 : dtype <= 2 ? 2 : 4
 uint elements_per_word(uint dtype) {
     return 1u << word_shift(dtype);
 }

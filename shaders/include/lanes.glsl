@@ -2,6 +2,7 @@
 // LANES neighbouring invocations of a workgroup share one item and merge what they found by a tree
 // in shared memory, in a fixed order. LANES is a power of two that divides LOCAL_SIZE; 1 costs
 // neither barriers nor shared memory. The including kernel declares both before it includes this.
+//@iterations merge_lanes(lanes) = lanes > 1 ? 11 : 0
 #ifndef PUMICE_LANES_GLSL
 #define PUMICE_LANES_GLSL
 

@@ -10,7 +10,8 @@
 //   1 OUT_DTYPE   0 to 6 (pumice::DType), default 0
 //   2 LAYOUT      kLayout*, default contiguous
 //   3 DIM_COUNT   dimensions of a strided layout, 1 to 4, default 1
-//   4 WORDS       output words (elements if scattered) an invocation, at least 1, default 1
+//   4 WORDS       output words (elements if scattered) an invocation, 1 to 16, default 1
+//@iterations 1 + 16 * (2 + 4)
 #ifndef PUMICE_MAP_FRAME_GLSL
 #define PUMICE_MAP_FRAME_GLSL
 

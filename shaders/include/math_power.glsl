@@ -3,6 +3,8 @@
 #ifndef PUMICE_MATH_POWER_GLSL
 #define PUMICE_MATH_POWER_GLSL
 
+#extension GL_EXT_control_flow_attributes : require
+
 #include "math.glsl"
 
 // log2 of a positive finite x as high + low, to about 2^-31 absolute.
@@ -88,8 +90,9 @@ int pow_int(int base, int exponent) {
     }
     int result = 1;
     int square = base;
-    for (int rest = exponent; rest > 0; rest >>= 1) {
-        result *= (rest & 1) != 0 ? square : 1;
+    // Every bit of every exponent: a loop here would count in each loop around a formula.
+    [[unroll]] for (int bit = 0; bit < 31; ++bit) {
+        result *= ((exponent >> bit) & 1) != 0 ? square : 1;
         square *= square;
     }
     return result;

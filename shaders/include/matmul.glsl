@@ -63,6 +63,7 @@ struct Tile {
     uint a;
     uint b;
     uint c;
+    uint accumulators;  // RUNS many
 };
 
 // The workgroup's tile; past the last, its depth_begin is above depth_end.
@@ -79,6 +80,7 @@ Tile find_tile(uint tile_rows, uint tile_cols) {
     tile.col = (group - row_index * col_tiles) * tile_cols;
     tile.a = push.a_offset;
     tile.b = push.b_offset;
+    tile.accumulators = batch * push.rows * push.cols;
     tile.c = push.c_offset + split * push.batch_count * push.rows * push.cols;
     tile.depth_begin = split * push.depth_per_split;
     tile.depth_end = min(push.depth, tile.depth_begin + push.depth_per_split);

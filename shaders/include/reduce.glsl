@@ -12,8 +12,22 @@
 //   REDUCE_OP (kReduce...), REDUCE_DTYPE (of the elements), and READS_PARTIALS (the elements are
 //   Partials that an earlier kernel stored), and after it the functions declared here. Where one
 //   lane may walk over several dimensions, it defines HAS_RUNS (when it does) as well.
+//
+// What reduce_range makes of `elements` of a lane that lie in runs (HAS_RUNS) of `run`: a block is
+// a pass, and those of the loops over its elements, of which sums take four at a time.
+//@iterations reduce_blocks(elements, run) = ceil(elements / 32) +
+//@    (run < elements ? ceil(elements / run) + 2 : 0)
+//@iterations reduce_range(op, dtype, reads_partials, elements, run) = 1 +
+//@    (reads_partials ? elements
+//@     : op == kReduceLogSumExp ? 3 * reduce_blocks(elements, run) + 2 * elements
+//@     : op == kReduceVar || op == kReduceStd ? 7 * reduce_blocks(elements, run) + 1.25 * elements
+//@     : op == kReduceSquares || ((op == kReduceSum || op == kReduceMean) && is_float_dtype(dtype))
+//@         ? 6 * reduce_blocks(elements, run) + 0.25 * elements
+//@         : elements)
 #ifndef PUMICE_REDUCE_GLSL
 #define PUMICE_REDUCE_GLSL
+
+#extension GL_EXT_control_flow_attributes : require
 
 #include "hooks.glsl"
 #include "partial.glsl"
@@ -164,7 +178,7 @@ Partial reduce_range(uint base, uint first, uint end, uint step) {
 // Element offset of a row-major index over at most four dimensions, the innermost in w.
 uint strided_offset(uint index, uvec4 sizes, uvec4 strides) {
     uint offset = 0u;
-    for (int d = 3; d > 0; --d) {
+    [[unroll]] for (int d = 3; d > 0; --d) {
         if (sizes[d] > 1u) {
             offset += (index % sizes[d]) * strides[d];
             index /= sizes[d];

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Second pass of a deterministic scatter (bucket_mark): for each entry the next k of its bucket, so
-// that buckets are lists in rising order. An entry that is its bucket's last looks for nothing; the
-// others look forward until they meet the next, so the cost is the sum of the gaps.
+// that buckets are lists in rising order, of the entries of a run. An entry that is its bucket's
+// last looks for nothing; the others look forward until they meet the next, so the cost is the sum
+// of the gaps.
 //
 // Bindings: 0 index, int32, contiguous; 1 ends [bucket_count, 2]; 2 next [entries of the index].
 // Push constants and specialization constants: as bucket_mark.
+//@iterations 1 + end_entry - first_entry
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
@@ -33,6 +35,8 @@ layout(push_constant) uniform Push {
     int ignored;
     uint first_bucket;
     uint bucket_count;
+    uint first_entry;
+    uint end_entry;
 };
 
 void main() {
@@ -40,20 +44,22 @@ void main() {
     if (entry >= entry_count) {
         return;
     }
-    int index = indices[index_offset + entry];
+    uint i = entry % inner;
+    uint count = end_entry - first_entry;
+    uint k = first_entry + (entry / inner) % count;
+    uint o = entry / inner / count;
+    uint own = (o * entries + k) * inner + i;
+    int index = indices[index_offset + own];
     if (uint(index) >= extent || index == ignored) {
         return;
     }
-    uint i = entry % inner;
-    uint k = (entry / inner) % entries;
-    uint o = entry / inner / entries;
     uint bucket = (o * extent + uint(index)) * inner + i - first_bucket;
     if (bucket >= bucket_count || ends[2u * bucket + 1u] == ~k) {
         return;
     }
     uint at = k + 1u;
-    while (at < entries && indices[index_offset + (o * entries + at) * inner + i] != index) {
+    while (at < end_entry && indices[index_offset + (o * entries + at) * inner + i] != index) {
         ++at;
     }
-    next[entry] = at;
+    next[own] = at;
 }

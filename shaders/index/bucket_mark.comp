@@ -7,9 +7,11 @@
 //
 // Bindings: 0 index, int32, contiguous; 1 ends [bucket_count, 2], all ones at first: the smallest k
 // of the bucket, and the complement of its largest.
-// Push constants: entry_count; entries (K) and inner in elements; extent of the indexed dimension;
+// Push constants: entry_count of this run, [outer, first_entry to end_entry, inner]; entries (K)
+// and inner in elements; extent of the indexed dimension;
 //   index_offset of the first entry in its binding; ignored: an index value that is passed over
-//   (as are those outside [0, extent)); first_bucket and bucket_count of this run.
+//   (as are those outside [0, extent)); first_bucket and bucket_count of this run; first_entry and
+//   end_entry, the k of this run.
 // Specialization constants: 0 LOCAL_SIZE  invocations a workgroup.
 #version 450
 #extension GL_GOOGLE_include_directive : require
@@ -35,6 +37,8 @@ layout(push_constant) uniform Push {
     int ignored;
     uint first_bucket;
     uint bucket_count;
+    uint first_entry;
+    uint end_entry;
 };
 
 void main() {
@@ -42,13 +46,15 @@ void main() {
     if (entry >= entry_count) {
         return;
     }
-    int index = indices[index_offset + entry];
+    uint i = entry % inner;
+    uint count = end_entry - first_entry;
+    uint k = first_entry + (entry / inner) % count;
+    uint o = entry / inner / count;
+    uint own = (o * entries + k) * inner + i;
+    int index = indices[index_offset + own];
     if (uint(index) >= extent || index == ignored) {
         return;
     }
-    uint i = entry % inner;
-    uint k = (entry / inner) % entries;
-    uint o = entry / inner / entries;
     uint bucket = (o * extent + uint(index)) * inner + i - first_bucket;
     if (bucket >= bucket_count) {  // those before the first wrap
         return;

@@ -15,6 +15,7 @@
 //   0 LOCAL_SIZE   invocations a workgroup
 //   1 DTYPE        any dtype with the elements' width, 0 to 6, default 0
 //   2 INPUT_COUNT  1 to 7, default 7
+//@iterations 5 + 4 * 7
 #version 450
 #extension GL_GOOGLE_include_directive : require
 

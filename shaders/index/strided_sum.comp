@@ -11,11 +11,14 @@
 //   element_count of the output
 //   part_offset   of the first part in its binding
 //   fill_bits     bits of an output element that nothing reaches
+//   candidates    beginnings of index tuples, the whole ones included, that the search for one
+//                 position tries at most (OVERLAPS)
 // Specialization constants:
 //   0 LOCAL_SIZE  invocations a workgroup
 //   1 DTYPE       of both, 0 to 6 (pumice::DType), default 0
 //   2 OVERLAPS    whether several parts may share a position, default false; without it the bits
 //                 are moved untouched
+//@iterations 1 + elements_per_word(DTYPE) * (2 + rank + (OVERLAPS ? 2 + 2 * candidates : 0))
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
@@ -44,6 +47,7 @@ layout(push_constant) uniform Push {
     uint element_count;
     uint part_offset;
     uint fill_bits;
+    uint candidates;
 };
 
 uint part_bits(uint at) {

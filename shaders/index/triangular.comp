@@ -14,6 +14,7 @@
 //   0 LOCAL_SIZE  invocations a workgroup
 //   1 DTYPE       any dtype with the elements' width, 0 to 6, default 0
 //   2 IS_UPPER    triu rather than tril, default false
+//@iterations 5 + 4 * 9
 #version 450
 #extension GL_GOOGLE_include_directive : require
 

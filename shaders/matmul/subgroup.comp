@@ -6,14 +6,18 @@
 //
 // Bindings: 0 A, 1 B: DTYPE, any strides. 2 C: OUT_DTYPE; in a split run the accumulators, [splits,
 //           batch, rows, cols]. 3 bias [cols], or any readable buffer.
+//           4 (RUNS many) accumulators [batch, rows, cols], between runs over parts of the depth.
 // Push: see matmul.glsl.
 // Spec: LANES the subgroup's size (8), a workgroup is one subgroup; DTYPE, OUT_DTYPE DType (0);
 //       TILE_ROWS 1..64 (16); COLS_PER_LANE even (4); A_ALONG_DEPTH, B_ALONG_DEPTH: load pairs of
 //       neighbours along the depth, otherwise along rows (A) or columns (B) (true, false);
 //       A_IS_PAIRED, B_IS_PAIRED: such a pair is contiguous and starts at an even element (false);
-//       STORE 0 element, 1 pair, 2 masked element (0).
+//       STORE 0 element, 1 pair, 2 masked element (0); IS_FIRST_RUN, IS_LAST_RUN (RUNS many;
+//       false).
 //@variant ACCUMULATOR = f32 i32
 //@variant PAIR = int64 vec2
+//@variant RUNS = one many
+//@iterations 9 + ceil(min(depth, depth_per_split) / 4)
 //@requires subgroup_shuffle
 //@requires int64 if PAIR=int64
 //@hook result 2
@@ -37,6 +41,10 @@ layout(constant_id = 6) const bool B_ALONG_DEPTH = false;
 layout(constant_id = 7) const bool A_IS_PAIRED = false;
 layout(constant_id = 8) const bool B_IS_PAIRED = false;
 layout(constant_id = 9) const uint STORE = 0u;
+#ifdef RUNS_MANY
+layout(constant_id = 10) const bool IS_FIRST_RUN = false;
+layout(constant_id = 11) const bool IS_LAST_RUN = false;
+#endif
 
 #include "matmul.glsl"
 #include "pairs.glsl"
@@ -188,8 +196,10 @@ void main() {
     uint b_depth_stride = push.b_depth_stride;
     place_a(tile, lane, push.a_row_stride, a_depth_stride);
     place_b(tile, lane, push.b_col_stride, b_depth_stride);
-    [[unroll]] for (uint i = 0u; i < TILE_ROWS * COLS_PER_LANE; ++i) {
-        acc[i] = Acc(0);
+    [[unroll]] for (uint r = 0u; r < TILE_ROWS; ++r) {
+        [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; ++j) {
+            acc[r * COLS_PER_LANE + j] = carried(tile, tile.row + r, column_of(tile.col, lane, j));
+        }
     }
     uint k = tile.depth_begin;
     for (; k + kDepthStep <= tile.depth_end; k += kDepthStep) {

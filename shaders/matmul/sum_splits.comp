@@ -12,6 +12,7 @@
 // Spec: LOCAL_SIZE 1..1024 (64); OUT_DTYPE DType (0), also the bias's; HAS_BIAS (false).
 //@variant ACCUMULATOR = f32 i32
 //@hook result 1
+//@iterations 1 + elements_per_word(OUT_DTYPE) * (1 + split_count)
 #version 460
 #extension GL_GOOGLE_include_directive : require
 

@@ -5,6 +5,7 @@
 //
 // Bindings: 0 A, 1 B: DTYPE, any strides. 2 C: OUT_DTYPE; in a split run the accumulators, [splits,
 //           batch, rows, cols]. 3 bias [cols], or any readable buffer.
+//           4 (RUNS many) accumulators [batch, rows, cols], between runs over parts of the depth.
 // Push: see matmul.glsl.
 // Spec: LOCAL_SIZE (TILE_ROWS / ROWS_PER_INVOCATION) * (TILE_COLS / COLS_PER_INVOCATION) (256);
 //       DTYPE, OUT_DTYPE DType (0); TILE_ROWS, TILE_COLS multiples of 4 (64); TILE_DEPTH multiple
@@ -12,8 +13,12 @@
 //       B_ALONG_DEPTH: neighbouring invocations load along the depth, otherwise along rows (A) or
 //       columns (B) (true, false); STORE 0 element, 1 pair, 2 masked element (0);
 //       A_IN_QUADS, B_IN_QUADS: four neighbours are contiguous and start at a multiple of four
-//       elements, 32-bit dtypes (false).
+//       elements, 32-bit dtypes (false); IS_FIRST_RUN, IS_LAST_RUN (RUNS many; false).
 //@variant ACCUMULATOR = f32 i32
+//@variant RUNS = one many
+//@iterations 5 + ceil(min(depth, depth_per_split) / TILE_DEPTH) *
+//@    (4 + TILE_DEPTH + ceil(TILE_DEPTH * TILE_ROWS / (LOCAL_SIZE * (A_IN_QUADS ? 4 : 1))) +
+//@     ceil(TILE_DEPTH * TILE_COLS / (LOCAL_SIZE * (B_IN_QUADS ? 4 : 1))))
 //@hook result 2
 #version 460
 #extension GL_GOOGLE_include_directive : require
@@ -33,6 +38,10 @@ layout(constant_id = 9) const bool B_ALONG_DEPTH = false;
 layout(constant_id = 10) const uint STORE = 0u;
 layout(constant_id = 11) const bool A_IN_QUADS = false;
 layout(constant_id = 12) const bool B_IN_QUADS = false;
+#ifdef RUNS_MANY
+layout(constant_id = 13) const bool IS_FIRST_RUN = false;
+layout(constant_id = 14) const bool IS_LAST_RUN = false;
+#endif
 
 #include "matmul.glsl"
 
@@ -143,8 +152,11 @@ void main() {
     const uint kAcross = TILE_COLS / COLS_PER_INVOCATION;
     uint first_row = gl_LocalInvocationID.x / kAcross * ROWS_PER_INVOCATION;
     uint first_col = gl_LocalInvocationID.x % kAcross * COLS_PER_INVOCATION;
-    [[unroll]] for (uint i = 0u; i < ROWS_PER_INVOCATION * COLS_PER_INVOCATION; ++i) {
-        acc[i] = Acc(0);
+    [[unroll]] for (uint r = 0u; r < ROWS_PER_INVOCATION; ++r) {
+        [[unroll]] for (uint c = 0u; c < COLS_PER_INVOCATION; ++c) {
+            acc[r * COLS_PER_INVOCATION + c] =
+                carried(tile, tile.row + first_row + r, tile.col + first_col + c);
+        }
     }
     for (uint k = tile.depth_begin; k < tile.depth_end; k += TILE_DEPTH) {
         bring_tiles(tile, k);

@@ -12,6 +12,7 @@
 //                                  elements before the first
 // Spec: LOCAL_SIZE 1..1024 (64); X_DTYPE a floating DType (float32); HAS_SCALE, HAS_SHIFT,
 //       HAS_STATISTICS (false).
+//@iterations 5 + 8
 #version 460
 #extension GL_GOOGLE_include_directive : require
 

@@ -10,6 +10,7 @@
 //       chunk_length, chunk_count   rows of a chunk; chunks
 // Spec: LOCAL_SIZE 1..1024 (64); X_DTYPE DType of x and grad (float32); WANTS_WEIGHT, WANTS_BIAS
 //       (false).
+//@iterations 1 + chunk_length + 2 * ceil(chunk_length / 32)
 #version 460
 #extension GL_GOOGLE_include_directive : require
 

@@ -12,6 +12,7 @@
 //       p, scale      probability of a zero; 1 / (1 - p)
 // Spec: LOCAL_SIZE 1..1024 (64); X_DTYPE a floating DType (float32).
 //@variant GENERATOR = host device
+//@iterations 11 + 5 + 8
 #version 460
 #extension GL_GOOGLE_include_directive : require
 

@@ -14,6 +14,11 @@
 //       REDUCE_DTYPE DType of x, grad and result, WEIGHT_DTYPE (float32); LANES a power of two up
 //       to LOCAL_SIZE (1); HAS_WEIGHT, WRITES_GRAD (false); STORES_MASKED: rows share words
 //       (false).
+//@iterations merge_lanes(LANES) +
+//@    reduce_range(REDUCE_OP, REDUCE_DTYPE, 0, ceil(row_length / LANES), row_length)
+//@iterations WRITES_GRAD ? 1 + merge_lanes(LANES) + ceil(row_length / LANES) +
+//@    2 * ceil(row_length / LANES / 32) : 0
+//@iterations 1 + ceil(row_length / (LANES * (STORES_MASKED ? 1 : elements_per_word(REDUCE_DTYPE))))
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
@@ -101,7 +106,7 @@ void store_gradients(uint row, RowStats stats, vec2 means) {
     for (uint k = lane_index() * run; k < push.row_length; k += LANES * run) {
         uint at = row * push.row_length + k;
         uint word = 0u;
-        for (uint i = 0u; i < run; ++i) {
+        [[unroll]] for (uint i = 0u; i < run; ++i) {
             vec2 pair = pair_at(row, k + i, stats);
             precise float centered = REDUCE_OP == kReduceVar ? pair.x - means.x : pair.x;
             precise float gradient = stats.rate * (centered - pair.y * means.y);

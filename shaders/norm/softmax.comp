@@ -16,6 +16,11 @@
 //       invocations (false).
 //@hook operand 0 2 (3 reads)
 //@hook result 1
+//@iterations 1 + merge_lanes(LANES) +
+//@    (READS_STATS ? 0
+//@     : reduce_range(kReduceLogSumExp, REDUCE_DTYPE, 0, ceil(row_length / LANES), row_length)) +
+//@    ceil(min(chunk_length, row_length) /
+//@         (LANES * (STORES_MASKED ? 1 : elements_per_word(REDUCE_DTYPE))))
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
@@ -109,7 +114,7 @@ void main() {
     uint run = STORES_MASKED ? 1u : elements_per_word(REDUCE_DTYPE);
     for (uint k = chunk * push.chunk_length + lane_index() * run; k < end; k += LANES * run) {
         uint word = 0u;
-        for (uint i = 0u; i < run; ++i) {
+        [[unroll]] for (uint i = 0u; i < run; ++i) {
             float y = normalized(load_float(base, k + i), stats, total);
             uint at = y_base + (k + i) * push.inner_count;
             uint bits = hooked_result(encode_float(y, REDUCE_DTYPE), at);

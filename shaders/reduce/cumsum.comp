@@ -3,11 +3,12 @@
 // are carried, so that the last value is as good as a sum's. A few long rows are cut into chunks,
 // in three runs by PHASE: 0 sums each chunk, 1 turns a row's chunk sums into what precedes each
 // chunk, 2 writes y. With one chunk a row, PHASE 2 alone. Where x or y is too large to be bound,
-// PHASES 0 and 2 take several runs, each with windows of them and some of the chunks.
+// PHASES 0 and 2 take several runs, each with windows of them and some of the chunks; PHASE 1 takes
+// several where a row has very many chunks.
 //
 // Bindings: 0 x, any strides; 1 y, contiguous [outer, row_length, inner_count] (PHASE 2)
-//           2 chunk sums [rows, chunks] of (sum, error), integers in the sum's place (unused with
-//             one chunk)
+//           2 chunk sums [rows, chunks] of (sum, error), integers in the sum's place, then for each
+//             row what the chunks up to a run of PHASE 1 sum to (unused with one chunk)
 // Push: kept_sizes, kept_strides   x without the dimension, innermost in w; elements
 //       row_count, row_length      rows; elements of a row
 //       x_offset, x_stride         before the first element of x; between elements of a row
@@ -19,6 +20,9 @@
 //       first_chunk, end_chunk     of this run
 // Spec: LOCAL_SIZE 1..1024 (64); X_DTYPE, Y_DTYPE DType (float32; Y_DTYPE is X_DTYPE, or int32 for
 //       integers and bool); PHASE 0..2 (2); IS_REVERSED (false).
+//@iterations 1 + (PHASE == 0
+//@    ? reduce_range(kReduceSum, X_DTYPE, 0, min(chunk_length, row_length), row_length)
+//@    : PHASE == 1 ? end_chunk - first_chunk : min(chunk_length, row_length))
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
@@ -74,13 +78,18 @@ Partial unpack_sum(uvec2 words) {
 }
 
 void scan_chunks(uint row) {
+    uint carry_at = push.row_count * push.chunk_count + row;
     Partial before = empty_partial();
-    for (uint chunk = 0u; chunk < push.chunk_count; ++chunk) {
+    if (push.first_chunk > 0u) {
+        before = unpack_sum(chunk_sums[carry_at]);
+    }
+    for (uint chunk = push.first_chunk; chunk < push.end_chunk; ++chunk) {
         uint at = row * push.chunk_count + chunk;
         Partial of_chunk = unpack_sum(chunk_sums[at]);
         chunk_sums[at] = pack_partial(before).xy;
         before = merge(before, of_chunk);
     }
+    chunk_sums[carry_at] = pack_partial(before).xy;
 }
 
 void write_sums(uint row, uint base, uint first, uint end, Partial total) {
@@ -98,12 +107,14 @@ void write_sums(uint row, uint base, uint first, uint end, Partial total) {
 
 void main() {
     uint row = linear_invocation() % push.row_count;
-    uint chunk = push.first_chunk + linear_invocation() / push.row_count;
-    if (chunk >= (PHASE == 1u ? 1u : push.end_chunk)) {
+    if (PHASE == 1u) {
+        if (linear_invocation() < push.row_count) {
+            scan_chunks(row);
+        }
         return;
     }
-    if (PHASE == 1u) {
-        scan_chunks(row);
+    uint chunk = push.first_chunk + linear_invocation() / push.row_count;
+    if (chunk >= push.end_chunk) {
         return;
     }
     uint base = push.x_offset + strided_offset(row, push.kept_sizes, push.kept_strides);

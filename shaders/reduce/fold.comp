@@ -24,6 +24,11 @@
 //       (false); REDUCED_RANK 1..4 (1).
 //@hook operand 0 2 (1 read)
 //@hook result 1
+//@iterations 1 + (WRITES_PARTIALS ? 1 : elements_per_word(OUTPUT_DTYPE)) *
+//@    (1 + merge_lanes(LANES) +
+//@     reduce_range(REDUCE_OP, REDUCE_DTYPE, READS_PARTIALS,
+//@                  ceil(min(chunk_length, reduced_count) / LANES),
+//@                  LANES == 1 && REDUCED_RANK > 1 ? reduced_sizes.w : reduced_count))
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
@@ -121,7 +126,7 @@ float pivot_of(uint kept_offset) {
 
 void store_partial(uint index, Partial p) {
     uvec4 words = pack_partial(p);
-    for (uint i = 0u; i < 4u; ++i) {
+    [[unroll]] for (uint i = 0u; i < 4u; ++i) {
         result_words[4u * index + i] = words[i];
     }
 }

@@ -4,14 +4,25 @@
 // one word.
 //
 // Bindings: 0 x [planes, in_rows, in_cols], or the gradient [planes, out_rows, out_cols];
-//           1 y [planes, out_rows, out_cols], or x's gradient; both contiguous, of DTYPE
+//           1 y [planes, out_rows, out_cols], or x's gradient; both contiguous, of DTYPE;
+//           2 (RUNS many) sums like y, float32: what one invocation could not walk is walked in
+//           several runs, in the same order, which hand on their sums
 // Push: count                elements of y, or of x's gradient
 //       x_offset             elements before the first of binding 0
 //       in_rows .. pad_cols  extents; the rest in elements of x, not read if IS_ADAPTIVE
+//       part_first, part_end rows and columns, counted from the first of each element's, that this
+//                            run looks at (RUNS many)
 //       divisor              what sums are divided by, 0 for the elements that count
 // Spec: LOCAL_SIZE 1..1024 (64); DTYPE a floating DType (0); IS_GRADIENT (false); IS_ADAPTIVE: of
 //       an extent n in m windows, window i is [floor(i n / m), ceil((i + 1) n / m)) (false);
-//       COUNTS_PADDING: so do the elements of a window that are padding (true).
+//       COUNTS_PADDING: so do the elements of a window that are padding (true); RUNS many:
+//       IS_FIRST_RUN, IS_LAST_RUN (false).
+//@variant RUNS = one many
+//@iterations 1 + elements_per_word(DTYPE) * (2 +
+//@    min(part_end.x - part_first.x, average_span(IS_GRADIENT, IS_ADAPTIVE, in_rows, out_rows,
+//@                                                kernel_rows, stride_rows)) *
+//@    (2 + min(part_end.y - part_first.y, average_span(IS_GRADIENT, IS_ADAPTIVE, in_cols, out_cols,
+//@                                                     kernel_cols, stride_cols))))
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
@@ -21,6 +32,10 @@ layout(constant_id = 1) const uint DTYPE = 0u;
 layout(constant_id = 2) const bool IS_GRADIENT = false;
 layout(constant_id = 3) const bool IS_ADAPTIVE = false;
 layout(constant_id = 4) const bool COUNTS_PADDING = true;
+#ifdef RUNS_MANY
+layout(constant_id = 5) const bool IS_FIRST_RUN = false;
+layout(constant_id = 6) const bool IS_LAST_RUN = false;
+#endif
 
 layout(set = 0, binding = 0, std430) readonly buffer X {
     uint x_words[];
@@ -28,6 +43,12 @@ layout(set = 0, binding = 0, std430) readonly buffer X {
 layout(set = 0, binding = 1, std430) writeonly buffer Y {
     uint y_words[];
 };
+
+#ifdef RUNS_MANY
+layout(set = 0, binding = 2, std430) buffer Sums {
+    float sums[];
+};
+#endif
 
 layout(push_constant, std430) uniform Push {
     uint count;
@@ -43,10 +64,11 @@ layout(push_constant, std430) uniform Push {
     uint pad_rows;
     uint pad_cols;
     int divisor;
+    uvec2 part_first;
+    uvec2 part_end;
 } push;
 
-#include "dtype.glsl"
-#include "grid.glsl"
+#include "pool.glsl"
 
 // Rows and columns of a rectangle: [begin, end).
 struct Span {
@@ -122,12 +144,20 @@ float make_element(uint at) {
     uvec2 own = uvec2(line - plane * made.x, at - line * made.y);
     Span span = IS_GRADIENT ? windows_of(own) : elements_of(own);
     float total = 0.0;
+#ifdef RUNS_MANY
+    total = IS_FIRST_RUN ? 0.0 : sums[at];
+    span.end = min(span.end, span.begin + push.part_end);
+    span.begin += push.part_first;
+#endif
     for (uint r = span.begin.x; r < span.end.x; ++r) {
         for (uint c = span.begin.y; c < span.end.y; ++c) {
             float value = load_x((plane * read.x + r) * read.y + c);
             total += IS_GRADIENT ? value / divisor_of(uvec2(r, c)) : value;
         }
     }
+#ifdef RUNS_MANY
+    sums[at] = total;
+#endif
     return IS_GRADIENT ? total : total / divisor_of(own);
 }
 
@@ -141,5 +171,10 @@ void main() {
     for (uint i = begin; i < min(begin + run, push.count); ++i) {
         word |= place_bits(encode_float(make_element(i), DTYPE), i, DTYPE);
     }
+#ifdef RUNS_MANY
+    if (!IS_LAST_RUN) {
+        return;
+    }
+#endif
     y_words[word_index(begin, DTYPE)] = word;
 }

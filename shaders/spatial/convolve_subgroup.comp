@@ -7,12 +7,18 @@
 //   columns
 // No shared memory and no barrier: made for software drivers, as matmul/subgroup.comp.
 //
-// Bindings, push: see convolve.glsl.
+// Bindings, push: see convolve.glsl; part_first and part_end of the outer and of the inner loop.
 // Spec: LANES the subgroup's size (8), a workgroup is one subgroup; DTYPE a floating DType (0);
 //       PRODUCT 0..2 (0); TILE_ROWS 1..64 (16); COLS_PER_LANE even (4); DEPTH_STEP 1.., steps of
 //       the inner loop that are unrolled, because a loop's end costs a blend an accumulator (4).
 //@requires subgroup_shuffle
 //@hook result 2
+//@variant RUNS = one many
+//@iterations 1 + min(part_end.x - part_first.x,
+//@    PRODUCT == 2 ? images * out_rows
+//@                 : ceil(kernel_rows / tap_step_rows) * ceil(kernel_cols / tap_step_cols)) *
+//@    (2 + DEPTH_STEP + ceil(min(part_end.y - part_first.y,
+//@        PRODUCT == 2 ? out_cols : PRODUCT == 1 ? out_channels : in_channels) / DEPTH_STEP))
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -26,6 +32,10 @@ layout(constant_id = 2) const uint PRODUCT = 0u;
 layout(constant_id = 3) const uint TILE_ROWS = 16u;
 layout(constant_id = 4) const uint COLS_PER_LANE = 4u;
 layout(constant_id = 5) const uint DEPTH_STEP = 4u;
+#ifdef RUNS_MANY
+layout(constant_id = 6) const bool IS_FIRST_RUN = false;
+layout(constant_id = 7) const bool IS_LAST_RUN = false;
+#endif
 
 #include "convolve.glsl"
 
@@ -158,11 +168,15 @@ void multiply(uint a_outer, uint k, uvec2 strides, uint count) {
     }
 }
 
-void start(Tile tile) {
+void start(Tile tile, uint lane, uvec2 extents) {
     [[unroll]] for (uint r = 0u; r < TILE_ROWS; ++r) {
-        float bias = bias_of(tile, tile.row + r);
+        uint row = tile.row + r;
+        float bias = bias_of(tile, row);
         [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; ++j) {
-            acc[r * COLS_PER_LANE + j] = bias;
+            uint col = column_of(tile, lane, j);
+            bool is_inside = row < extents.x && col < extents.y;
+            acc[r * COLS_PER_LANE + j] =
+                start_of(bias, is_inside, find_c(tile, col) + row * c_row_stride());
         }
     }
 }
@@ -197,13 +211,18 @@ void main() {
     uint lane = gl_SubgroupInvocationID;
     start_rows(tile, lane, extents.x);
     start_cols(tile, lane, extents.y);
-    start(tile);
+    start(tile, lane, extents);
     Taps taps = find_taps(tile.phase);
     uvec2 loops = loop_extents(taps);
+    uvec2 begin = uvec2(0u);
+#ifdef RUNS_MANY
+    loops = min(loops, push.part_end);
+    begin = push.part_first;
+#endif
     uvec2 strides = inner_strides();
-    for (uint outer = 0u; outer < loops.x; ++outer) {
+    for (uint outer = begin.x; outer < loops.x; ++outer) {
         uint a_outer = place_b(taps, outer);
-        uint k = 0u;
+        uint k = begin.y;
         for (; k + DEPTH_STEP <= loops.y; k += DEPTH_STEP) {
             multiply(a_outer, k, strides, DEPTH_STEP);
         }

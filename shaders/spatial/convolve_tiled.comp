@@ -3,11 +3,18 @@
 // columns of A and rows of B at a time, each invocation computes ROWS_PER_INVOCATION x
 // COLS_PER_INVOCATION results in registers. For every device, and the one for hardware.
 //
-// Bindings, push: see convolve.glsl.
+// Bindings, push: see convolve.glsl; part_first.x and part_end.x of the depth.
 // Spec: LOCAL_SIZE (TILE_ROWS / ROWS_PER_INVOCATION) * (TILE_COLS / COLS_PER_INVOCATION) (64);
 //       DTYPE a floating DType (0); PRODUCT 0..2 (0); TILE_ROWS, TILE_COLS (32), TILE_DEPTH (16);
 //       ROWS_PER_INVOCATION (4); COLS_PER_INVOCATION even (4).
 //@hook result 2
+//@variant RUNS = one many
+//@iterations 1 + ceil(min(part_end.x - part_first.x,
+//@    PRODUCT == 2 ? images * out_rows * out_cols
+//@                 : ceil(kernel_rows / tap_step_rows) * ceil(kernel_cols / tap_step_cols) *
+//@                   (PRODUCT == 1 ? out_channels : in_channels)) / TILE_DEPTH) *
+//@    (4 + TILE_DEPTH + ceil(TILE_DEPTH * TILE_ROWS / LOCAL_SIZE) +
+//@     ceil(TILE_DEPTH * TILE_COLS / LOCAL_SIZE))
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
@@ -21,6 +28,10 @@ layout(constant_id = 4) const uint TILE_COLS = 32u;
 layout(constant_id = 5) const uint TILE_DEPTH = 16u;
 layout(constant_id = 6) const uint ROWS_PER_INVOCATION = 4u;
 layout(constant_id = 7) const uint COLS_PER_INVOCATION = 4u;
+#ifdef RUNS_MANY
+layout(constant_id = 8) const bool IS_FIRST_RUN = false;
+layout(constant_id = 9) const bool IS_LAST_RUN = false;
+#endif
 
 #include "convolve.glsl"
 
@@ -133,11 +144,15 @@ void multiply_tiles(uint first_row, uint first_col) {
     }
 }
 
-void start(Tile tile, uint first_row) {
+void start(Tile tile, uvec2 extents, uint first_row, uint first_col) {
     [[unroll]] for (uint r = 0u; r < ROWS_PER_INVOCATION; ++r) {
-        float bias = bias_of(tile, tile.row + first_row + r);
+        uint row = tile.row + first_row + r;
+        float bias = bias_of(tile, row);
         [[unroll]] for (uint c = 0u; c < COLS_PER_INVOCATION; ++c) {
-            acc[r * COLS_PER_INVOCATION + c] = bias;
+            uint col = tile.col + first_col + c;
+            bool is_inside = row < extents.x && col < extents.y;
+            acc[r * COLS_PER_INVOCATION + c] =
+                start_of(bias, is_inside, find_c(tile, col) + row * c_row_stride());
         }
     }
 }
@@ -174,8 +189,13 @@ void main() {
     const uint kAcross = TILE_COLS / COLS_PER_INVOCATION;
     uint first_row = gl_LocalInvocationID.x / kAcross * ROWS_PER_INVOCATION;
     uint first_col = gl_LocalInvocationID.x % kAcross * COLS_PER_INVOCATION;
-    start(tile, first_row);
-    for (uint k = 0u; k < depth; k += TILE_DEPTH) {
+    start(tile, extents, first_row, first_col);
+    uint begin = 0u;
+#ifdef RUNS_MANY
+    depth = min(depth, push.part_end.x);
+    begin = push.part_first.x;
+#endif
+    for (uint k = begin; k < depth; k += TILE_DEPTH) {
         bring_a(tile, taps, extents, k, depth);
         bring_b(tile, taps, extents, k, depth);
         barrier();

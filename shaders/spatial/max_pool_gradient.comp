@@ -3,17 +3,29 @@
 // windows that it won. One invocation makes the elements of one word.
 //
 // Bindings: 0 gradient [planes, out_rows, out_cols]; 1 place, as the gradient, int32 (row * in_cols
-//           + col in its plane); 2 result [planes, in_rows, in_cols]; all contiguous
+//           + col in its plane); 2 result [planes, in_rows, in_cols]; all contiguous; 3 (RUNS many)
+//           sums like the result, float32, handed on as by average_pool.comp
 // Push: count                       elements of the result
 //       gradient_offset, place_offset  elements before the first
 //       in_rows .. dilation_cols    extents; the rest in elements of the image
-// Spec: LOCAL_SIZE 1..1024 (64); DTYPE of gradient and result, floating (float32).
+//       part_first, part_end        as in average_pool.comp
+// Spec: LOCAL_SIZE 1..1024 (64); DTYPE of gradient and result, floating (float32); RUNS many:
+//       IS_FIRST_RUN, IS_LAST_RUN (false).
+//@variant RUNS = one many
+//@iterations 1 + elements_per_word(DTYPE) * (2 +
+//@    min(part_end.x - part_first.x, won_span(out_rows, kernel_rows, stride_rows, dilation_rows)) *
+//@    (2 + min(part_end.y - part_first.y,
+//@             won_span(out_cols, kernel_cols, stride_cols, dilation_cols))))
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LOCAL_SIZE = 64u;
 layout(constant_id = 1) const uint DTYPE = 0u;
+#ifdef RUNS_MANY
+layout(constant_id = 2) const bool IS_FIRST_RUN = false;
+layout(constant_id = 3) const bool IS_LAST_RUN = false;
+#endif
 
 layout(set = 0, binding = 0, std430) readonly buffer Gradient {
     uint gradient_words[];
@@ -24,6 +36,12 @@ layout(set = 0, binding = 1, std430) readonly buffer Place {
 layout(set = 0, binding = 2, std430) writeonly buffer Result {
     uint result_words[];
 };
+
+#ifdef RUNS_MANY
+layout(set = 0, binding = 3, std430) buffer Sums {
+    float sums[];
+};
+#endif
 
 layout(push_constant, std430) uniform Push {
     uint count;
@@ -41,10 +59,11 @@ layout(push_constant, std430) uniform Push {
     uint pad_cols;
     uint dilation_rows;
     uint dilation_cols;
+    uvec2 part_first;
+    uvec2 part_end;
 } push;
 
-#include "dtype.glsl"
-#include "grid.glsl"
+#include "pool.glsl"
 
 // The windows [x, y) along one dimension that reach a padded position.
 uvec2 windows_over(uint position, uint reach, uint stride, uint out_count) {
@@ -68,6 +87,11 @@ float add_won(uint at) {
                               push.stride_cols,
                               push.out_cols);
     float total = 0.0;
+#ifdef RUNS_MANY
+    total = IS_FIRST_RUN ? 0.0 : sums[at];
+    rows = uvec2(rows.x + push.part_first.x, min(rows.y, rows.x + push.part_end.x));
+    cols = uvec2(cols.x + push.part_first.y, min(cols.y, cols.x + push.part_end.y));
+#endif
     for (uint r = rows.x; r < rows.y; ++r) {
         for (uint c = cols.x; c < cols.y; ++c) {
             uint window = base + r * push.out_cols + c;
@@ -77,6 +101,9 @@ float add_won(uint at) {
             }
         }
     }
+#ifdef RUNS_MANY
+    sums[at] = total;
+#endif
     return total;
 }
 
@@ -90,5 +117,10 @@ void main() {
     for (uint i = begin; i < min(begin + run, push.count); ++i) {
         word |= place_bits(encode_float(add_won(i), DTYPE), i, DTYPE);
     }
+#ifdef RUNS_MANY
+    if (!IS_LAST_RUN) {
+        return;
+    }
+#endif
     result_words[word_index(begin, DTYPE)] = word;
 }
