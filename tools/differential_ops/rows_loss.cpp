@@ -212,6 +212,7 @@ Row cross_entropy_row() {
         .reference = [](Flats in, const Step& step) -> References {
             return {cross_entropy_of(in, step)};
         },
+        .takes_places = true,
         .weight = 3};
 }
 

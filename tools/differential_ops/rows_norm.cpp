@@ -128,8 +128,13 @@ void put(Expected& out,
          double eps,
          double weight,
          double bias) {
-    const double value = moments.scaled(x, eps) * weight + bias;
+    const double weighted = moments.scaled(x, eps) * weight;
+    const double value = weighted + bias;
     out.values[i] = value;
+    if (std::isfinite(weighted) && std::abs(weighted) >= largest(kFloat32)) {
+        out.bounds[i] = kUnchecked;  // infinite before the bias comes
+        return;
+    }
     const double bound = moments.bound(x, eps) * std::abs(weight) + 0x1p-22 * std::abs(bias);
     out.bounds[i] =
         std::isnan(bound) || !std::isfinite(value)

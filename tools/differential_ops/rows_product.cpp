@@ -58,7 +58,6 @@ double at(const Flat& x, std::int64_t index) {
     return x.values[static_cast<std::size_t>(index)];
 }
 
-// int32 products wrap: modulo 2^32 in float64 while they are small, which draws see to.
 Expected product(Flat a, Flat b) {
     const bool is_row = a.sizes.count() == 1;
     const bool is_column = b.sizes.count() == 1;
@@ -81,8 +80,13 @@ Expected product(Flat a, Flat b) {
             for (std::int64_t col = 0; col < cols; ++col) {
                 Sum sum;
                 for (std::int64_t k = 0; k < depth; ++k) {
-                    sum.add(at(left, (batch * rows + row) * depth + k),
-                            at(right, (batch * depth + k) * cols + col));
+                    const double one = at(left, (batch * rows + row) * depth + k);
+                    const double other = at(right, (batch * depth + k) * cols + col);
+                    if (is_floating_point(out.dtype)) {
+                        sum.add(one, other);
+                    } else {
+                        sum.add(wrapped_product(one, other), 1.0);
+                    }
                 }
                 keep(out, sum);
             }

@@ -223,14 +223,7 @@ Row reduction_row(const Reduction& reduction) {
         .weight = 1.5};
 }
 
-std::vector<Reduction> reductions() {
-    const auto truth = [](bool wanted) {
-        return [wanted](const Group& group, const Step&, DType) {
-            const bool found = std::any_of(
-                group.begin(), group.end(), [&](double value) { return (value != 0.0) == wanted; });
-            return Value{found == wanted ? 1.0 : 0.0, 0.0};
-        };
-    };
+std::vector<Reduction> sums() {
     return {
         {"sum",
          "sum($0, $d, $f)",
@@ -242,20 +235,6 @@ std::vector<Reduction> reductions() {
          "mean($0, $d, $f)",
          [](Tensor x, const Step& step) { return mean(std::move(x), step.dims, step.flags[0]); },
          [](const Group& group, const Step&, DType) { return mean_of(group); }},
-        {"amax",
-         "amax($0, $d, $f)",
-         [](Tensor x, const Step& step) { return amax(std::move(x), step.dims, step.flags[0]); },
-         [](const Group& group, const Step&, DType) { return extreme_of(group, true); },
-         same_dtype,
-         any_dtype,
-         true},
-        {"amin",
-         "amin($0, $d, $f)",
-         [](Tensor x, const Step& step) { return amin(std::move(x), step.dims, step.flags[0]); },
-         [](const Group& group, const Step&, DType) { return extreme_of(group, false); },
-         same_dtype,
-         any_dtype,
-         true},
         {"var",
          "var($0, $d, $i, $f)",
          [](Tensor x, const Step& step) {
@@ -278,6 +257,32 @@ std::vector<Reduction> reductions() {
              return logsumexp(std::move(x), step.dims, step.flags[0]);
          },
          [](const Group& group, const Step&, DType) { return log_sum_exp_of(group); }},
+    };
+}
+
+std::vector<Reduction> choices() {
+    const auto truth = [](bool wanted) {
+        return [wanted](const Group& group, const Step&, DType) {
+            const bool found = std::any_of(
+                group.begin(), group.end(), [&](double value) { return (value != 0.0) == wanted; });
+            return Value{found == wanted ? 1.0 : 0.0, 0.0};
+        };
+    };
+    return {
+        {"amax",
+         "amax($0, $d, $f)",
+         [](Tensor x, const Step& step) { return amax(std::move(x), step.dims, step.flags[0]); },
+         [](const Group& group, const Step&, DType) { return extreme_of(group, true); },
+         same_dtype,
+         any_dtype,
+         true},
+        {"amin",
+         "amin($0, $d, $f)",
+         [](Tensor x, const Step& step) { return amin(std::move(x), step.dims, step.flags[0]); },
+         [](const Group& group, const Step&, DType) { return extreme_of(group, false); },
+         same_dtype,
+         any_dtype,
+         true},
         {"any",
          "any($0, $d, $f)",
          [](Tensor x, const Step& step) { return any(std::move(x), step.dims, step.flags[0]); },
@@ -457,8 +462,10 @@ Row equal_row(const char* name, bool is_close) {
 
 std::vector<Row> reduce_rows() {
     std::vector<Row> rows;
-    for (const Reduction& reduction : reductions()) {
-        rows.push_back(reduction_row(reduction));
+    for (const auto& family : {sums(), choices()}) {
+        for (const Reduction& reduction : family) {
+            rows.push_back(reduction_row(reduction));
+        }
     }
     rows.push_back(place_row("argmax", true, argmax));
     rows.push_back(place_row("argmin", false, argmin));
