@@ -45,6 +45,7 @@ Recording::Recording(Device& device,
                                        : dispatch.runtime->pipeline();
         writer.dispatch(dispatch, info_of(dispatch), pipeline, 0);
         work += dispatch.work;
+        work_ += dispatch.work;
     }
     last_hazard = {HazardKind::kFull, false};
     writer.barrier();
