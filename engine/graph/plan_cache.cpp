@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
+#include <utility>
 
 namespace pumice::detail {
 
@@ -39,9 +41,58 @@ struct PlanCache::State {
         Plan plan;
     };
 
+    /// The plan for the signature, which counts as used, or null. Under the lock.
+    const Plan* find(const Signature& signature) {
+        const auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) {
+            return entry.signature == signature;
+        });
+        if (found == entries.end()) {
+            return nullptr;
+        }
+        std::rotate(found, found + 1, entries.end());
+        return &entries.back().plan;
+    }
+
+    /// A copy of that plan, unless it is stale.
+    std::optional<Plan> find_current(const Signature& signature) {
+        Plan plan;
+        {
+            const std::lock_guard lock(mutex);
+            if (const Plan* const found = find(signature)) {
+                plan = *found;
+            } else {
+                return std::nullopt;
+            }
+        }
+        return plan.is_stale() ? std::nullopt : std::optional(plan);  // may ask the program
+    }
+
+    // A plan that goes waits for its last replay: without the lock.
+
+    void drop(const Signature& signature) {
+        Plan dropped;
+        const std::lock_guard lock(mutex);
+        if (find(signature) != nullptr) {
+            dropped = std::move(entries.back().plan);
+            entries.pop_back();
+        }
+    }
+
+    void put(Signature signature, const Plan& plan) {
+        Plan dropped;
+        const std::lock_guard lock(mutex);
+        ++capture_count;
+        if (entries.size() == most_plans) {
+            dropped = std::move(entries.front().plan);
+            entries.erase(entries.begin());
+        }
+        entries.push_back({std::move(signature), plan});
+    }
+
     CaptureOptions options;
     std::size_t most_plans = 1;
-    std::mutex mutex;            ///< guards what follows
+    std::mutex captures;  ///< held by the thread that captures, so that no plan is made twice
+    std::mutex mutex;     ///< guards what follows; held shortly, so that replays never wait
     std::vector<Entry> entries;  ///< the least recently used first
     std::size_t capture_count = 0;
 };
@@ -67,29 +118,17 @@ std::vector<Tensor> PlanCache::run(const CaptureFunction& fn,
         return fn(arguments);  // becomes part of the capture around it
     }
     Signature signature = signature_of(arguments, modes);
-    Plan plan;
-    {
-        const std::lock_guard lock(state_->mutex);
-        std::vector<State::Entry>& entries = state_->entries;
-        const auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) {
-            return entry.signature == signature;
-        });
-        if (found != entries.end() && !found->plan.is_stale()) {
-            std::rotate(found, found + 1, entries.end());
-        } else {
-            if (found != entries.end()) {
-                entries.erase(found);
-            }
-            Plan made = detail::capture(fn, arguments, state_->options);
-            ++state_->capture_count;
-            if (entries.size() == state_->most_plans) {
-                entries.erase(entries.begin());
-            }
-            entries.push_back({std::move(signature), std::move(made)});
+    std::optional<Plan> plan = state_->find_current(signature);
+    if (!plan) {
+        const std::lock_guard lock(state_->captures);
+        plan = state_->find_current(signature);
+        if (!plan) {
+            state_->drop(signature);
+            plan = detail::capture(fn, arguments, state_->options);
+            state_->put(std::move(signature), *plan);
         }
-        plan = entries.back().plan;
     }
-    return plan.replay(arguments);
+    return plan->replay(arguments);
 }
 
 }  // namespace pumice::detail

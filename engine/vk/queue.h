@@ -93,8 +93,9 @@ public:
     /// Records commands to be submitted many times; see Recording. Nothing is submitted.
     /// @throws as `dispatch`, and OutOfMemoryError
     std::shared_ptr<Recording> record(std::span<const Dispatch> dispatches);
-    /// Submits what was collected and the recording after it, in one call to the driver; returns
-    /// the timeline value that marks its end. The recording must live until then, and its buffers.
+    /// Adds the recording to what was collected, to be submitted in one call to the driver; returns
+    /// the timeline value that will mark its end (perhaps not yet submitted). The recording must
+    /// live until then, and its buffers.
     std::uint64_t replay(const Recording& recording);
     /// Dispatches and barriers of one replay.
     static QueueCounters counters_of(const Recording& recording) noexcept;

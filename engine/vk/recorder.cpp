@@ -25,6 +25,10 @@ namespace {
 constexpr std::uint32_t kCommandsPerSubmit = 128;
 static_assert(kCommandsPerSubmit <= Stopwatch::kMostCommands);
 
+/// Command buffers that wait for one submit: fewer than the ring has, so that it never waits for
+/// one that was not submitted.
+constexpr std::size_t kMostCollected = CommandRing::kMaxSlots / 2;
+
 constexpr std::string_view kLost =
     "the device was lost (VK_ERROR_DEVICE_LOST) by an earlier command; restart the process";
 
@@ -53,6 +57,7 @@ void Recorder::mark_lost(std::string_view reason) noexcept {
         lost_reason_ = reason;
     }
     writer_.close();
+    collected_.clear();
     pending_count_ = 0;
     pending_work_ = 0;
 }
@@ -62,6 +67,14 @@ void Recorder::fail(VkResult result, std::string_view what) {
         mark_lost(kLost);
     }
     throw_result(result, what);
+}
+
+// Tensors are missing values from here on, whatever the reason was.
+void Recorder::lose(VkResult result, std::string_view what) {
+    mark_lost(kLost);
+    throw DeviceError("vulkan",
+                      std::string(what) + " gave " + std::string(result_name(result)) +
+                          "; the device is lost, restart the process");
 }
 
 void Recorder::begin() {
@@ -105,13 +118,12 @@ void Recorder::fill(const Binding& target, std::uint32_t word) {
 
 std::uint64_t Recorder::release_to_host() {
     check_alive();
-    if (is_released_ && !has_pending()) {
-        return submitted_;  // an earlier release covers every write
+    if (!is_released_) {  // or an earlier release covers every write
+        begin();
+        writer_.release_to_host();
+        ++pending_count_;
+        is_released_ = true;
     }
-    begin();
-    writer_.release_to_host();
-    ++pending_count_;
-    is_released_ = true;
     return submit();
 }
 
@@ -130,19 +142,37 @@ void Recorder::count_command(std::uint64_t work) {
     ++pending_count_;
     pending_work_ += work;
     is_released_ = false;
+    submit_if_full();
+}
+
+void Recorder::submit_if_full() {
     if (pending_count_ >= kCommandsPerSubmit || pending_work_ >= kWorkPerBuffer) {
         submit();
     }
 }
 
 std::uint64_t Recorder::submit() {
-    return has_pending() ? submit_with({}, nullptr) : submitted_;
+    return has_pending() ? submit_with(nullptr) : submitted_;
+}
+
+// Ends the open command buffer; it goes to the driver before what is recorded next.
+void Recorder::collect_open() {
+    if (!writer_.is_open()) {
+        return;
+    }
+    CommandSlot& slot = writer_.slot();
+    if (const VkResult result = table_.vkEndCommandBuffer(slot.buffer); result < 0) {
+        lose(result, "vkEndCommandBuffer");
+    }
+    collected_.push_back(slot.buffer);
+    slot.value = submitted_ + 1;
+    writer_.close();
 }
 
 // One call to the driver, a batch for each command buffer: a long batch loses the device on real
-// drivers. What is pending goes first; the last batch signals.
-std::uint64_t Recorder::submit_with(std::span<const VkCommandBuffer> recorded,
-                                    const std::shared_ptr<const Recording>& kept) {
+// drivers. The last batch signals.
+std::uint64_t Recorder::submit_with(const std::shared_ptr<const Recording>& kept) {
+    collect_open();
     const std::uint64_t value = submitted_ + 1;
     VkSemaphore semaphore = timeline_.handle();
     VkTimelineSemaphoreSubmitInfo timeline{};
@@ -153,37 +183,22 @@ std::uint64_t Recorder::submit_with(std::span<const VkCommandBuffer> recorded,
     VkSubmitInfo batch{};
     batch.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO;
     batch.commandBufferCount = 1;
-    VkResult result = VK_SUCCESS;
-    if (has_pending()) {
-        result = table_.vkEndCommandBuffer(writer_.slot().buffer);
-        batch.pCommandBuffers = &writer_.slot().buffer;
-        batches_.push_back(batch);
-    }
-    for (const VkCommandBuffer& buffer : recorded) {
+    for (const VkCommandBuffer& buffer : collected_) {
         batch.pCommandBuffers = &buffer;
         batches_.push_back(batch);
     }
     batches_.back().pNext = &timeline;
     batches_.back().signalSemaphoreCount = 1;
     batches_.back().pSignalSemaphores = &semaphore;
-    if (result >= 0) {
-        result = table_.vkQueueSubmit(handles_.queue,
-                                      static_cast<std::uint32_t>(batches_.size()),
-                                      batches_.data(),
-                                      VK_NULL_HANDLE);
-    }
+    const VkResult result = table_.vkQueueSubmit(handles_.queue,
+                                                 static_cast<std::uint32_t>(batches_.size()),
+                                                 batches_.data(),
+                                                 VK_NULL_HANDLE);
     if (result < 0) {
-        // Tensors are missing values from here on, whatever the reason was.
-        mark_lost(kLost);
-        throw DeviceError("vulkan",
-                          "vkQueueSubmit gave " + std::string(result_name(result)) +
-                              "; the device is lost, restart the process");
-    }
-    if (has_pending()) {
-        writer_.slot().value = value;
-        writer_.close();
+        lose(result, "vkQueueSubmit");
     }
     submitted_ = value;
+    collected_.clear();
     pending_count_ = 0;
     pending_work_ = 0;
     writer_.hazards().mark_submit();
@@ -200,13 +215,19 @@ std::shared_ptr<Recording> Recorder::record(std::span<const Dispatch> dispatches
     return std::make_shared<Recording>(device_, dispatches, last_hazard_, nullptr);
 }
 
+// Small recordings wait for a submit as other commands do: somebody reads their results soon, and
+// then all goes to the driver in one call.
 std::uint64_t Recorder::replay(const Recording& recording) {
     check_alive();
     // What may throw, before anything else.
-    batches_.reserve(recording.buffers().size() + 1);
+    const std::size_t buffer_count = recording.buffers().size();
+    collected_.reserve(collected_.size() + buffer_count + kMostCollected);
+    batches_.reserve(collected_.capacity());
     const std::shared_ptr<const Recording> timed = is_timing_ ? record_timed(recording) : nullptr;
-    const std::uint64_t value =
-        submit_with(timed != nullptr ? timed->buffers() : recording.buffers(), timed);
+    collect_open();
+    const auto buffers = timed != nullptr ? timed->buffers() : recording.buffers();
+    collected_.insert(collected_.end(), buffers.begin(), buffers.end());
+    const std::uint64_t value = submitted_ + 1;
     // The recording begins and ends with a barrier of its own, and the last one serves the host.
     writer_.hazards().clear();
     log_.add({0, UINT64_MAX, true}, value);
@@ -216,6 +237,13 @@ std::uint64_t Recorder::replay(const Recording& recording) {
     is_released_ = true;
     counters_.dispatches += recording.counters().dispatches;
     counters_.barriers += recording.counters().barriers;
+    pending_count_ += static_cast<std::uint32_t>(recording.counters().dispatches) + 1;
+    pending_work_ += recording.work();
+    if (timed != nullptr || collected_.size() >= kMostCollected) {
+        submit_with(timed);
+    } else {
+        submit_if_full();
+    }
     return value;
 }
 
@@ -225,7 +253,8 @@ std::shared_ptr<const Recording> Recorder::record_timed(const Recording& recordi
     try {
         auto timed = std::make_shared<const Recording>(
             device_, recording.dispatches(), last_hazard_, timer_.get());
-        batches_.reserve(timed->buffers().size() + 1);
+        collected_.reserve(collected_.size() + timed->buffers().size() + 1);
+        batches_.reserve(collected_.capacity());
         return timed;
     } catch (...) {
         timer_->drop_taken(taken_count);

@@ -39,7 +39,8 @@ public:
     bool is_idle(const Binding& range);
 
     std::shared_ptr<Recording> record(std::span<const Dispatch> dispatches);
-    /// Submits what is pending, then the recording.
+    /// The recording's commands come after what is pending; returns the value that will mark the
+    /// end of both.
     std::uint64_t replay(const Recording& recording);
 
     /// Times every later command. @throws as Queue::start_timing
@@ -81,9 +82,11 @@ private:
     /// Opens a command buffer if none is open.
     void begin();
     void count_command(std::uint64_t work);
+    [[noreturn]] void lose(VkResult result, std::string_view what);
+    void submit_if_full();
+    void collect_open();
     /// `kept` lives until the submit has ended if commands are timed.
-    std::uint64_t submit_with(std::span<const VkCommandBuffer> recorded,
-                              const std::shared_ptr<const Recording>& kept);
+    std::uint64_t submit_with(const std::shared_ptr<const Recording>& kept);
     std::shared_ptr<const Recording> record_timed(const Recording& recording);
 
     Device& device_;
@@ -94,9 +97,10 @@ private:
     FlightLog log_;
     Hazard last_hazard_;
     QueueCounters counters_;
-    CommandWriter writer_;               ///< open while commands are pending
-    std::vector<VkSubmitInfo> batches_;  ///< of the submit being made; kept for its capacity
-    std::uint64_t submitted_ = 0;        ///< timeline value of the last submit
+    CommandWriter writer_;                    ///< open while commands are recorded
+    std::vector<VkCommandBuffer> collected_;  ///< ended, of the next submit
+    std::vector<VkSubmitInfo> batches_;       ///< of the submit being made; kept for its capacity
+    std::uint64_t submitted_ = 0;             ///< timeline value of the last submit
     std::uint64_t pending_work_ = 0;
     std::uint32_t pending_count_ = 0;
     std::unique_ptr<CommandTimer> timer_;  ///< until its times were taken; a lost device keeps it

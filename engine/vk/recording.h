@@ -39,12 +39,17 @@ public:
     /// Dispatches and barriers of one replay.
     [[nodiscard]] const QueueCounters& counters() const noexcept { return counters_; }
 
+    /// Estimated operations of one replay.
+    [[nodiscard]] std::uint64_t work() const noexcept { return work_; }
+
 private:
     DispatchList list_;
     std::vector<std::unique_ptr<CommandSlot>> slots_;
     std::vector<VkCommandBuffer> buffers_;
     QueueCounters counters_;
     bool reports_ = false;
+
+    std::uint64_t work_ = 0;
 };
 
 }  // namespace pumice::vk

@@ -8,8 +8,10 @@
 
 #include <doctest/doctest.h>
 
+#include <functional>
 #include <thread>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace pumice {
@@ -136,6 +138,45 @@ TEST_CASE("compile: threads take turns") {
     for (std::size_t i = 0; i < sums.size(); ++i) {
         CHECK(sums[i] == 40.0 * static_cast<double>(i));
     }
+}
+
+TEST_CASE("compile: a small replay and what reads its result are one submit") {
+    const InferenceMode guard;
+    const auto fn = [](const Tensor& x) { return sum(exp(x), {1}); };
+    auto fast = compile(fn);
+    const Tensor x = random_tensor({3, 5}, -1, 1, 1);
+    fast(x).to_vector<float>();
+    for (int i = 0; i < 40; ++i) {  // more than the ring of command buffers has
+        const std::uint64_t before = memory_stats().submit_count;
+        const Tensor y = fast(x);
+        if (i % 4 == 3) {
+            check_same_bits(y, fn(x));
+        } else if (i % 4 == 2) {
+            y.to_vector<float>();
+            CHECK(memory_stats().submit_count <= before + 2);  // what came before it, too
+        }
+    }
+}
+
+TEST_CASE("compile: a function that is captured does not keep others from replaying") {
+    const InferenceMode guard;
+    std::function<void()> inside;
+    auto fast = compile([&inside](const Tensor& x) {
+        if (inside) {
+            std::exchange(inside, nullptr)();
+        }
+        return mul(x, 2.0);
+    });
+    check_close(fast(ones({2})), {2, 2});
+    inside = [&fast] {
+        CHECK(fast.capture_count() == 1);
+        std::thread([&fast] {
+            const InferenceMode here;
+            check_close(fast(ones({2})), {2, 2});
+        }).join();
+    };
+    check_close(fast(ones({3})), {2, 2, 2});
+    CHECK(fast.capture_count() == 2);
 }
 
 }  // namespace pumice
