@@ -39,7 +39,7 @@ Tensor one_hot(const Tensor& indices, std::int64_t num_classes) try {
 Tensor nll_loss(const Tensor& input, const Tensor& target, const NLLLossFuncOptions& options) try {
     const Tensor is_ignored = eq(target, options.ignore_index());
     const Tensor column = unsqueeze(masked_fill(target, is_ignored, 0), 1);
-    const Tensor losses = masked_fill(neg(squeeze(losses_of(input, column), 1)), is_ignored, 0);
+    Tensor losses = masked_fill(neg(squeeze(losses_of(input, column), 1)), is_ignored, 0);
     if (options.reduction() == Reduction::kNone) {
         return losses;
     }
@@ -56,7 +56,7 @@ Tensor binary_cross_entropy_with_logits(
     const Tensor& target,
     const BinaryCrossEntropyWithLogitsFuncOptions& options) try {
     const Tensor tail = log1p(exp(neg(abs(input))));
-    const Tensor losses = add(sub(relu(input), mul(input, target)), tail);
+    Tensor losses = add(sub(relu(input), mul(input, target)), tail);
     switch (options.reduction()) {
         case Reduction::kNone: return losses;
         case Reduction::kSum: return sum(losses);
