@@ -46,7 +46,6 @@ Recording::Recording(Device& device,
         writer.dispatch(dispatch, info_of(dispatch), pipeline, 0);
         work += dispatch.work;
         reports_ = reports_ || info_of(dispatch).reports;
-
         work_ += dispatch.work;
     }
     last_hazard = {HazardKind::kFull, false};

@@ -48,7 +48,6 @@ private:
     std::vector<VkCommandBuffer> buffers_;
     QueueCounters counters_;
     bool reports_ = false;
-
     std::uint64_t work_ = 0;
 };
 

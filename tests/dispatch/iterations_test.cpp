@@ -116,6 +116,8 @@ public:
         }
     }
 
+    void note_grad_set(const Tensor& /*tensor*/) override {}
+
     GeneratorState& generator() noexcept override { return generator_; }
 
     Tensor generator_tensor() override { return placeholder({4}, kInt32); }
