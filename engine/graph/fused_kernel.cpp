@@ -15,8 +15,8 @@ namespace pumice::graph {
 
 namespace {
 
-// Operands lie at the first bindings in their order, the result after them. The frame's loops are all
-// there are, as in eager maps (//@iterations in map_frame.glsl): formulas have none.
+// Operands lie at the first bindings in their order, the result after them. The frame's loops are
+// all there are, as in eager maps (//@iterations in map_frame.glsl): formulas have none.
 std::string whole_text(ChainWriter& writer, const Chain& chain, const ChainWalk& walk) {
     std::vector<std::uint32_t> bindings(chain.operands.size());
     std::iota(bindings.begin(), bindings.end(), 0U);

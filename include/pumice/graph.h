@@ -84,7 +84,8 @@ public:
 
     /// Runs the function on these arguments: same count, shapes, dtypes, kinds and requires_grad as
     /// the examples. Strides are free, but where the example's elements share memory (expand,
-    /// unfold); arguments are copied into the example's layout, which some results' last bits follow.
+    /// unfold); arguments are copied into the example's layout, which some results' last bits
+    /// follow.
     /// @throws GradModeError (E19) in another mode than the capture's; ArgumentError, ShapeError or
     ///         DTypeError naming the argument; ArgumentError if the plan is stale; what a host_call
     ///         throws, and nothing has run then; OutOfMemoryError, DeviceError
@@ -108,8 +109,8 @@ public:
     /// Whether a tensor that the function used was given other memory since (set_data, Module::to),
     /// or lost it (a result of a plan with alias_outputs), or was frozen or unfrozen though the
     /// function records; a gradient that the function adds to was exchanged (one that it clears
-    /// first may be); or a host_call finds the plan out of date (an optimizer was given other state,
-    /// groups or options than learning rates). Then replay would throw.
+    /// first may be); or a host_call finds the plan out of date (an optimizer was given other
+    /// state, groups or options than learning rates). Then replay would throw.
     [[nodiscard]] bool is_stale() const;
     /// Figures of the plan.
     [[nodiscard]] PlanStats stats() const;
@@ -224,7 +225,8 @@ concept ModulePointer = requires(M& module) {
 /// them.
 ///
 /// Nothing runs, and no version counts, until a replay. Only uploads (`tensor({1, 2})`), and
-/// whatever runs under PersistentAllocGuard, happen at once and are constants of the plan. Values of Scalars are the plan's too; host_number gives one that changes.
+/// whatever runs under PersistentAllocGuard, happen at once and are constants of the plan. Values
+/// of Scalars are the plan's too; host_number gives one that changes.
 /// @throws what `fn` throws; GradModeError for a host's read of a value (naming the line), or where
 ///         inference mode changes inside (G75); UnsupportedError for writes to an argument, or a
 ///         backward() that leaves a gradient in one (take it with autograd::grad); OutOfMemoryError
@@ -249,9 +251,9 @@ Plan capture(F&& fn,
 }
 
 /// A function or module that captures itself for each new signature of a call and replays: count,
-/// shapes, strides, dtypes, kinds and requires_grad of the arguments, the thread's mode, and whether modules
-/// train. Captures again once a plan is stale. Keeps `most_plans` plans, the least recently used
-/// goes first. Copies share them. Inside another capture it is the plain function.
+/// shapes, strides, dtypes, kinds and requires_grad of the arguments, the thread's mode, and
+/// whether modules train. Captures again once a plan is stale. Keeps `most_plans` plans, the least
+/// recently used goes first. Copies share them. Inside another capture it is the plain function.
 template <class F>
 class Compiled {
 public:
@@ -308,7 +310,8 @@ bool is_capturing() noexcept;
 
 /// Calls `call` whenever the function around it runs: now, or, under a capture, at each replay
 /// before its operators, in the order of the function. It may not use the plan itself
-/// (ArgumentError), nor wait for a thread that does; what it throws leaves the replay. Where `is_current` gives false a plan is stale (empty: never).
+/// (ArgumentError), nor wait for a thread that does; what it throws leaves the replay. Where
+/// `is_current` gives false a plan is stale (empty: never).
 /// @throws ArgumentError for an empty `call`; what it throws
 void host_call(std::function<void()> call, std::function<bool()> is_current = {});
 

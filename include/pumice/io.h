@@ -93,8 +93,8 @@ void save_safetensors(const std::string& path,
                       const nn::StateDict& tensors,
                       const std::map<std::string, std::string>& metadata = {});
 
-/// Writes bytes to a file that appears whole or not at all: a draft beside it is written, brought to
-/// the disk and renamed. A pipe or a device (/dev/stdout) is written as it is.
+/// Writes bytes to a file that appears whole or not at all: a draft beside it is written, brought
+/// to the disk and renamed. A pipe or a device (/dev/stdout) is written as it is.
 /// @throws FileError with the system's reason; what was there is as it was
 void write_file(const std::string& path, const std::string& bytes);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes a number that is compiled in, and a sum with it: a kernel that no cache of a driver has, with
-// what makes a compiler use all of its parts: a loop, operands in memory, floats, a branch
+// Writes a number that is compiled in, and a sum with it: a kernel that no cache of a driver has,
+// with what makes a compiler use all of its parts: a loop, operands in memory, floats, a branch
 // (vk/first_kernel.h).
 //
 // Bindings: 0 words to add; 1 output, one word.

@@ -60,8 +60,9 @@ TEST_CASE("unfold: windows as a new last dimension") {
           std::vector<int>{0, 1, 2, 2, 3, 4, 4, 5, 6, 7, 8, 9, 9, 10, 11, 11, 12, 13});
     CHECK(unfold(x, 0, 2, 1).sizes() == Dims{1, 7, 2});
     CHECK(unfold(x, 1, 2, 5).sizes() == Dims{2, 2, 2});
-    check_throws<ArgumentError>([&] { unfold(x, 1, 8, 1); },
-                                "[unfold] length must be in [0, 7] and step positive; got 8 and 1");
+    check_throws<ArgumentError>(
+        [&] { unfold(x, 1, 8, 1); },
+        "[unfold] length must be in [0, 7] and step positive; got length 8 and step 1");
     check_throws<ArgumentError>([&] { unfold(x, 1, 2, 0); }, "[unfold]");
     check_throws<ArgumentError>([] { unfold(scalar_tensor(1), 0, 1, 1); }, "[unfold]");
 }

@@ -302,7 +302,7 @@ TEST_CASE("matmul: errors name both operands") {
             Tensor out = zeros({2, 2});
             matmul_out(out, zeros({2, 3}), zeros({3, 4}));
         },
-        "[matmul]");
+        "[matmul_out]");
 }
 
 TEST_CASE("matmul_out: operands that overlap out are copied first") {

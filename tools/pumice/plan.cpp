@@ -64,7 +64,10 @@ std::string state_of(const MemoryPlan& plan, const Options& options) {
                : "not known to be optimal";
 }
 
-void print_json(const PlanRows& rows, const MemoryPlan& plan, const Options& options, double taken_s) {
+void print_json(const PlanRows& rows,
+                const MemoryPlan& plan,
+                const Options& options,
+                double taken_s) {
     Json json = {{"buffer_count", rows.buffers.size()},
                  {"height_bytes", plan.height_bytes},
                  {"lower_bound_bytes", plan.lower_bound_bytes},
@@ -86,7 +89,10 @@ void print_json(const PlanRows& rows, const MemoryPlan& plan, const Options& opt
 }
 
 // Beside a CSV on stdout it goes to stderr.
-void print_text(const PlanRows& rows, const MemoryPlan& plan, const Options& options, double taken_s) {
+void print_text(const PlanRows& rows,
+                const MemoryPlan& plan,
+                const Options& options,
+                double taken_s) {
     if (options.output.empty()) {
         fmt::print("{}", to_csv(rows, plan));
     }
