@@ -263,12 +263,20 @@ std::int64_t bounded_depth(std::int64_t depth, double passes) noexcept {
         dispatch::bounded_count(static_cast<std::uint64_t>(depth), passes, kDepthUnit));
 }
 
-// Splits that one invocation may walk, or a single one if their accumulators cannot be bound.
+// Whether one invocation of sum_splits.comp may walk so many.
+bool can_sum(std::int64_t split_count, DType dtype) noexcept {
+    const auto elements = static_cast<double>(1U << word_shift(dtype));
+    return 1 + elements * (1 + static_cast<double>(split_count)) <= vk::kMostIterations;
+}
+
+// Splits that one invocation may walk, or a single one if their accumulators cannot be bound or are
+// too many to be summed.
 Splits finer_splits(const Product& p,
                     std::int64_t most_depth,
                     const vk::Capabilities& caps) noexcept {
     const std::int64_t count = ceil_div(p.depth, most_depth);
-    if (static_cast<std::uint64_t>(count * element_count(p)) * 4 <= caps.max_storage_range_bytes) {
+    const auto bytes = static_cast<std::uint64_t>(count * element_count(p)) * 4;
+    if (bytes <= caps.max_storage_range_bytes && can_sum(count, p.dtype)) {
         return {.depth = most_depth, .count = count, .is_partial = true};
     }
     return {.depth = p.depth,
