@@ -61,6 +61,8 @@ public:
             return node->sequence() == 0;
         });
         std::for_each(order_.begin(), leaves, [this](GraphNode* node) { visit_if_reached(*node); });
+        // Any leaf may refuse, so all are asked before a hook runs.
+        std::for_each(leaves, order_.end(), [this](GraphNode* node) { drop_unwanted(*node); });
         std::for_each(leaves, order_.end(), [this](GraphNode* node) { prepare(*node); });
         check_captured();
         std::for_each(leaves, order_.end(), [this](GraphNode* node) { visit_if_reached(*node); });
@@ -143,13 +145,16 @@ private:
         }
     }
 
+    void drop_unwanted(GraphNode& leaf) {
+        const auto found = inbox_.find(&leaf);
+        if (found != inbox_.end() && !leaf.accepts(found->second[0])) {
+            inbox_.erase(found);
+        }
+    }
+
     void prepare(GraphNode& leaf) {
         const auto found = inbox_.find(&leaf);
         if (found == inbox_.end()) {
-            return;
-        }
-        if (!leaf.accepts(found->second[0])) {
-            inbox_.erase(found);
             return;
         }
         leaf.run_hooks(found->second);

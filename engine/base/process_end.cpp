@@ -17,15 +17,13 @@ using End = void (*)(int status);
 
 std::array<std::atomic<End>, static_cast<std::size_t>(EndStage::kCount)> ends{};
 std::atomic<::pid_t> process{0};
-std::atomic<bool> has_ended{false};
-
 // Registered once a stage; the one that was registered last does it all.
 void run_ends(int status, void* /*unused*/) {
-    if (process != ::getpid() || has_ended.exchange(true)) {
+    if (process != ::getpid()) {
         return;
     }
-    for (const std::atomic<End>& each : ends) {
-        if (const End end = each; end != nullptr) {
+    for (std::atomic<End>& each : ends) {
+        if (const End end = each.exchange(nullptr); end != nullptr) {
             end(status);
         }
     }
@@ -43,17 +41,18 @@ void stay_loaded() {
 
 void at_process_end(EndStage stage, End end) {
     stay_loaded();
-    process = ::getpid();
-    ends[static_cast<std::size_t>(stage)] = end;
     // std::atexit's handlers do not learn the code.
     if (::on_exit(run_ends, nullptr) != 0) {
         throw DeviceError("vulkan", "the C library takes no more handlers for the process's end");
     }
+    process = ::getpid();
+    ends[static_cast<std::size_t>(stage)] = end;
 }
 
 void end_process_now(int status, const char* why) noexcept {
     std::fprintf(stderr, "pumice: %s; the process ends without its last handlers\n", why);
-    std::fflush(nullptr);
+    // Not all streams: another thread may hold one for as long as it waits for input.
+    std::fflush(stdout);
     std::_Exit(status);
 }
 

@@ -119,7 +119,7 @@ void Capture::check(const dispatch::OpCall& call) {
     }
     for (const Tensor& input : call.inputs) {
         if (input.defined() && impl_of(input).storage->is_overwritten()) {
-            dispatch::check_placed(call.def.name, input);
+            dispatch::check_placed(call.def.where(), input);
         }
     }
 }

@@ -248,17 +248,57 @@ bool is_floating(const SafetensorsEntry& entry) {
 }
 
 // Moves the names under kRequiresGradKey from the metadata into the entries.
+// A flat list of strings and nothing else, event by event: forged nesting ends it.
+class NameList final : public nlohmann::json_sax<Json> {
+public:
+    std::vector<std::string> names;
+
+    bool start_array(std::size_t /*count*/) override { return !std::exchange(is_open_, true); }
+
+    bool end_array() override { return true; }
+
+    bool string(std::string& value) override {
+        names.push_back(std::move(value));
+        return is_open_;
+    }
+
+    bool null() override { return false; }
+
+    bool boolean(bool /*value*/) override { return false; }
+
+    bool number_integer(std::int64_t /*value*/) override { return false; }
+
+    bool number_unsigned(std::uint64_t /*value*/) override { return false; }
+
+    bool number_float(double /*value*/, const std::string& /*text*/) override { return false; }
+
+    bool binary(Json::binary_t& /*value*/) override { return false; }
+
+    bool start_object(std::size_t /*count*/) override { return false; }
+
+    bool key(std::string& /*value*/) override { return false; }
+
+    bool end_object() override { return false; }
+
+    bool parse_error(std::size_t /*position*/,
+                     const std::string& /*last_token*/,
+                     const nlohmann::detail::exception& /*error*/) override {
+        return false;
+    }
+
+private:
+    bool is_open_ = false;
+};
+
 void take_tracked(const std::string& path, SafetensorsHeader& header) {
     const auto found = header.metadata.find(kRequiresGradKey);
     if (found == header.metadata.end()) {
         return;
     }
-    const Json names = Json::parse(found->second, nullptr, false);
-    bool fits = names.is_array();
-    for (std::size_t i = 0; fits && i < names.size(); ++i) {
-        const auto index = names[i].is_string()
-                               ? header.index_of.find(names[i].get_ref<const std::string&>())
-                               : header.index_of.end();
+    NameList list;
+    bool fits = Json::sax_parse(found->second, &list);
+    for (std::size_t i = 0; fits && i < list.names.size(); ++i) {
+        const auto index = header.index_of.find(list.names[i]);
         fits = index != header.index_of.end() && is_floating(header.entries[index->second]);
         if (fits) {
             header.entries[index->second].requires_grad = true;

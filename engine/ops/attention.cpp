@@ -313,8 +313,11 @@ void append_runs(const Push& push,
                  dispatch::Step& first_step,
                  dispatch::Program& program) {
     const dispatch::Step whole = first_step;
+    // The kernel walks whole blocks of keys, which is what its passes grow by.
+    const std::uint64_t walked =
+        (std::uint64_t{push.key_count} + shape.key_unit - 1) / shape.key_unit * shape.key_unit;
     const auto keys =
-        static_cast<std::uint32_t>(dispatch::bounded_count(push.key_count, passes, shape.key_unit));
+        static_cast<std::uint32_t>(dispatch::bounded_count(walked, passes, shape.key_unit));
     if (keys == 0) {
         throw UnsupportedError(
             kName,

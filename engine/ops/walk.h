@@ -65,7 +65,8 @@ constexpr std::uint64_t word_count(std::int64_t element_count, DType dtype) noex
 }
 
 /// log2 of the units that one invocation of an index kernel takes: software drivers pay for
-/// invocations, and for the report at the end of each; GPUs for idle lanes.
+/// invocations, and for the report at the end of each; GPUs for idle lanes. The 16 words are what
+/// take.comp's //@iterations counts on.
 inline std::uint32_t words_shift_of(std::uint64_t units, const vk::Capabilities& caps) noexcept {
     constexpr std::uint64_t kMany = 1U << 14U;
     return caps.is_cpu && units >= kMany ? 4 : 0;

@@ -230,7 +230,11 @@ Device& device() {
     if (made->capabilities().is_cpu) {
         run_first_kernel(*made);
     }
-    at_process_end(EndStage::kDevice, [](int status) { made_device.load()->shut_down(status); });
+    at_process_end(EndStage::kDevice, [](int status) {
+        if (Device* const its = made_device.load(); its != nullptr) {
+            its->shut_down(status);
+        }
+    });
     made_device.store(made.get(), std::memory_order_release);
     return *made.release();
 }

@@ -179,7 +179,7 @@ void PipelineCache::check_kernel(const KernelInfo& info,
                 ", wanted at most " +
                 std::to_string(std::min<std::size_t>(info.spec_count, kMaxSpecWords)));
     }
-    if (info.binding_count > kMaxBindings) {
+    if (info.binding_count + (info.reports ? 1U : 0U) > kMaxBindings) {
         throw InternalError(info.name, "more than 8 storage buffers");
     }
 }

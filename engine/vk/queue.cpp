@@ -13,6 +13,7 @@
 #include "vk/timings.h"
 #include "vk/watcher.h"
 
+#include <chrono>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -56,6 +57,7 @@ struct Queue::State {
     std::mutex mutex;  ///< guards what follows, up to the recorder
     std::thread::id ending_thread;
     bool is_ending = false;
+    std::chrono::steady_clock::time_point standstill_end;  ///< set with is_ending
     Recorder recorder;
     Watcher watcher{recorder.timeline()};
     std::mutex modules_mutex;  ///< guards modules
@@ -66,7 +68,7 @@ std::unique_lock<std::mutex> Queue::State::turn() {
     std::unique_lock lock(mutex);
     if (is_ending && ending_thread != std::this_thread::get_id()) [[unlikely]] {
         lock.unlock();
-        std::this_thread::sleep_for(kStandStill);
+        std::this_thread::sleep_until(standstill_end);
         lock.lock();
     }
     return lock;
@@ -310,6 +312,7 @@ bool Queue::shut_down(Deadline deadline) noexcept {
     recorder.mark_lost("the process is ending; tensors cannot be used any more");
     state_->ending_thread = std::this_thread::get_id();
     state_->is_ending = true;
+    state_->standstill_end = std::chrono::steady_clock::now() + kStandStill;
     // A lost device has nothing to wait for.
     return !must_wait ||
            recorder.timeline().wait_until(recorder.submitted(), deadline) != VK_TIMEOUT;

@@ -161,6 +161,7 @@ void Recorder::collect_open() {
         return;
     }
     CommandSlot& slot = writer_.slot();
+    collected_.reserve(collected_.size() + 1);  // may throw, so before the buffer ends
     if (const VkResult result = table_.vkEndCommandBuffer(slot.buffer); result < 0) {
         lose(result, "vkEndCommandBuffer");
     }

@@ -23,7 +23,7 @@
 //   1 DTYPE       any dtype with x's element width, 0 to 6, default 0
 //   2 MISSING_BITS  of an element whose index is outside or ignored, default 0
 //   3 KEEPS_MISSING  leaves such an element as it is instead, default false
-//@iterations 5 + 4 * 9
+//@iterations 1 + 16 * (6 + 4 * 9)
 #version 450
 #extension GL_GOOGLE_include_directive : require
 

@@ -437,6 +437,9 @@ TEST_CASE("iterations: attention stays below the bound") {
     }
     const Tensor x = placeholder({1, 40000, 64});
     plan("causal", [&] { scaled_dot_product_attention(x, x, x, {}, true); });
+    // Runs of one block of keys each: the last block is not full.
+    const Tensor wide = placeholder({1, 33, 12000});
+    plan("wide queries", [&] { scaled_dot_product_attention(wide, wide, wide); });
 }
 
 TEST_CASE("iterations: what works element by element stays far below the bound") {

@@ -95,12 +95,17 @@ TEST_CASE("G55 saving keeps requires_grad, loading takes the mode's kind") {
         },
         "is reserved");
     const std::string entry = R"("x":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}})";
-    for (const char* names : {"oops", "{}", R"([\"y\"])", R"([\"x\"])", "[3]"}) {
+    for (const char* names : {"oops", "{}", R"([\"y\"])", R"([\"x\"])", "[3]", "[[]]", "true"}) {
         check_refused(file_of(std::string(R"({"__metadata__":{"pumice.requires_grad":")") + names +
                                   R"("},)" + entry,
                               std::string(4, '\0')),
                       "is not a list of its floating tensors");
     }
+    // Twenty million levels take no longer than one.
+    check_refused(file_of(R"({"__metadata__":{"pumice.requires_grad":")" +
+                              std::string(20'000'000, '[') + R"("},)" + entry,
+                          std::string(4, '\0')),
+                  "is not a list of its floating tensors");
 }
 
 TEST_CASE("safetensors: int64 is range-checked to int32, float64 rounded to float32") {

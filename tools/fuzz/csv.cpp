@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A table and its columns as numbers, texts and times.
+// A table and its columns as numbers, texts and times; and what `pumice forecast` reads from it.
 #include "pumice/data.h"
 
 #include "fuzz.h"
+#include "series/series.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using pumice::fuzz::may_refuse;
@@ -18,6 +19,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 pumice::fuzz::require(axis.next(3).size() == 3 && axis.season_length() >= 1);
             });
         }
+    });
+    may_refuse([&] {
+        const pumice::series::Series series = pumice::series::read_series(path, {});
+        pumice::fuzz::require(!series.values.empty());
     });
     return 0;
 }
