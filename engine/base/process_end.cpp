@@ -17,6 +17,7 @@ using End = void (*)(int status);
 
 std::array<std::atomic<End>, static_cast<std::size_t>(EndStage::kCount)> ends{};
 std::atomic<::pid_t> process{0};
+
 // Registered once a stage; the one that was registered last does it all.
 void run_ends(int status, void* /*unused*/) {
     if (process != ::getpid()) {
