@@ -105,7 +105,7 @@ class Interface(ShaderTree):
         self.write_kernel("//@variant A = x y\n//@hook result 1\n//@hook operand 0 (3 reads)  ")
         _, source = self.generate()
         self.assertIn('kTextMapUnary = R"glsl(#version 460\n', source)
-        self.assertIn('kHost{kTextMapUnary, "#define A_Y 1\\n", 1, 1, 3};', source)
+        self.assertIn('kHost{kTextMapUnary, "#define A_Y 1\\n", 1, 0, 1, 3};', source)
         self.assertNotIn("//@hook", source)
 
     def test_kernels_without_hooks_have_no_text(self):
