@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 GATE = ROOT / "build/dev/bin/gate_leave"
-TIMES = int(os.environ.get("LEAVE_TIMES", "20"))
+TIMES = int(os.environ.get("LEAVE_TIMES", "5"))
 LONGEST_SECONDS = 60
 CODES = {
     "return": 3, "error": 4, "exit": 5, "stranger": 6, "worker": 7, "pool": 8, "continuation": 9,
