@@ -70,13 +70,12 @@ std::int64_t us_of_weekday(std::int64_t number) {
     return ((number - of_week) / 5 * 7 + of_week + kFirstMonday) * kMicrosecondsADay;
 }
 
-// One moment a day, none on a weekend though there was one between.
+// At one time of day, none on a weekend, over days enough for that to be no chance.
 bool is_weekdays(const std::vector<Moment>& moments) {
     const auto is_weekday = [&](const Moment& moment) {
         const std::int64_t of_week = ((day_of(moment.local_us) - kFirstMonday) % 7 + 7) % 7;
         return of_week < 5 && us_of_day(moment.local_us) == us_of_day(moments[0].local_us);
     };
-    // What leaves a weekend out by chance in a handful of rows is no rule.
     constexpr std::int64_t kLeastDays = 3;
     return day_of(moments.back().local_us) - day_of(moments[0].local_us) >= kLeastDays &&
            std::all_of(moments.begin(), moments.end(), is_weekday);

@@ -93,7 +93,8 @@ bool Capture::uses(const Tensor& tensor) const {
 }
 
 void Capture::note_grad_set(const Tensor& tensor) {
-    graph_.gradients.note_set(impl_of(tensor), [this](const Tensor& grad) { return uses(grad); });
+    graph_.gradients.note_set(IntrusivePtr(static_cast<TensorImpl*>(tensor.impl())),
+                              [this](const Tensor& grad) { return uses(grad); });
 }
 
 TensorRef Capture::ref_of(const Tensor& tensor) {
@@ -280,6 +281,7 @@ void Capture::note_flags() {
 }
 
 Capture::~Capture() {
+    graph_.gradients.undo();
     for (const Write& write : writes_) {
         write.version->take_back(write.version->value() - write.before);
     }

@@ -20,16 +20,22 @@ bool is_same(const Tensor& a, const Tensor& b) noexcept {
 
 }  // namespace
 
+void LeafGradients::remember(const IntrusivePtr<TensorImpl>& tensor) {
+    before_.try_emplace(tensor.get(), Before{.tensor = tensor, .grad = grad_of(*tensor)});
+}
+
 void LeafGradients::see(const IntrusivePtr<TensorImpl>& tensor) {
+    remember(tensor);
     if (seen_.insert(tensor.get()).second) {
         leaves_.push_back({.tensor = tensor, .found = grad_of(*tensor), .left = {}});
     }
 }
 
-void LeafGradients::note_set(const TensorImpl& tensor, const IsUsed& is_used) {
-    const Tensor grad = grad_of(tensor);
+void LeafGradients::note_set(const IntrusivePtr<TensorImpl>& tensor, const IsUsed& is_used) {
+    remember(tensor);
+    const Tensor grad = grad_of(*tensor);
     if (!grad.defined() || !is_used(grad)) {
-        set_first_.insert(&tensor);
+        set_first_.insert(tensor.get());
     }
 }
 
@@ -51,8 +57,19 @@ void LeafGradients::finish(const IsUsed& is_used) {
         kept.push_back(std::move(leaf));
     }
     leaves_ = std::move(kept);
+    before_.clear();
     seen_.clear();
     set_first_.clear();
+}
+
+void LeafGradients::undo() noexcept {
+    for (const auto& [key, before] : before_) {
+        // Where they differ there are data to hold a gradient, so nothing is allocated.
+        if (!is_same(grad_of(*before.tensor), before.grad)) {
+            autograd::meta_of(*before.tensor).set_grad(before.grad);
+        }
+    }
+    before_.clear();
 }
 
 const TensorImpl* LeafGradients::exchanged() const {

@@ -21,10 +21,12 @@ public:
     /// While the function is captured: it uses the tensor, for the first time or again.
     void see(const IntrusivePtr<TensorImpl>& tensor);
     /// `set_grad` is called. `is_used`: the function has used a gradient's memory.
-    void note_set(const TensorImpl& tensor, const IsUsed& is_used);
+    void note_set(const IntrusivePtr<TensorImpl>& tensor, const IsUsed& is_used);
     /// Once, when the function has returned. Gradients that it found, used and exchanged are given
     /// back: nothing has run yet.
     void finish(const IsUsed& is_used);
+    /// Instead, when the capture has failed: all handles are as the function found them.
+    void undo() noexcept;
 
     /// A tensor whose `grad` is another than the function found or a replay left; or null.
     [[nodiscard]] const TensorImpl* exchanged() const;
@@ -39,7 +41,15 @@ private:
         bool is_set_first = false;  ///< the function never asks what it finds
     };
 
+    struct Before {
+        IntrusivePtr<TensorImpl> tensor;
+        Tensor grad;
+    };
+
+    void remember(const IntrusivePtr<TensorImpl>& tensor);
+
     std::vector<Leaf> leaves_;
+    std::unordered_map<const TensorImpl*, Before> before_;  ///< until finish, for undo
     std::unordered_set<const TensorImpl*> seen_;
     std::unordered_set<const TensorImpl*> set_first_;
 };

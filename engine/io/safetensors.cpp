@@ -26,6 +26,13 @@ namespace {
                                 std::error_code(errno, std::generic_category()).message()));
 }
 
+[[noreturn]] void close_and_refuse(int file, const std::string& path) {
+    const int cause = errno;
+    ::close(file);
+    errno = cause;
+    throw_unreadable(path);
+}
+
 }  // namespace
 
 struct SafetensorsFile::Mapping {
@@ -35,8 +42,11 @@ struct SafetensorsFile::Mapping {
 
         struct stat status {};
 
-        if (file < 0 || ::fstat(file, &status) != 0) {
+        if (file < 0) {
             throw_unreadable(path);
+        }
+        if (::fstat(file, &status) != 0) {
+            close_and_refuse(file, path);
         }
         if (!S_ISREG(status.st_mode)) {
             ::close(file);
@@ -50,11 +60,10 @@ struct SafetensorsFile::Mapping {
         if (length_bytes > 0) {
             address = ::mmap(nullptr, length_bytes, PROT_READ, MAP_PRIVATE, file, 0);
         }
-        ::close(file);
         if (address == MAP_FAILED) {
-            address = nullptr;
-            throw_unreadable(path);
+            close_and_refuse(file, path);
         }
+        ::close(file);
     }
 
     Mapping(const Mapping&) = delete;

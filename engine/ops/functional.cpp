@@ -6,15 +6,26 @@
 #include "ops/indexing.h"
 #include "tensor/tensor_impl.h"
 
+#include <fmt/format.h>
+
 namespace pumice::nn::functional {
 
 namespace {
 
-// What gather checks before it is called.
-Tensor losses_of(const Tensor& input, const Tensor& column) {
-    checked_impl(input, "nll_loss");
-    ops::check_index_dtype("nll_loss", column);
-    return ops::take_for(IndexUser::kNllLoss, input, 1, column);
+void check_losses(const Tensor& input, const Tensor& target) {
+    Dims wanted = checked_impl(input, "nll_loss").sizes;
+    const Dims& classes = checked_impl(target, "nll_loss").sizes;
+    ops::check_index_dtype("nll_loss", target);
+    if (wanted.count() >= 2) {
+        wanted.erase(1);
+    }
+    if (input.dim() < 2 || classes != wanted) {
+        throw ShapeError("nll_loss",
+                         fmt::format("input must be [N, C] or [N, C, d...] and target [N] or "
+                                     "[N, d...]; got input {} and target {}",
+                                     describe(input),
+                                     describe(target)));
+    }
 }
 
 }  // namespace
@@ -37,9 +48,11 @@ Tensor one_hot(const Tensor& indices, std::int64_t num_classes) try {
 }
 
 Tensor nll_loss(const Tensor& input, const Tensor& target, const NLLLossFuncOptions& options) try {
+    check_losses(input, target);
     const Tensor is_ignored = eq(target, options.ignore_index());
     const Tensor column = unsqueeze(masked_fill(target, is_ignored, 0), 1);
-    Tensor losses = masked_fill(neg(squeeze(losses_of(input, column), 1)), is_ignored, 0);
+    Tensor losses = masked_fill(
+        neg(squeeze(ops::take_for(IndexUser::kNllLoss, input, 1, column), 1)), is_ignored, 0);
     if (options.reduction() == Reduction::kNone) {
         return losses;
     }

@@ -82,10 +82,11 @@ public:
     /// Undefined; only assigning to it is legal.
     Plan() = default;
 
-    /// Runs the function on these arguments: same count, shapes, dtypes, kinds and requires_grad as
-    /// the examples. Strides are free, but where the example's elements share memory (expand,
-    /// unfold); arguments are copied into the example's layout, which some results' last bits
-    /// follow.
+    /// Runs the function on these arguments. Like operators it may return before the device has
+    /// been given the work: reading a result or synchronize() does that. Arguments have the same
+    /// count, shapes, dtypes, kinds and requires_grad as the examples. Strides are free, but where
+    /// the example's elements share memory (expand, unfold). Arguments are copied into the
+    /// example's layout, and the last bits of some results depend on it.
     /// @throws GradModeError (E19) in another mode than the capture's; ArgumentError, ShapeError or
     ///         DTypeError naming the argument; ArgumentError if the plan is stale; what a host_call
     ///         throws, and nothing has run then; OutOfMemoryError, DeviceError

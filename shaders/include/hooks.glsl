@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where chains of maps enter a kernel that is compiled again at run time, with the functions behind
 // these names written for it (engine/graph/hosted_kernel.cpp). The kernel says in its head which
-// bindings they are about: //@hook result BINDING, //@hook operand BINDING... (one tensor's, which
-// lies at the first; at the others it is bound as well when a call has no tensor for them, while
-// tensors of their own are read without the hook). It also defines
+// bindings they are about: //@hook result BINDING, //@hook operand BINDING... (all of one
+// tensor, the one at the first of them. A call that has no tensor for another binding binds that
+// tensor there too; a tensor of its own there is read without the hook). It also defines
 // UNKNOWN_ZERO, a uint that is 0 whenever it runs, of a push constant, so that no compiler knows
 // (Note [Opaque bits] in engine/graph/chain.cpp).
 #ifndef PUMICE_HOOKS_GLSL

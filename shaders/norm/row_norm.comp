@@ -12,11 +12,10 @@
 //       weight_offset, bias_offset  elements before the first
 //       eps
 //       chunk_length, chunk_count   elements of a chunk; chunks a row (1 unless READS_STATS)
-// Spec: LOCAL_SIZE 1..1024 (64); REDUCE_OP kReduceVar or kReduceSquares (var); REDUCE_DTYPE DType
-// of
-//       x and y, WEIGHT_DTYPE of weight and bias (float32); LANES a power of two up to LOCAL_SIZE
-//       (1); HAS_WEIGHT, HAS_BIAS (false); STORES_MASKED: words of y are shared between
-//       invocations; READS_STATS (false).
+// Spec: LOCAL_SIZE 1..1024 (64); REDUCE_OP kReduceVar or kReduceSquares (var); REDUCE_DTYPE
+//       DType of x and y, WEIGHT_DTYPE of weight and bias (float32); LANES a power of two up to
+//       LOCAL_SIZE (1); HAS_WEIGHT, HAS_BIAS (false); STORES_MASKED: words of y are shared
+//       between invocations; READS_STATS (false).
 //@hook operand 0 1 2 4 (3 reads)
 //@hook result 3
 //@iterations merge_lanes(LANES) + (READS_STATS ? 0

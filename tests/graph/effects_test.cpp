@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace pumice {
@@ -232,6 +233,36 @@ TEST_CASE("effects: a function that clears gradients itself takes any") {
     weight.set_grad(ones({1}));
     check_close(clears(tensor({7.0F}))[0], {7});
     CHECK(!weight.grad().defined());
+}
+
+TEST_CASE("effects: a capture that fails leaves gradients as it found them") {
+    Tensor used = ones({2}).set_requires_grad(true);
+    Tensor cleared = ones({2}).set_requires_grad(true);
+    cleared.set_grad(full({2}, 7.0));
+    const auto fails_after = [](const std::function<void()>& act) {
+        check_throws<UnsupportedError>(
+            [&] {
+                capture(
+                    [&](const Tensor& x) -> Tensor {
+                        act();
+                        throw UnsupportedError("test", "after " + std::to_string(x.dim()));
+                    },
+                    {ones({2})});
+            },
+            "[test] after 1");
+    };
+    fails_after([&] { sum(mul(used, used)).backward(); });
+    CHECK(!used.grad().defined());
+    fails_after([&] {
+        cleared.set_grad({});
+        sum(mul(cleared, used)).backward();
+    });
+    CHECK(!used.grad().defined());
+    check_close(cleared.grad(), {7, 7});
+    fails_after([&] { sum(mul(cleared, 3.0)).backward(); });
+    check_close(cleared.grad(), {7, 7});
+    sum(mul(cleared, 3.0)).backward();
+    check_close(cleared.grad(), {10, 10});
 }
 
 TEST_CASE("effects: an argument's own gradient is refused") {

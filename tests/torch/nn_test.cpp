@@ -264,6 +264,11 @@ TEST_CASE("torch: losses of classes and of logits against their formulas") {
     check_close(F::cross_entropy(x, pair, F::CrossEntropyFuncOptions().ignore_index(1)),
                 {(each[0] + each[1]) / 2},
                 1e-6);
+    check_throws<pumice::ShapeError>(
+        [&] {
+            F::nll_loss(log_probs, torch::tensor({2, 0}));
+        },
+        "[nll_loss] input must be [N, C]");
     check_close(F::nll_loss(log_probs, pair, reduced_by(torch::kSum).ignore_index(1)),
                 {each[0] + each[1]},
                 1e-6);

@@ -393,7 +393,7 @@ inline Tensor cross_entropy(const Tensor& input,
 /// -input[target]: cross_entropy for an input of log probabilities. input: [N, C] or [N, C, d...]
 /// floating; target: [N] or [N, d...] int32 -> target's shape, or [] when reduced. Ignored targets
 /// give 0 and do not count in the mean; others outside [0, C) give NaN and are reported
-/// (pumice/ops/index.h). @throws ShapeError, DTypeError as gather
+/// (pumice/ops/index.h). @throws ShapeError for other shapes, DTypeError as gather
 Tensor nll_loss(const Tensor& input, const Tensor& target, const NLLLossFuncOptions& options = {});
 
 /// -(y log(sigmoid(x)) + (1 - y) log(1 - sigmoid(x))) = max(x, 0) - x y + log(1 + exp(-|x|)).
