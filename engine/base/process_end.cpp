@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <dlfcn.h>
+#include <thread>
 #include <unistd.h>
 
 namespace pumice {
@@ -38,7 +39,43 @@ void stay_loaded() {
     }
 }
 
+// The process that holds its end back, not one that it forked.
+std::atomic<::pid_t> holder{0};
+
+void wait_for_holder() noexcept {
+    const Deadline end = std::chrono::steady_clock::now() + kEndPatience;
+    while (holder == ::getpid() && std::chrono::steady_clock::now() < end) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+}
+
+// std::exit destroys the calling thread's objects first of all.
+struct ThreadEnd {
+    ThreadEnd() = default;
+    ThreadEnd(const ThreadEnd&) = delete;
+    ThreadEnd& operator=(const ThreadEnd&) = delete;
+    ~ThreadEnd() { wait_for_holder(); }
+    void begin() noexcept {}
+};
+
+thread_local ThreadEnd thread_end;
+
+// The thread that loads this library, which is main's.
+const bool loader_heeds = (heed_held_end(), true);
+
 }  // namespace
+
+HeldEnd::HeldEnd() noexcept {
+    holder = ::getpid();
+}
+
+HeldEnd::~HeldEnd() {
+    holder = 0;
+}
+
+void heed_held_end() noexcept {
+    thread_end.begin();
+}
 
 void at_process_end(EndStage stage, End end) {
     stay_loaded();

@@ -22,6 +22,20 @@ enum class EndStage : std::uint8_t { kThreads, kDevice, kCount };
 /// @throws DeviceError if the C library takes no more handlers
 void at_process_end(EndStage stage, void (*end)(int status));
 
+/// While one lives, a thread that ends, or that ends the process, waits: for kEndPatience at most, and
+/// before any handler or destructor of a static runs. One at a time may live. A thread that never
+/// called into this library and did not load it does not wait.
+class HeldEnd {
+public:
+    HeldEnd() noexcept;
+    ~HeldEnd();
+    HeldEnd(const HeldEnd&) = delete;
+    HeldEnd& operator=(const HeldEnd&) = delete;
+};
+
+/// From here on this thread's end waits for a HeldEnd.
+void heed_held_end() noexcept;
+
 /// Ends the process with that code and runs no more handlers: what they would tear down is still
 /// at work. Says so on stderr and writes what stdio still holds.
 [[noreturn]] void end_process_now(int status, const char* why) noexcept;

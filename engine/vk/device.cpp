@@ -205,6 +205,11 @@ void Device::shut_down(int status) noexcept {
 // generate code before it returns: one kernel that no cache can have, for it contains a new number,
 // is compiled and waited for; then comes the handler.
 //
+// Until then a thread that ends the process would find no handler on top of the driver's statics,
+// which are made while the driver is loaded. So it waits where std::exit begins, in the destructor
+// of an object of its own (HeldEnd). Only a thread that has nothing to do with this library, and
+// calls std::exit in the very milliseconds in which another one makes the device, has none.
+//
 // Other threads that call an operator from then on stand still for as long as an end takes (a few
 // seconds, then they get an error), rather than throw at once where nobody may catch: the process
 // is about to take them away. The thread that ends it gets the error.
@@ -222,10 +227,12 @@ Device& device() {
     if (Device* made = made_device.load(std::memory_order_acquire); made != nullptr) {
         return *made;
     }
+    heed_held_end();
     const std::lock_guard lock(making);
     if (Device* made = made_device.load(std::memory_order_acquire); made != nullptr) {
         return *made;
     }
+    const HeldEnd until_registered;
     auto made = std::make_unique<Device>();
     if (made->capabilities().is_cpu) {
         run_first_kernel(*made);
