@@ -54,7 +54,9 @@ struct ThreadEnd {
     ThreadEnd() = default;
     ThreadEnd(const ThreadEnd&) = delete;
     ThreadEnd& operator=(const ThreadEnd&) = delete;
+
     ~ThreadEnd() { wait_for_holder(); }
+
     void begin() noexcept {}
 };
 

@@ -22,9 +22,9 @@ enum class EndStage : std::uint8_t { kThreads, kDevice, kCount };
 /// @throws DeviceError if the C library takes no more handlers
 void at_process_end(EndStage stage, void (*end)(int status));
 
-/// While one lives, a thread that ends, or that ends the process, waits: for kEndPatience at most, and
-/// before any handler or destructor of a static runs. One at a time may live. A thread that never
-/// called into this library and did not load it does not wait.
+/// While one lives, a thread that ends, or that ends the process, waits: for kEndPatience at most,
+/// and before any handler or destructor of a static runs. One at a time may live. A thread that
+/// never called into this library and did not load it does not wait.
 class HeldEnd {
 public:
     HeldEnd() noexcept;
