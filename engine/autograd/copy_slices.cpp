@@ -4,7 +4,7 @@
 #include "pumice/ops.h"
 
 #include "autograd/meta.h"
-#include "ops/strided_sum.h"
+#include "ops/view/strided_sum.h"
 
 namespace pumice::autograd {
 

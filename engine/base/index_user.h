@@ -7,7 +7,7 @@
 namespace pumice {
 
 /// The public functions whose indices or labels kernels check (Note [Index bounds] in
-/// ops/indexing.h). A kernel gets the number and reports it; kNone is not reported.
+/// ops/index/indexing.h). A kernel gets the number and reports it; kNone is not reported.
 enum class IndexUser : std::uint8_t {
     kNone,
     kGather,

@@ -114,7 +114,7 @@ using SelectFn = void (*)(const OpCall& call,
                           Program& program);
 using BackwardFn = void (*)(BackwardCall& call);
 /// All that the backward formula asks of the operands, much smaller than they are; see
-/// engine/ops/packed_mask.h. Runs before the call, when it is recorded.
+/// ops/elementwise/packed_mask.h. Runs before the call, when it is recorded.
 using MaskFn = Tensor (*)(const OpCall& call);
 /// GLSL for the bits, right-aligned, of one element of the output, with the functions of
 /// shaders/include that the operator's own kernel uses, so that the bits are the same. Pure.

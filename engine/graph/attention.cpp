@@ -3,9 +3,9 @@
 
 #include "graph/uses.h"
 #include "ops/all_ops.h"
-#include "ops/attention.h"
-#include "ops/binary.h"
-#include "ops/softmax.h"
+#include "ops/elementwise/binary.h"
+#include "ops/matmul/attention.h"
+#include "ops/norm/softmax.h"
 
 #include <algorithm>
 #include <optional>

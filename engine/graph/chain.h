@@ -2,8 +2,8 @@
 #pragma once
 
 #include "dispatch/element.h"
+#include "geometry/map_walk.h"
 #include "graph/lowering.h"
-#include "ops/map_walk.h"
 #include "vk/pipelines.h"
 
 #include <cstddef>

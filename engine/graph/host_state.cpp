@@ -6,10 +6,10 @@
 #include "pumice/graph.h"
 #include "pumice/ops.h"
 
+#include "dispatch/generator.h"
 #include "dispatch/observer.h"
 #include "dispatch/state.h"
 #include "memory/transfer.h"
-#include "ops/generator.h"
 #include "tensor/tensor_impl.h"
 
 #include <algorithm>
@@ -33,7 +33,7 @@ void upload(const Tensor& target, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-HostState::HostState() : generator_{.seed = ops::kReplaySeed} {}
+HostState::HostState() : generator_{.seed = dispatch::kReplaySeed} {}
 
 void HostState::add_call(std::function<void()> call, std::function<bool()> is_current) {
     calls_.push_back({std::move(call), std::move(is_current)});
@@ -76,9 +76,9 @@ void HostState::feed() {
     for (const Page& page : pages_) {
         upload(page.tensor, std::as_bytes(std::span(page.values)));
     }
-    const GeneratorState state = ops::replay_generator(generator_);
+    const GeneratorState state = dispatch::replay_generator(generator_);
     if (generator_tensor_.defined()) {
-        const std::array words = {ops::words_of(state.seed), ops::words_of(state.offset)};
+        const std::array words = {dispatch::words_of(state.seed), dispatch::words_of(state.offset)};
         upload(generator_tensor_, std::as_bytes(std::span(words)));
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a handle answers from its impl alone. Operators' methods: ops/tensor_methods.cpp; the
+// What a handle answers from its impl alone. Operators' methods: api/tensor_methods.cpp; the
 // tape's: autograd/.
 #include "pumice/tensor.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The formulas of elementwise operators of one operand: a constant and a case each. Floating dtypes
 // are computed in float32 and rounded once at the store; the others in 32-bit integers. p0, p1 and
-// p2 are the operator's parameters (the rows are in engine/ops/unary.cpp). FORMULA_* choose the
+// p2 are the operator's parameters (the rows are in engine/ops/elementwise/unary.cpp). FORMULA_* choose the
 // groups that are compiled: one in a kernel that is built ahead, the build variant of the row's
 // kernel; those it needs in one that is written at run time.
 #ifndef PUMICE_UNARY_GLSL

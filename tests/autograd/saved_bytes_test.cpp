@@ -5,7 +5,7 @@
 #include "pumice/pumice.h"
 #include "pumice/saved_tensor_hooks.h"
 
-#include "ops/gradients.h"
+#include "ops/elementwise/gradients.h"
 #include "support/harness.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/channel_norm.h"
+#include "ops/norm/channel_norm.h"
 
 #include "pumice/gradcheck.h"
 #include "pumice/pumice.h"

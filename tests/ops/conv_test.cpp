@@ -5,8 +5,8 @@
 #include "pumice/pumice.h"
 
 #include "dispatch/corridor.h"
+#include "geometry/convolution.h"
 #include "ops/all_ops.h"
-#include "ops/conv_plan.h"
 #include "support/harness.h"
 
 #include <doctest/doctest.h>

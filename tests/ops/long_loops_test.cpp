@@ -6,9 +6,9 @@
 #include "pumice/ops.h"
 
 #include "dispatch/corridor.h"
+#include "geometry/convolution.h"
 #include "ops/all_ops.h"
-#include "ops/attention.h"
-#include "ops/conv_plan.h"
+#include "ops/matmul/attention.h"
 #include "support/harness.h"
 
 #include <doctest/doctest.h>

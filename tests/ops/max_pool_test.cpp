@@ -2,7 +2,7 @@
 #include "pumice/gradcheck.h"
 #include "pumice/pumice.h"
 
-#include "ops/pool_window.h"
+#include "ops/spatial/pool_window.h"
 #include "support/harness.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/norm_backward.h"
+#include "ops/norm/norm_backward.h"
 
 #include "pumice/pumice.h"
 

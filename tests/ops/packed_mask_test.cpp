@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/packed_mask.h"
+#include "ops/elementwise/packed_mask.h"
 
 #include "pumice/graph.h"
 #include "pumice/pumice.h"

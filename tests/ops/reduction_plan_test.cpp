@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/reduction_plan.h"
+#include "geometry/fold.h"
 
 #include <doctest/doctest.h>
 

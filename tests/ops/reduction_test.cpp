@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/reduction.h"
+#include "ops/reduce/reduction.h"
 
 #include "pumice/error.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/pumice.h"
 
-#include "ops/indexing.h"
+#include "ops/index/indexing.h"
 #include "support/harness.h"
 
 #include <doctest/doctest.h>

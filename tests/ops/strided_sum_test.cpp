@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/strided_sum.h"
+#include "ops/view/strided_sum.h"
 
 #include "pumice/pumice.h"
 

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/elementwise/map_step.h"
+
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+#include "dispatch/corridor.h"
+#include "geometry/map_walk.h"
+#include "ops/factory/factory.h"
+#include "tensor/promote.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace pumice::ops {
+
+namespace {
+
+constexpr std::size_t kMostOperands = 4;
+using Walk = MapWalk<kMostOperands>;
+
+void set_divisor(MapPush& push, std::size_t dim, std::uint32_t size) {
+    const Divisor divisor = divisor_of(size);
+    push.sizes[dim] = size;
+    push.magics[dim] = divisor.magic;
+    push.shifts |= divisor.shift << (5U * dim);
+}
+
+void set_strides(MapPush& push, const Walk& walk, std::size_t operand_count) {
+    const auto dims = static_cast<std::size_t>(walk.dim_count);
+    for (std::size_t dim = 0; dim + 1 < dims; ++dim) {
+        set_divisor(push, dim, static_cast<std::uint32_t>(walk.sizes[dim]));
+    }
+    for (std::size_t i = 0; i < operand_count; ++i) {
+        for (std::size_t dim = 0; dim < dims; ++dim) {
+            push.strides[i][dim] = static_cast<std::uint32_t>(walk.strides[i][dim]);
+        }
+    }
+}
+
+struct Layout {
+    vk::Layout kind = vk::Layout::kContiguous;
+    std::uint32_t dim_count = 1;
+};
+
+Layout choose_layout(const MapCall& call, MapPush& push) {
+    const TensorImpl& output = *call.operands[0];
+    const bool is_plain = std::all_of(
+        call.operands.begin(), call.operands.end(), [&output](const TensorImpl* operand) {
+            return operand->is_contiguous && operand->sizes == output.sizes;
+        });
+    if (is_plain) {
+        return {};
+    }
+    const Walk walk = collapse<kMostOperands>(output.sizes, call.operands);
+    PUMICE_INVARIANT(walk.dim_count <= kMostMapDims);
+    bool is_contiguous = true;
+    for (std::size_t i = 0; i < call.operands.size(); ++i) {
+        is_contiguous = is_contiguous && walk.is_contiguous(i);
+    }
+    if (is_contiguous) {
+        return {};
+    }
+    set_strides(push, walk, call.operands.size());
+    return {.kind = output.is_contiguous ? vk::Layout::kStrided : vk::Layout::kScattered,
+            .dim_count = static_cast<std::uint32_t>(walk.dim_count)};
+}
+
+// Invocations that the output asks for: its words, or its elements where they are scattered.
+std::uint64_t unit_count(const TensorImpl& output, const MapPush& push, const Layout& layout) {
+    if (layout.kind == vk::Layout::kScattered) {
+        return push.count;
+    }
+    return word_count(push.offsets[0], push.count, dispatch::item_shift(output.dtype));
+}
+
+// Whether the bytes from first to last element of two tensors of one storage overlap.
+bool ranges_meet(const TensorImpl& a, const TensorImpl& b) {
+    const auto start = [](const TensorImpl& x) { return x.offset * itemsize(x.dtype); };
+    const auto end = [&start](const TensorImpl& x) {
+        return start(x) + hull_elements(x.sizes, x.strides) * itemsize(x.dtype);
+    };
+    return start(a) < end(b) && start(b) < end(a);
+}
+
+bool shares_memory(const TensorImpl& a, const TensorImpl& b) {
+    return a.storage && a.storage == b.storage && ranges_meet(a, b);
+}
+
+bool is_same_view(const TensorImpl& a, const TensorImpl& b) {
+    return a.offset == b.offset && a.dtype == b.dtype && a.sizes == b.sizes &&
+           a.strides == b.strides;
+}
+
+void check_target(std::string_view op, const Tensor& target) {
+    const TensorImpl& out = impl_of(target);
+    check_element_count(op, target);
+    if (overlaps_itself(out)) {
+        throw ArgumentError(op,
+                            fmt::format("the written tensor {} has several elements in one place "
+                                        "(strides {}), and which of their values would stay is not "
+                                        "defined; clone() it first",
+                                        describe(target),
+                                        to_string(out.strides)));
+    }
+}
+
+}  // namespace
+
+void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::Program& program) {
+    const TensorImpl& output = *call.operands[0];
+    MapPush push{};
+    push.count = static_cast<std::uint32_t>(output.numel);
+    push.params = call.params;
+    for (std::size_t i = 0; i < call.operands.size(); ++i) {
+        push.offsets[i] = dispatch::bound_offset(*call.operands[i], caps);
+    }
+    const Layout layout = choose_layout(call, push);
+    const std::uint64_t units = unit_count(output, push, layout);
+    const MapSchedule schedule = schedule_map(units, caps.is_cpu);
+
+    dispatch::Step& step = program.steps.emplace_back();
+    step.kernel = call.kernel;
+    step.spec.push_back(MapSchedule::kLocalSize);
+    step.spec.push_back(static_cast<std::uint32_t>(output.dtype));
+    step.spec.push_back(static_cast<std::uint32_t>(layout.kind));
+    step.spec.push_back(layout.dim_count);
+    step.spec.push_back(schedule.words);
+    for (const std::uint32_t value : call.spec) {
+        step.spec.push_back(value);
+    }
+    for (const dispatch::Operand binding : call.bindings) {
+        step.bindings.push_back(binding);
+    }
+    step.set_push(push);
+    step.groups = dispatch::fold_groups(schedule.groups, caps);
+    step.work = static_cast<std::uint64_t>(output.numel) * call.operands.size();
+}
+
+bool fits_map(const Dims& sizes, std::span<const Tensor> inputs, const Tensor* target) {
+    if (sizes.count() <= kMostMapDims) {
+        return true;
+    }
+    InlineVector<const TensorImpl*, kMostOperands> operands;
+    for (const Tensor& input : inputs) {
+        operands.push_back(&impl_of(input));
+    }
+    const Tensor fresh = target == nullptr ? make_symbolic(sizes, kFloat32) : *target;
+    operands.push_back(&impl_of(fresh));
+    return collapse<kMostOperands>(sizes, {operands.data(), operands.size()}).dim_count <=
+           kMostMapDims;
+}
+
+namespace {
+
+// False where the inputs do not broadcast.
+bool set_common_sizes(std::span<const Tensor> inputs, Dims& sizes) {
+    sizes = impl_of(inputs[0]).sizes;
+    for (const Tensor& input : inputs.subspan(1)) {
+        const Dims& other = impl_of(input).sizes;
+        if (other == sizes) {
+            continue;
+        }
+        while (sizes.count() < other.count()) {
+            sizes.insert(0, 1);
+        }
+        for (std::int64_t i = 1; i <= other.count(); ++i) {
+            std::int64_t& extent = sizes[sizes.count() - i];
+            const std::int64_t mine = other[other.count() - i];
+            if (extent != mine && extent != 1 && mine != 1) {
+                return false;
+            }
+            extent = extent == 1 ? mine : extent;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+std::optional<Dims> common_sizes(std::span<const Tensor> inputs) {
+    Dims sizes;
+    return set_common_sizes(inputs, sizes) ? std::optional(sizes) : std::nullopt;
+}
+
+Dims broadcast_sizes(const dispatch::OpCall& call) {
+    Dims sizes;
+    if (!set_common_sizes(call.inputs, sizes)) {
+        throw ShapeError(
+            call.def.where(),
+            fmt::format("the operands' shapes must broadcast; got {}", describe_inputs(call)));
+    }
+    return sizes;
+}
+
+void make_mappable(std::span<Tensor> inputs, const Tensor* target) {
+    bool is_small = true;
+    for (const Tensor& input : inputs) {
+        is_small = is_small && impl_of(input).sizes.count() <= kMostMapDims;
+    }
+    if (is_small) {
+        return;
+    }
+    const std::optional<Dims> sizes = common_sizes(inputs);
+    if (!sizes || fits_map(*sizes, inputs, target)) {
+        return;
+    }
+    for (Tensor& input : inputs) {
+        input = contiguous(expand(input, *sizes));
+    }
+}
+
+void make_disjoint(std::string_view op, const Tensor& target, std::span<Tensor> inputs) {
+    check_target(op, target);
+    const TensorImpl& out = impl_of(target);
+    for (Tensor& input : inputs) {
+        const TensorImpl& in = impl_of(input);
+        if (shares_memory(in, out) && !is_same_view(in, out)) {
+            input = clone(input);
+        }
+    }
+}
+
+void make_separate(std::string_view op, const Tensor& target, std::span<Tensor> inputs) {
+    check_target(op, target);
+    for (Tensor& input : inputs) {
+        check_element_count(op, input);
+        if (shares_memory(impl_of(input), impl_of(target))) {
+            input = clone(input);
+        }
+    }
+}
+
+void write_mapped(const dispatch::OpDef& def,
+                  Tensor& self,
+                  std::span<Tensor> inputs,
+                  dispatch::AttrsRef attrs) {
+    make_disjoint(def.where(), self, inputs);
+    if (fits_map(self.sizes(), inputs, &self)) {
+        dispatch::call_in_place(def, inputs, attrs);
+        return;
+    }
+    // The result is copied to its target, and a copy would convert whatever it gets.
+    const dispatch::OpCall result_call{def, inputs, attrs};
+    dispatch::Inferred inferred;
+    def.infer(result_call, inferred);
+    dispatch::check_target(result_call, self, inferred[0], true);
+    for (Tensor& input : inputs) {
+        input = contiguous(expand(input, self.sizes()));
+    }
+    copy_(self, dispatch::call(def, inputs, attrs));
+}
+
+void write_mapped_out(const dispatch::OpDef& def,
+                      Tensor& out,
+                      std::span<Tensor> inputs,
+                      dispatch::AttrsRef attrs) {
+    make_mappable(inputs, &out);
+    make_disjoint(def.where(), out, inputs);
+    // Another shape than the result's is call_out's to refuse.
+    if (!fits_map(out.sizes(), inputs, &out) && common_sizes(inputs) == out.sizes()) {
+        throw UnsupportedError(def.where(),
+                               fmt::format("out's dimensions must collapse to {}; got out {} with "
+                                           "strides {}",
+                                           kMostMapDims,
+                                           describe(out),
+                                           to_string(out.strides())));
+    }
+    dispatch::call_out(def, out, inputs, attrs);
+}
+
+}  // namespace pumice::ops

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tensors of one value or none: empty, zeros, ones, full, their _like forms, scalar_tensor.
+#include "pumice/error.h"
+#include "pumice/ops.h"
+
+#include "base/naming.h"
+#include "dispatch/corridor.h"
+#include "dispatch/windows.h"
+#include "geometry/walk.h"
+#include "ops/all_ops.h"
+#include "ops/factory/factory.h"
+#include "tensor/scalar_bits.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <limits>
+#include <string>
+
+namespace pumice::ops {
+
+using dispatch::Inferred;
+using dispatch::OpCall;
+using dispatch::OpDef;
+using dispatch::Program;
+using dispatch::Step;
+
+namespace {
+
+struct FullAttrs {
+    Dims sizes;
+    std::uint32_t bits = 0;  ///< of one element
+    DType dtype = kFloat32;
+};
+
+void infer_full(const OpCall& call, Inferred& inferred) {
+    const auto& attrs = call.attrs_as<FullAttrs>();
+    check_new_sizes("full", attrs.sizes);
+    inferred.emplace_back(dispatch::contiguous_meta(attrs.sizes, attrs.dtype));
+}
+
+struct Push {
+    std::uint32_t word_count;
+    std::uint32_t word;
+};
+
+static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kFactoryFill));
+
+void select_full(const OpCall& call,
+                 std::span<const Tensor> outputs,
+                 const vk::Capabilities& caps,
+                 Program& program) {
+    constexpr std::uint64_t kWordsPerInvocation = 4;
+    const auto& attrs = call.attrs_as<FullAttrs>();
+    const TensorImpl& out = impl_of(outputs[0]);
+    dispatch::for_each_run(out.numel, out.dtype, caps, [&](const dispatch::Run& run) {
+        const std::uint64_t words = word_count(run.count, attrs.dtype);
+        Step& step = program.steps.emplace_back();
+        step.kernel = vk::KernelId::kFactoryFill;
+        launch_flat(step, (words + kWordsPerInvocation - 1) / kWordsPerInvocation, caps);
+        step.bindings.push_back(dispatch::window_of(dispatch::output(), run.first, run.count));
+        step.set_push(Push{.word_count = static_cast<std::uint32_t>(words),
+                           .word = fill_word(attrs.bits, attrs.dtype)});
+    });
+}
+
+}  // namespace
+
+constexpr OpDef kFull{.name = "full", .infer = infer_full, .select = select_full};
+static_assert(well_formed(kFull));
+
+namespace {
+
+constexpr std::int64_t kMostElements = std::numeric_limits<std::int32_t>::max();
+
+[[noreturn]] void throw_too_many(std::string_view op, std::int64_t most, const Dims& sizes) {
+    throw ShapeError(op, fmt::format("at most {} elements; got shape {}", most, to_string(sizes)));
+}
+
+}  // namespace
+
+void check_new_sizes(std::string_view op, const Dims& sizes) {
+    std::int64_t count = 1;
+    bool is_empty = false;
+    for (const std::int64_t extent : sizes) {
+        if (extent < 0) {
+            throw ShapeError(op,
+                             fmt::format("extents must not be negative; got {}", to_string(sizes)));
+        }
+        is_empty = is_empty || extent == 0;
+        count =
+            extent > kMostElements || count > kMostElements ? kMostElements + 1 : count * extent;
+    }
+    if (!is_empty && count > kMostElements) {
+        throw_too_many(op, kMostElements, sizes);
+    }
+}
+
+void check_element_count(std::string_view op, const Tensor& x) {
+    if (impl_of(x).numel > kMostElements) {
+        throw_too_many(op, kMostElements, impl_of(x).sizes);
+    }
+}
+
+void check_device_dtype(std::string_view op, DType dtype) {
+    if (dtype == kFloat64) {
+        throw UnsupportedError(op, "there are no float64 tensors; wanted another dtype");
+    }
+}
+
+void check_view_sizes(std::string_view op, const Dims& sizes) {
+    std::int64_t count = 1;
+    bool overflows = false;
+    for (const std::int64_t extent : sizes) {
+        // Extents of 0 too: strides are products of the others.
+        overflows = __builtin_mul_overflow(count, extent == 0 ? 1 : extent, &count) || overflows;
+    }
+    if (overflows) {
+        throw_too_many(op, std::numeric_limits<std::int64_t>::max(), sizes);
+    }
+}
+
+Tensor make(const OpDef& def, dispatch::AttrsRef attrs, bool requires_grad) try {
+    Tensor made = dispatch::call(def, {}, attrs);
+    if (requires_grad) {
+        made.set_requires_grad(true);
+    }
+    return made;
+
+} catch (const Error&) {
+    rethrow_under(def.where());
+}
+
+}  // namespace pumice::ops
+
+namespace pumice {
+
+Tensor empty(const Dims& sizes, const TensorOptions& options) try {
+    ops::check_new_sizes("empty", sizes);
+    ops::check_device_dtype("empty", options.dtype());
+    Tensor made = dispatch::make_tensor(sizes, options.dtype());
+    if (options.requires_grad()) {
+        made.set_requires_grad(true);
+    }
+    return made;
+
+} catch (const Error&) {
+    rethrow_under("empty");
+}
+
+Tensor full(const Dims& sizes, const Scalar& value, const TensorOptions& options) {
+    ops::check_device_dtype("full", options.dtype());
+    const ops::FullAttrs attrs{.sizes = sizes,
+                               .bits = scalar_bits("full", value, options.dtype()),
+                               .dtype = options.dtype()};
+    return ops::make(ops::kFull, attrs, options.requires_grad());
+}
+
+Tensor full(const Dims& sizes, const Scalar& value) {
+    return full(sizes, value, value.dtype());
+}
+
+Tensor zeros(const Dims& sizes, const TensorOptions& options) try {
+    return full(sizes, 0, options);
+
+} catch (const Error&) {
+    rethrow_under("zeros");
+}
+
+Tensor ones(const Dims& sizes, const TensorOptions& options) try {
+    return full(sizes, 1, options);
+
+} catch (const Error&) {
+    rethrow_under("ones");
+}
+
+Tensor empty_like(const Tensor& x) try {
+    const TensorImpl& impl = checked_impl(x, "empty_like");
+    return empty(impl.sizes, impl.dtype);
+
+} catch (const Error&) {
+    rethrow_under("empty_like");
+}
+
+Tensor zeros_like(const Tensor& x) try { return full_like(x, 0); } catch (const Error&) {
+    rethrow_under("zeros_like");
+}
+
+Tensor ones_like(const Tensor& x) try { return full_like(x, 1); } catch (const Error&) {
+    rethrow_under("ones_like");
+}
+
+Tensor full_like(const Tensor& x, const Scalar& value) try {
+    const TensorImpl& impl = checked_impl(x, "full_like");
+    return full(impl.sizes, value, impl.dtype);
+
+} catch (const Error&) {
+    rethrow_under("full_like");
+}
+
+Tensor scalar_tensor(const Scalar& value) try { return full({}, value); } catch (const Error&) {
+    rethrow_under("scalar_tensor");
+}
+
+Tensor scalar_tensor(const Scalar& value, const TensorOptions& options) try {
+    return full({}, value, options);
+
+} catch (const Error&) {
+    rethrow_under("scalar_tensor");
+}
+
+}  // namespace pumice
