@@ -3,10 +3,32 @@
 
 #include <fmt/format.h>
 
+#include <string>
+
 namespace pumice {
 
+namespace {
+
+// Messages quote files (a line, the names of all columns), which may be of any length.
+constexpr std::size_t kMostMessageBytes = 2000;
+
+std::string shortened(std::string_view message) {
+    if (message.size() <= kMostMessageBytes) {
+        return std::string(message);
+    }
+    std::size_t kept = kMostMessageBytes;
+    while (kept > 0 && (static_cast<unsigned char>(message[kept]) & 0xC0U) == 0x80U) {
+        --kept;  // not within a character of UTF-8
+    }
+    return fmt::format("{} ... ({} more bytes)", message.substr(0, kept), message.size() - kept);
+}
+
+}  // namespace
+
 Error::Error(std::string_view where, std::string_view message, SourceLocation location)
-    : where_(where), text_(fmt::format("[{}] {}", where, message)), location_(location) {}
+    : where_(where),
+      text_(fmt::format("[{}] {}", where, shortened(message))),
+      location_(location) {}
 
 const char* Error::what() const noexcept {
     return text_.c_str();
