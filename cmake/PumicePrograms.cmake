@@ -55,6 +55,7 @@ endif()
 file(GLOB differential_ops_sources CONFIGURE_DEPENDS
      ${PROJECT_SOURCE_DIR}/tools/differential_ops/*.cpp)
 add_executable(differential_ops ${differential_ops_sources})
+target_include_directories(differential_ops PRIVATE ${PROJECT_SOURCE_DIR}/tests)
 target_link_libraries(differential_ops PRIVATE pumice pumice_options CLI11::CLI11 fmt::fmt
                                                Threads::Threads)
 

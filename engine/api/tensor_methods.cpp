@@ -91,41 +91,15 @@ std::vector<Tensor> Tensor::split_with_sizes(const std::vector<std::int64_t>& le
     return pumice::split_with_sizes(*this, lengths, dim);
 }
 
-Tensor Tensor::neg() const {
-    return pumice::neg(*this);
-}
-
-Tensor Tensor::abs() const {
-    return pumice::abs(*this);
-}
-
-Tensor Tensor::square() const {
-    return pumice::square(*this);
-}
-
-Tensor Tensor::sqrt() const {
-    return pumice::sqrt(*this);
-}
-
-Tensor Tensor::exp() const {
-    return pumice::exp(*this);
-}
-
-Tensor Tensor::log() const {
-    return pumice::log(*this);
-}
-
-Tensor Tensor::tanh() const {
-    return pumice::tanh(*this);
-}
-
-Tensor Tensor::sigmoid() const {
-    return pumice::sigmoid(*this);
-}
-
-Tensor Tensor::relu() const {
-    return pumice::relu(*this);
-}
+#define PUMICE_UNARY(name, record)     \
+    Tensor Tensor::name() const {      \
+        return pumice::name(*this);    \
+    }                                  \
+    Tensor& Tensor::name##_() {        \
+        return pumice::name##_(*this); \
+    }
+#include "pumice/ops/unary.inc"
+#undef PUMICE_UNARY
 
 Tensor Tensor::pow(const Scalar& exponent) const {
     return pumice::pow(*this, exponent);
@@ -312,14 +286,6 @@ Tensor Tensor::ge(const Tensor& other) const {
 
 Tensor Tensor::ge(const Scalar& other) const {
     return pumice::ge(*this, other);
-}
-
-Tensor Tensor::sin() const {
-    return pumice::sin(*this);
-}
-
-Tensor Tensor::cos() const {
-    return pumice::cos(*this);
 }
 
 Tensor Tensor::logical_not() const {

@@ -363,15 +363,11 @@ public:
     [[nodiscard]] Tensor sub(const Tensor& other, const Scalar& alpha = 1) const;
     [[nodiscard]] Tensor mul(const Tensor& other) const;
     [[nodiscard]] Tensor div(const Tensor& other) const;
-    [[nodiscard]] Tensor neg() const;
-    [[nodiscard]] Tensor abs() const;
-    [[nodiscard]] Tensor square() const;
-    [[nodiscard]] Tensor sqrt() const;
-    [[nodiscard]] Tensor exp() const;
-    [[nodiscard]] Tensor log() const;
-    [[nodiscard]] Tensor tanh() const;
-    [[nodiscard]] Tensor sigmoid() const;
-    [[nodiscard]] Tensor relu() const;
+#define PUMICE_UNARY(name, record)     \
+    [[nodiscard]] Tensor name() const; \
+    Tensor& name##_();
+#include "pumice/ops/unary.inc"
+#undef PUMICE_UNARY
     [[nodiscard]] Tensor pow(const Scalar& exponent) const;
     [[nodiscard]] Tensor masked_fill(const Tensor& mask, const Scalar& value) const;
     [[nodiscard]] Tensor add(const Scalar& other) const;
@@ -415,7 +411,9 @@ public:
     /// @}
 
     /// select along the first dimension, for reading and, through the view, for writing.
-    Tensor operator[](std::int64_t index) const { return select(0, index); }
+    Tensor operator[](std::int64_t index) const {
+        return select(0, index);
+    }
 
     /// The comparison or function of this name in ops/elementwise.h, with this tensor as its first
     /// operand.
@@ -432,8 +430,6 @@ public:
     [[nodiscard]] Tensor gt(const Scalar& other) const;
     [[nodiscard]] Tensor ge(const Tensor& other) const;
     [[nodiscard]] Tensor ge(const Scalar& other) const;
-    [[nodiscard]] Tensor sin() const;
-    [[nodiscard]] Tensor cos() const;
     [[nodiscard]] Tensor logical_not() const;
     /// @}
 
@@ -552,10 +548,14 @@ public:
     [[nodiscard]] TensorImplFace unsafeGetTensorImpl() const;
 
     /// The engine's object behind the handle; opaque to users.
-    [[nodiscard]] RefCounted* impl() const noexcept { return impl_.get(); }
+    [[nodiscard]] RefCounted* impl() const noexcept {
+        return impl_.get();
+    }
 
     /// Makes this handle undefined; other handles keep the array.
-    void reset() noexcept { impl_.reset(); }
+    void reset() noexcept {
+        impl_.reset();
+    }
 
 private:
     [[nodiscard]] void* host_data(HostDType wanted, const SourceLocation& line) const;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/harness.h"
+#include "support/unary_cases.h"
 
 #include <doctest/doctest.h>
 
@@ -7,6 +8,7 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <string>
 
 namespace pumice::test {
 
@@ -24,43 +26,36 @@ double gelu_tanh(double x) {
 }
 
 struct Case {
-    const char* name;
+    std::string name;
     std::function<Tensor(Tensor)> op;
     double (*reference)(double);
     double low;  // range of the random values and of the gradients
     double high;
     double most_ulp;  // at any float32
-    bool has_gradient = true;
 };
 
+std::vector<Case> make_cases() {
+    std::vector<Case> all;
+    for (const UnaryFunction& each : kUnaryFunctions) {
+        const UnaryCase& what = unary_case(each.name);
+        all.push_back({std::string(each.name),
+                       each.call,
+                       what.reference,
+                       what.low,
+                       what.high,
+                       what.most_ulp});
+    }
+    all.push_back({"gelu",
+                   [](Tensor x) { return gelu(std::move(x)); },
+                   [](double x) { return x * normal_cdf(x); },
+                   -4,
+                   4,
+                   4});
+    return all;
+}
+
 const std::vector<Case>& cases() {
-    static const std::vector<Case> all = {
-        {"neg", neg, [](double x) { return -x; }, -3, 3, 0},
-        {"abs", abs, [](double x) { return std::abs(x); }, 0.2, 3, 0},
-        {"square", square, [](double x) { return x * x; }, -3, 3, 0.5},
-        {"sqrt", sqrt, [](double x) { return std::sqrt(x); }, 0.2, 3, 1},
-        {"rsqrt", rsqrt, [](double x) { return 1 / std::sqrt(x); }, 0.2, 3, 2},
-        {"reciprocal", reciprocal, [](double x) { return 1 / x; }, 0.5, 3, 1},
-        {"exp", exp, [](double x) { return std::exp(x); }, -3, 2, 2},
-        {"log", log, [](double x) { return std::log(x); }, 0.3, 3, 2},
-        {"log1p", log1p, [](double x) { return std::log1p(x); }, -0.5, 3, 2},
-        {"sin", sin, [](double x) { return std::sin(x); }, -5, 5, 2.1},
-        {"cos", cos, [](double x) { return std::cos(x); }, -5, 5, 2.1},
-        {"tanh", tanh, [](double x) { return std::tanh(x); }, -2, 2, 2},
-        {"sinh", sinh, [](double x) { return std::sinh(x); }, -2, 2, 2},
-        {"cosh", cosh, [](double x) { return std::cosh(x); }, -2, 2, 2},
-        {"asinh", asinh, [](double x) { return std::asinh(x); }, -3, 3, 2},
-        {"erf", erf, [](double x) { return std::erf(x); }, -2, 2, 2},
-        {"sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, -4, 4, 3},
-        {"relu", relu, [](double x) { return x > 0 || std::isnan(x) ? x : 0; }, 0.1, 3, 0},
-        {"silu", silu, [](double x) { return x / (1 + std::exp(-x)); }, -4, 4, 4},
-        {"gelu",
-         [](Tensor x) { return gelu(std::move(x)); },
-         [](double x) { return x * normal_cdf(x); },
-         -4,
-         4,
-         4},
-    };
+    static const std::vector<Case> all = make_cases();
     return all;
 }
 
@@ -113,7 +108,7 @@ void check_ulps(const Case& test, const std::vector<float>& values, const std::v
         }
         worst = std::max(worst, error);
     }
-    MESSAGE(std::string(test.name) << ": at most " << worst << " ulp");
+    MESSAGE(test.name << ": at most " << worst << " ulp");
 }
 
 std::vector<double> map_of(const Tensor& x, double (*reference)(double)) {
@@ -126,11 +121,20 @@ std::vector<double> map_of(const Tensor& x, double (*reference)(double)) {
 
 }  // namespace
 
+TEST_CASE("unary operators keep floating dtypes, and integers where the formula does") {
+    for (const UnaryFunction& each : kUnaryFunctions) {
+        CAPTURE(std::string(each.name));
+        const Tensor x = tensor<std::int32_t>({1, 0});
+        CHECK(each.call(x).dtype() == (unary_case(each.name).keeps_dtype ? kInt32 : kFloat32));
+        CHECK(each.call(x.to(kFloat16)).dtype() == kFloat16);
+    }
+}
+
 TEST_CASE("unary operators are accurate over all floats") {
     const std::vector<float> values = all_kinds_of_floats();
     const Tensor x = tensor(values);
     for (const Case& test : cases()) {
-        if (std::string(test.name) == "gelu" || std::string(test.name) == "silu") {
+        if (test.name == "gelu" || test.name == "silu") {
             // x * 0 at -infinity is NaN in the formula and here; the limit is not asked for.
             std::vector<float> finite;
             for (const float value : values) {
@@ -283,28 +287,12 @@ TEST_CASE("sign and its gradient") {
 }
 
 TEST_CASE("unary in-place forms write the view and nothing else") {
-    struct InPlace {
-        const char* name;
-        Tensor& (*write)(Tensor&);
-        Tensor (*value)(Tensor);
-    };
-
-    const InPlace forms[] = {{"neg_", neg_, neg},
-                             {"abs_", abs_, abs},
-                             {"square_", square_, square},
-                             {"sqrt_", sqrt_, sqrt},
-                             {"rsqrt_", rsqrt_, rsqrt},
-                             {"exp_", exp_, exp},
-                             {"log_", log_, log},
-                             {"tanh_", tanh_, tanh},
-                             {"sigmoid_", sigmoid_, sigmoid},
-                             {"relu_", relu_, relu}};
-    for (const InPlace& form : forms) {
-        INFO(form.name);
+    for (const UnaryFunction& form : kUnaryFunctions) {
+        CAPTURE(std::string(form.in_place_name));
         for (const DType dtype : {kFloat32, kFloat16, kBFloat16}) {
             Tensor x = random_tensor({9, 11}, 0.5, 2, 5, dtype);
             const std::vector<double> before = x.to_vector<double>();
-            const std::vector<double> wanted = form.value(x).to_vector<double>();
+            const std::vector<double> wanted = form.call(x).to_vector<double>();
             Tensor view = x.slice(0, 1, 8, 3).slice(1, 1, 10, 2);
             CHECK(form.write(view).is_same(view));
             std::vector<double> expected = before;
@@ -338,17 +326,16 @@ TEST_CASE("narrow contiguous views that start and end within a word keep their n
 
 TEST_CASE("out forms write the given tensor") {
     const Tensor x = random_tensor({33}, 0.5, 2);
-    Tensor out = zeros({33});
-    CHECK(exp_out(out, x).is_same(out));
-    check_same_bits(out, exp(x));
-    log_out(out, x);
-    check_same_bits(out, log(x));
-    sqrt_out(out, x);
-    check_same_bits(out, sqrt(x));
-    tanh_out(out, x);
-    check_same_bits(out, tanh(x));
-    sigmoid_out(out, x);
-    check_same_bits(out, sigmoid(x));
+    for (const UnaryFunction& form : kUnaryFunctions) {
+        CAPTURE(std::string(form.out_name));
+        Tensor out = zeros({33});
+        CHECK(form.write_out(out, x).is_same(out));
+        check_same_bits(out, form.call(x));
+        check_same_bits((x.*form.method)(), out);
+        Tensor own = x.clone();
+        CHECK((own.*form.in_place_method)().is_same(own));
+        check_same_bits(own, out);
+    }
     Tensor wrong = zeros({32});
     check_throws<ShapeError>([&] { exp_out(wrong, x); }, "[exp_out]");
     Tensor half = zeros({33}, kFloat16);

@@ -46,12 +46,16 @@ constexpr KernelId kAngle = KernelId::kElementwiseUnaryAngle;
 constexpr KernelId kHyperbolic = KernelId::kElementwiseUnaryHyperbolic;
 constexpr KernelId kNormal = KernelId::kElementwiseUnaryNormal;
 
-/// Which dtype comes out.
-enum class Result : std::uint8_t { kSame, kFloating, kBool };
+/// Which dtype comes out; kNumber: the same, and bool is refused.
+enum class Result : std::uint8_t { kSame, kNumber, kFloating, kBool };
 
 template <Result kResult>
 void infer(const OpCall& call, dispatch::Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
+    if (kResult == Result::kNumber && x.dtype == kBool) {
+        throw DTypeError(call.def.where(),
+                         "is not defined for bool; use logical_not for inversion");
+    }
     const DType dtype = kResult == Result::kBool       ? kBool
                         : kResult == Result::kFloating ? floating(x.dtype)
                                                        : x.dtype;
@@ -271,7 +275,7 @@ constexpr OpDef with_mask(OpDef def, dispatch::MaskFn mask) {
 
 }  // namespace
 
-constexpr OpDef kNeg = row<UnaryOp::kNeg, Result::kSame>("neg", 0, neg_grad);
+constexpr OpDef kNeg = row<UnaryOp::kNeg, Result::kNumber>("neg", 0, neg_grad);
 constexpr OpDef kAbs = row<UnaryOp::kAbs, Result::kSame>("abs", kReadsInput, abs_grad);
 constexpr OpDef kSign = row<UnaryOp::kSign, Result::kSame>("sign", 0, zero_grad);
 constexpr OpDef kSquare = row<UnaryOp::kSquare, Result::kSame>("square", kReadsInput, square_grad);
@@ -319,11 +323,11 @@ constexpr OpDef kLogicalNot = row<UnaryOp::kLogicalNot, Result::kBool>("logical_
 
 namespace {
 
-constexpr std::array kRows = {kNeg,        kAbs,        kSign,     kSquare,   kSqrt,     kRsqrt,
-                              kReciprocal, kExp,        kLog,      kLog1p,    kSin,      kCos,
-                              kTanh,       kSinh,       kCosh,     kAsinh,    kErf,      kSigmoid,
-                              kRelu,       kGelu,       kSilu,     kClamp,    kIsWithin, kIsNan,
-                              kIsFinite,   kLogicalNot, kGeluTanh, kSoftplus, kNanToNum};
+constexpr std::array kRows = {
+#define PUMICE_UNARY(name, record) record,
+#include "pumice/ops/unary.inc"
+#undef PUMICE_UNARY
+    kGelu, kGeluTanh, kSoftplus, kClamp, kIsWithin, kIsNan, kIsFinite, kNanToNum, kLogicalNot};
 
 constexpr bool all_well_formed() {
     for (const OpDef& def : kRows) {
@@ -398,12 +402,6 @@ DType clamp_dtype(const Tensor& x, std::optional<Scalar> min, std::optional<Scal
     return dtype;
 }
 
-void refuse_bool(const Tensor& x, const char* op) {
-    if (checked_impl(x, op).dtype == kBool) {
-        throw DTypeError(op, "is not defined for bool; use logical_not for inversion");
-    }
-}
-
 }  // namespace
 
 }  // namespace pumice::ops
@@ -412,86 +410,18 @@ namespace pumice {
 
 using namespace ops;  // NOLINT(google-build-using-namespace): the records of this file
 
-Tensor neg(Tensor x) {
-    refuse_bool(x, "neg");
-    return run(kNeg, std::move(x));
-}
-
-Tensor abs(Tensor x) {
-    return run(kAbs, std::move(x));
-}
-
-Tensor sign(Tensor x) {
-    return run(kSign, std::move(x));
-}
-
-Tensor square(Tensor x) {
-    return run(kSquare, std::move(x));
-}
-
-Tensor sqrt(Tensor x) {
-    return run(kSqrt, std::move(x));
-}
-
-Tensor rsqrt(Tensor x) {
-    return run(kRsqrt, std::move(x));
-}
-
-Tensor reciprocal(Tensor x) {
-    return run(kReciprocal, std::move(x));
-}
-
-Tensor exp(Tensor x) {
-    return run(kExp, std::move(x));
-}
-
-Tensor log(Tensor x) {
-    return run(kLog, std::move(x));
-}
-
-Tensor log1p(Tensor x) {
-    return run(kLog1p, std::move(x));
-}
-
-Tensor sin(Tensor x) {
-    return run(kSin, std::move(x));
-}
-
-Tensor cos(Tensor x) {
-    return run(kCos, std::move(x));
-}
-
-Tensor tanh(Tensor x) {
-    return run(kTanh, std::move(x));
-}
-
-Tensor sinh(Tensor x) {
-    return run(kSinh, std::move(x));
-}
-
-Tensor cosh(Tensor x) {
-    return run(kCosh, std::move(x));
-}
-
-Tensor asinh(Tensor x) {
-    return run(kAsinh, std::move(x));
-}
-
-Tensor erf(Tensor x) {
-    return run(kErf, std::move(x));
-}
-
-Tensor sigmoid(Tensor x) {
-    return run(kSigmoid, std::move(x));
-}
-
-Tensor relu(Tensor x) {
-    return run(kRelu, std::move(x));
-}
-
-Tensor silu(Tensor x) {
-    return run(kSilu, std::move(x));
-}
+#define PUMICE_UNARY(name, record)                 \
+    Tensor name(Tensor x) {                        \
+        return run(record, std::move(x));          \
+    }                                              \
+    Tensor& name##_(Tensor& self) {                \
+        return run_in_place(record, self);         \
+    }                                              \
+    Tensor& name##_out(Tensor& out, Tensor x) {    \
+        return run_out(record, out, std::move(x)); \
+    }
+#include "pumice/ops/unary.inc"
+#undef PUMICE_UNARY
 
 Tensor isnan(Tensor x) {
     return run(kIsNan, std::move(x));
@@ -554,67 +484,6 @@ Tensor nan_to_num(Tensor x,
     const Attrs attrs{
         .bits = {word(nan), word(posinf.value_or(largest)), word(neginf.value_or(-largest))}};
     return run(kNanToNum, std::move(x), attrs);
-}
-
-Tensor& neg_(Tensor& self) {
-    refuse_bool(self, "neg_");
-    return run_in_place(kNeg, self);
-}
-
-Tensor& abs_(Tensor& self) {
-    return run_in_place(kAbs, self);
-}
-
-Tensor& square_(Tensor& self) {
-    return run_in_place(kSquare, self);
-}
-
-Tensor& sqrt_(Tensor& self) {
-    return run_in_place(kSqrt, self);
-}
-
-Tensor& rsqrt_(Tensor& self) {
-    return run_in_place(kRsqrt, self);
-}
-
-Tensor& exp_(Tensor& self) {
-    return run_in_place(kExp, self);
-}
-
-Tensor& log_(Tensor& self) {
-    return run_in_place(kLog, self);
-}
-
-Tensor& tanh_(Tensor& self) {
-    return run_in_place(kTanh, self);
-}
-
-Tensor& sigmoid_(Tensor& self) {
-    return run_in_place(kSigmoid, self);
-}
-
-Tensor& relu_(Tensor& self) {
-    return run_in_place(kRelu, self);
-}
-
-Tensor& exp_out(Tensor& out, Tensor x) {
-    return run_out(kExp, out, std::move(x));
-}
-
-Tensor& log_out(Tensor& out, Tensor x) {
-    return run_out(kLog, out, std::move(x));
-}
-
-Tensor& sqrt_out(Tensor& out, Tensor x) {
-    return run_out(kSqrt, out, std::move(x));
-}
-
-Tensor& tanh_out(Tensor& out, Tensor x) {
-    return run_out(kTanh, out, std::move(x));
-}
-
-Tensor& sigmoid_out(Tensor& out, Tensor x) {
-    return run_out(kSigmoid, out, std::move(x));
 }
 
 }  // namespace pumice

@@ -72,51 +72,17 @@ Tensor maximum(Tensor a, Tensor b);
 /// The smaller of a and b; otherwise as maximum. @throws ShapeError
 Tensor minimum(Tensor a, Tensor b);
 
-/// -x in x's dtype. @throws DTypeError for bool
-Tensor neg(Tensor x);
-
-/// |x| in x's dtype. Its gradient at 0 is 0. Backward saves x.
-Tensor abs(Tensor x);
-
-/// -1, 0 or 1 in x's dtype, 0 for NaN. Its gradient is 0.
-Tensor sign(Tensor x);
-
-/// x^2 in x's dtype; integers wrap. Backward saves x.
-Tensor square(Tensor x);
-
-/// The function of this name of each element. A floating x keeps its dtype; integers and bool give
-/// float32. Outside of the function's domain the result is NaN, at its poles an infinity. rsqrt is
-/// 1 / sqrt(x), reciprocal 1 / x, log1p log(1 + x), sigmoid 1 / (1 + exp(-x)); logarithms are
-/// natural, angles in radians. From exp on the formulas are Pumice's (shaders/include/math.glsl),
-/// within 2.4 ulp, with the same bits on every device that rounds +, * and / correctly. Backward
-/// saves x or the result.
-/// @{
-Tensor sqrt(Tensor x);
-Tensor rsqrt(Tensor x);
-Tensor reciprocal(Tensor x);
-Tensor exp(Tensor x);
-Tensor log(Tensor x);
-Tensor log1p(Tensor x);
-Tensor sin(Tensor x);
-Tensor cos(Tensor x);
-Tensor tanh(Tensor x);
-Tensor sinh(Tensor x);
-Tensor cosh(Tensor x);
-Tensor asinh(Tensor x);
-Tensor erf(Tensor x);
-Tensor sigmoid(Tensor x);
-/// @}
-
-/// max(x, 0) in x's dtype; NaN stays. Its gradient at 0 is 0. Backward saves the result.
-Tensor relu(Tensor x);
+/// name(x), a new tensor, for each row of pumice/ops/unary.inc, which says what it is. From exp on
+/// the formulas are Pumice's (shaders/include/math.glsl), within 2.4 ulp, with the same bits on
+/// every device that rounds +, * and / correctly.
+#define PUMICE_UNARY(name, record) Tensor name(Tensor x);
+#include "pumice/ops/unary.inc"
+#undef PUMICE_UNARY
 
 /// x * cdf(x) of the standard normal ("none"), or "tanh": 0.5 x (1 + tanh(sqrt(2 / pi) (x +
 /// 0.044715 x^3))). Dtypes as sqrt. Backward saves x. @throws ArgumentError for another name
 /// Source: Hendrycks, Gimpel, "Gaussian error linear units", 2016.
 Tensor gelu(Tensor x, std::string_view approximate = "none");
-
-/// x * sigmoid(x), called swish too. Dtypes as sqrt. Backward saves x.
-Tensor silu(Tensor x);
 
 /// log(1 + exp(beta x)) / beta, and x itself where beta x is above threshold. Dtypes as sqrt.
 /// Backward saves x. @throws ArgumentError for a beta of 0
@@ -195,7 +161,7 @@ Tensor contiguous(Tensor x);
 /// have the result's shape, returns `self` and counts as a write for autograd. Operands that
 /// overlap `self` otherwise than exactly are copied first.
 /// @throws ShapeError unless self's shape is the result's; DTypeError where the result's dtype is
-///         of a higher category than self's (so for div_, sqrt_, exp_ and their like on integers);
+///         of a higher category than self's (so for div_ and exp_ on integers);
 ///         ArgumentError for a `self` that has several elements in one place (expanded, unfolded);
 ///         GradModeError for an inference tensor outside of inference mode and, while recording,
 ///         for a leaf that requires grad, a view of one, and a view that was made in another
@@ -210,16 +176,9 @@ Tensor& mul_(Tensor& self, const Scalar& other);
 Tensor& div_(Tensor& self, Tensor other);
 Tensor& div_(Tensor& self, const Scalar& other);
 Tensor& pow_(Tensor& self, const Scalar& exponent);
-Tensor& neg_(Tensor& self);
-Tensor& abs_(Tensor& self);
-Tensor& square_(Tensor& self);
-Tensor& sqrt_(Tensor& self);
-Tensor& rsqrt_(Tensor& self);
-Tensor& exp_(Tensor& self);
-Tensor& log_(Tensor& self);
-Tensor& tanh_(Tensor& self);
-Tensor& sigmoid_(Tensor& self);
-Tensor& relu_(Tensor& self);
+#define PUMICE_UNARY(name, record) Tensor& name##_(Tensor& self);
+#include "pumice/ops/unary.inc"
+#undef PUMICE_UNARY
 Tensor& clamp_(Tensor& self, std::optional<Scalar> min, std::optional<Scalar> max);
 /// @}
 
@@ -249,11 +208,9 @@ Tensor& add_out(Tensor& out, Tensor a, Tensor b, const Scalar& alpha = 1);
 Tensor& sub_out(Tensor& out, Tensor a, Tensor b, const Scalar& alpha = 1);
 Tensor& mul_out(Tensor& out, Tensor a, Tensor b);
 Tensor& div_out(Tensor& out, Tensor a, Tensor b);
-Tensor& exp_out(Tensor& out, Tensor x);
-Tensor& log_out(Tensor& out, Tensor x);
-Tensor& sqrt_out(Tensor& out, Tensor x);
-Tensor& tanh_out(Tensor& out, Tensor x);
-Tensor& sigmoid_out(Tensor& out, Tensor x);
+#define PUMICE_UNARY(name, record) Tensor& name##_out(Tensor& out, Tensor x);
+#include "pumice/ops/unary.inc"
+#undef PUMICE_UNARY
 
 /// @}
 
