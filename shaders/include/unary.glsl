@@ -51,6 +51,7 @@ const uint kUnaryIsNan = 25u;
 const uint kUnaryIsFinite = 26u;
 const uint kUnaryLogicalNot = 27u;
 const uint kUnaryIsWithin = 28u;  // p0 least, p1 most
+const uint kUnaryFloor = 29u;
 
 #ifdef FORMULA_NORMAL
 float gelu_float(float x) {
@@ -121,6 +122,7 @@ float unary_float(uint op, float x, float p0, float p1, float p2) {
         case kUnaryIsFinite: y = is_finite(x) ? 1.0 : 0.0; break;
         case kUnaryLogicalNot: y = x == 0.0 ? 1.0 : 0.0; break;
         case kUnaryIsWithin: y = x >= p0 && x <= p1 ? 1.0 : 0.0; break;
+        case kUnaryFloor: y = floor(x); break;
 #endif
     }
     return y;

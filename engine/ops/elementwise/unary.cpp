@@ -54,7 +54,7 @@ void infer(const OpCall& call, dispatch::Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     if (kResult == Result::kNumber && x.dtype == kBool) {
         throw DTypeError(call.def.where(),
-                         "is not defined for bool; use logical_not for inversion");
+                         "is not defined for bool; convert it, or use logical_not");
     }
     const DType dtype = kResult == Result::kBool       ? kBool
                         : kResult == Result::kFloating ? floating(x.dtype)
@@ -279,6 +279,7 @@ constexpr OpDef kNeg = row<UnaryOp::kNeg, Result::kNumber>("neg", 0, neg_grad);
 constexpr OpDef kAbs = row<UnaryOp::kAbs, Result::kSame>("abs", kReadsInput, abs_grad);
 constexpr OpDef kSign = row<UnaryOp::kSign, Result::kSame>("sign", 0, zero_grad);
 constexpr OpDef kSquare = row<UnaryOp::kSquare, Result::kSame>("square", kReadsInput, square_grad);
+constexpr OpDef kFloor = row<UnaryOp::kFloor, Result::kNumber>("floor", 0, zero_grad);
 constexpr OpDef kSqrt = row<UnaryOp::kSqrt, Result::kFloating>("sqrt", kReadsOutput, sqrt_grad);
 constexpr OpDef kRsqrt = row<UnaryOp::kRsqrt, Result::kFloating>("rsqrt", kReadsOutput, rsqrt_grad);
 constexpr OpDef kReciprocal =
