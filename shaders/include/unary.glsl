@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The formulas of elementwise operators of one operand: a constant and a case each. Floating dtypes
 // are computed in float32 and rounded once at the store; the others in 32-bit integers. p0, p1 and
-// p2 are the operator's parameters (the rows are in engine/ops/elementwise/unary.cpp). FORMULA_* choose the
-// groups that are compiled: one in a kernel that is built ahead, the build variant of the row's
-// kernel; those it needs in one that is written at run time.
+// p2 are the operator's parameters (the rows are in engine/ops/elementwise/unary.cpp). FORMULA_*
+// choose the groups that are compiled: one in a kernel that is built ahead, the build variant of
+// the row's kernel; those it needs in one that is written at run time.
 #ifndef PUMICE_UNARY_GLSL
 #define PUMICE_UNARY_GLSL
 
@@ -52,6 +52,7 @@ const uint kUnaryIsFinite = 26u;
 const uint kUnaryLogicalNot = 27u;
 const uint kUnaryIsWithin = 28u;  // p0 least, p1 most
 const uint kUnaryFloor = 29u;
+const uint kUnaryCeil = 30u;
 
 #ifdef FORMULA_NORMAL
 float gelu_float(float x) {
@@ -123,6 +124,7 @@ float unary_float(uint op, float x, float p0, float p1, float p2) {
         case kUnaryLogicalNot: y = x == 0.0 ? 1.0 : 0.0; break;
         case kUnaryIsWithin: y = x >= p0 && x <= p1 ? 1.0 : 0.0; break;
         case kUnaryFloor: y = floor(x); break;
+        case kUnaryCeil: y = ceil(x); break;
 #endif
     }
     return y;

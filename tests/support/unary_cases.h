@@ -47,6 +47,7 @@ inline constexpr UnaryCase kUnaryCases[] = {
     {"square", [](double x) { return x * x; }, -3, 3, 0.5, true},
     {"relu", [](double x) { return x > 0 || std::isnan(x) ? x : 0.0; }, 0.1, 3, 0, true},
     {"floor", [](double x) { return std::floor(x); }, 1.1, 1.9, 0, true},
+    {"ceil", [](double x) { return std::ceil(x); }, 1.1, 1.9, 0, true},
     {"sqrt", [](double x) { return std::sqrt(x); }, 0.2, 3, 1},
     {"rsqrt", [](double x) { return 1 / std::sqrt(x); }, 0.2, 3, 2},
     {"reciprocal", [](double x) { return 1 / x; }, 0.5, 3, 1},

@@ -280,6 +280,7 @@ constexpr OpDef kAbs = row<UnaryOp::kAbs, Result::kSame>("abs", kReadsInput, abs
 constexpr OpDef kSign = row<UnaryOp::kSign, Result::kSame>("sign", 0, zero_grad);
 constexpr OpDef kSquare = row<UnaryOp::kSquare, Result::kSame>("square", kReadsInput, square_grad);
 constexpr OpDef kFloor = row<UnaryOp::kFloor, Result::kNumber>("floor", 0, zero_grad);
+constexpr OpDef kCeil = row<UnaryOp::kCeil, Result::kNumber>("ceil", 0, zero_grad);
 constexpr OpDef kSqrt = row<UnaryOp::kSqrt, Result::kFloating>("sqrt", kReadsOutput, sqrt_grad);
 constexpr OpDef kRsqrt = row<UnaryOp::kRsqrt, Result::kFloating>("rsqrt", kReadsOutput, rsqrt_grad);
 constexpr OpDef kReciprocal =
