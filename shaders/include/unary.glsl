@@ -53,6 +53,7 @@ const uint kUnaryLogicalNot = 27u;
 const uint kUnaryIsWithin = 28u;  // p0 least, p1 most
 const uint kUnaryFloor = 29u;
 const uint kUnaryCeil = 30u;
+const uint kUnaryRound = 31u;
 
 #ifdef FORMULA_NORMAL
 float gelu_float(float x) {
@@ -125,6 +126,7 @@ float unary_float(uint op, float x, float p0, float p1, float p2) {
         case kUnaryIsWithin: y = x >= p0 && x <= p1 ? 1.0 : 0.0; break;
         case kUnaryFloor: y = floor(x); break;
         case kUnaryCeil: y = ceil(x); break;
+        case kUnaryRound: y = roundEven(x); break;
 #endif
     }
     return y;
