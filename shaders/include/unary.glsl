@@ -54,6 +54,7 @@ const uint kUnaryIsWithin = 28u;  // p0 least, p1 most
 const uint kUnaryFloor = 29u;
 const uint kUnaryCeil = 30u;
 const uint kUnaryRound = 31u;
+const uint kUnaryTrunc = 32u;
 
 #ifdef FORMULA_NORMAL
 float gelu_float(float x) {
@@ -127,6 +128,7 @@ float unary_float(uint op, float x, float p0, float p1, float p2) {
         case kUnaryFloor: y = floor(x); break;
         case kUnaryCeil: y = ceil(x); break;
         case kUnaryRound: y = roundEven(x); break;
+        case kUnaryTrunc: y = trunc(x); break;
 #endif
     }
     return y;

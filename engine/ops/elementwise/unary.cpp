@@ -282,6 +282,7 @@ constexpr OpDef kSquare = row<UnaryOp::kSquare, Result::kSame>("square", kReadsI
 constexpr OpDef kFloor = row<UnaryOp::kFloor, Result::kNumber>("floor", 0, zero_grad);
 constexpr OpDef kCeil = row<UnaryOp::kCeil, Result::kNumber>("ceil", 0, zero_grad);
 constexpr OpDef kRound = row<UnaryOp::kRound, Result::kNumber>("round", 0, zero_grad);
+constexpr OpDef kTrunc = row<UnaryOp::kTrunc, Result::kNumber>("trunc", 0, zero_grad);
 constexpr OpDef kSqrt = row<UnaryOp::kSqrt, Result::kFloating>("sqrt", kReadsOutput, sqrt_grad);
 constexpr OpDef kRsqrt = row<UnaryOp::kRsqrt, Result::kFloating>("rsqrt", kReadsOutput, rsqrt_grad);
 constexpr OpDef kReciprocal =
