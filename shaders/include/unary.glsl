@@ -55,6 +55,7 @@ const uint kUnaryFloor = 29u;
 const uint kUnaryCeil = 30u;
 const uint kUnaryRound = 31u;
 const uint kUnaryTrunc = 32u;
+const uint kUnaryFrac = 33u;
 
 #ifdef FORMULA_NORMAL
 float gelu_float(float x) {
@@ -129,6 +130,7 @@ float unary_float(uint op, float x, float p0, float p1, float p2) {
         case kUnaryCeil: y = ceil(x); break;
         case kUnaryRound: y = roundEven(x); break;
         case kUnaryTrunc: y = trunc(x); break;
+        case kUnaryFrac: y = x - trunc(x); break;
 #endif
     }
     return y;

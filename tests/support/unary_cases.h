@@ -50,6 +50,7 @@ inline constexpr UnaryCase kUnaryCases[] = {
     {"ceil", [](double x) { return std::ceil(x); }, 1.1, 1.9, 0, true},
     {"round", [](double x) { return std::nearbyint(x); }, 0.6, 1.4, 0, true},
     {"trunc", [](double x) { return std::trunc(x); }, 1.1, 1.9, 0, true},
+    {"frac", [](double x) { return x - std::trunc(x); }, 1.1, 1.9, 0},
     {"sqrt", [](double x) { return std::sqrt(x); }, 0.2, 3, 1},
     {"rsqrt", [](double x) { return 1 / std::sqrt(x); }, 0.2, 3, 2},
     {"reciprocal", [](double x) { return 1 / x; }, 0.5, 3, 1},

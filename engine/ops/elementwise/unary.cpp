@@ -203,6 +203,10 @@ void cos_grad(BackwardCall& call) {
     pass(call, neg(mul(call.grad(), sin(call.input(0)))));
 }
 
+void frac_grad(BackwardCall& call) {
+    pass(call, call.grad());
+}
+
 void tanh_grad(BackwardCall& call) {
     pass(call, tanh_backward(call.grad(), call.output(0)));
 }
@@ -283,6 +287,7 @@ constexpr OpDef kFloor = row<UnaryOp::kFloor, Result::kNumber>("floor", 0, zero_
 constexpr OpDef kCeil = row<UnaryOp::kCeil, Result::kNumber>("ceil", 0, zero_grad);
 constexpr OpDef kRound = row<UnaryOp::kRound, Result::kNumber>("round", 0, zero_grad);
 constexpr OpDef kTrunc = row<UnaryOp::kTrunc, Result::kNumber>("trunc", 0, zero_grad);
+constexpr OpDef kFrac = row<UnaryOp::kFrac, Result::kFloating>("frac", 0, frac_grad);
 constexpr OpDef kSqrt = row<UnaryOp::kSqrt, Result::kFloating>("sqrt", kReadsOutput, sqrt_grad);
 constexpr OpDef kRsqrt = row<UnaryOp::kRsqrt, Result::kFloating>("rsqrt", kReadsOutput, rsqrt_grad);
 constexpr OpDef kReciprocal =
