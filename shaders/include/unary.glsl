@@ -9,6 +9,7 @@
 
 #ifdef FORMULA_ANGLE
 #include "math_angle.glsl"
+#include "math_arc.glsl"
 #endif
 #ifdef FORMULA_HYPERBOLIC
 #include "math_hyperbolic.glsl"
