@@ -57,6 +57,7 @@ const uint kUnaryCeil = 30u;
 const uint kUnaryRound = 31u;
 const uint kUnaryTrunc = 32u;
 const uint kUnaryFrac = 33u;
+const uint kUnaryAsin = 34u;
 
 #ifdef FORMULA_NORMAL
 float gelu_float(float x) {
@@ -101,6 +102,7 @@ float unary_float(uint op, float x, float p0, float p1, float p2) {
 #ifdef FORMULA_ANGLE
         case kUnarySin: y = sine_of(x, 0); break;
         case kUnaryCos: y = sine_of(x, 1); break;
+        case kUnaryAsin: y = asin_float(x); break;
 #endif
 #ifdef FORMULA_HYPERBOLIC
         case kUnaryTanh: y = tanh_float(x); break;

@@ -207,6 +207,10 @@ void frac_grad(BackwardCall& call) {
     pass(call, call.grad());
 }
 
+void asin_grad(BackwardCall& call) {
+    pass(call, mul(call.grad(), rsqrt(rsub(square(call.input(0)), 1.0))));
+}
+
 void tanh_grad(BackwardCall& call) {
     pass(call, tanh_backward(call.grad(), call.output(0)));
 }
@@ -300,6 +304,8 @@ constexpr OpDef kLog1p =
     row<UnaryOp::kLog1p, Result::kFloating, kExponential>("log1p", kReadsInput, log1p_grad);
 constexpr OpDef kSin = row<UnaryOp::kSin, Result::kFloating, kAngle>("sin", kReadsInput, sin_grad);
 constexpr OpDef kCos = row<UnaryOp::kCos, Result::kFloating, kAngle>("cos", kReadsInput, cos_grad);
+constexpr OpDef kAsin =
+    row<UnaryOp::kAsin, Result::kFloating, kAngle>("asin", kReadsInput, asin_grad);
 constexpr OpDef kTanh =
     row<UnaryOp::kTanh, Result::kFloating, kHyperbolic>("tanh", kReadsOutput, tanh_grad);
 constexpr OpDef kSinh =
