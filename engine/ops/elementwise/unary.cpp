@@ -211,6 +211,10 @@ void asin_grad(BackwardCall& call) {
     pass(call, mul(call.grad(), rsqrt(rsub(square(call.input(0)), 1.0))));
 }
 
+void acos_grad(BackwardCall& call) {
+    pass(call, neg(mul(call.grad(), rsqrt(rsub(square(call.input(0)), 1.0)))));
+}
+
 void tanh_grad(BackwardCall& call) {
     pass(call, tanh_backward(call.grad(), call.output(0)));
 }
@@ -306,6 +310,8 @@ constexpr OpDef kSin = row<UnaryOp::kSin, Result::kFloating, kAngle>("sin", kRea
 constexpr OpDef kCos = row<UnaryOp::kCos, Result::kFloating, kAngle>("cos", kReadsInput, cos_grad);
 constexpr OpDef kAsin =
     row<UnaryOp::kAsin, Result::kFloating, kAngle>("asin", kReadsInput, asin_grad);
+constexpr OpDef kAcos =
+    row<UnaryOp::kAcos, Result::kFloating, kAngle>("acos", kReadsInput, acos_grad);
 constexpr OpDef kTanh =
     row<UnaryOp::kTanh, Result::kFloating, kHyperbolic>("tanh", kReadsOutput, tanh_grad);
 constexpr OpDef kSinh =
