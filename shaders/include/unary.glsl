@@ -59,6 +59,7 @@ const uint kUnaryTrunc = 32u;
 const uint kUnaryFrac = 33u;
 const uint kUnaryAsin = 34u;
 const uint kUnaryAcos = 35u;
+const uint kUnaryAtan = 36u;
 
 #ifdef FORMULA_NORMAL
 float gelu_float(float x) {
@@ -105,6 +106,7 @@ float unary_float(uint op, float x, float p0, float p1, float p2) {
         case kUnaryCos: y = sine_of(x, 1); break;
         case kUnaryAsin: y = asin_float(x); break;
         case kUnaryAcos: y = acos_float(x); break;
+        case kUnaryAtan: y = atan_float(x); break;
 #endif
 #ifdef FORMULA_HYPERBOLIC
         case kUnaryTanh: y = tanh_float(x); break;

@@ -61,6 +61,7 @@ inline constexpr UnaryCase kUnaryCases[] = {
     {"cos", [](double x) { return std::cos(x); }, -5, 5, 2.1},
     {"asin", [](double x) { return std::asin(x); }, -0.9, 0.9, 2},
     {"acos", [](double x) { return std::acos(x); }, -0.9, 0.9, 2},
+    {"atan", [](double x) { return std::atan(x); }, -5, 5, 2},
     {"tanh", [](double x) { return std::tanh(x); }, -2, 2, 2},
     {"sinh", [](double x) { return std::sinh(x); }, -2, 2, 2},
     {"cosh", [](double x) { return std::cosh(x); }, -2, 2, 2},

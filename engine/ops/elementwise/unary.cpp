@@ -215,6 +215,10 @@ void acos_grad(BackwardCall& call) {
     pass(call, neg(mul(call.grad(), rsqrt(rsub(square(call.input(0)), 1.0)))));
 }
 
+void atan_grad(BackwardCall& call) {
+    pass(call, div(call.grad(), add(square(call.input(0)), 1.0)));
+}
+
 void tanh_grad(BackwardCall& call) {
     pass(call, tanh_backward(call.grad(), call.output(0)));
 }
@@ -312,6 +316,8 @@ constexpr OpDef kAsin =
     row<UnaryOp::kAsin, Result::kFloating, kAngle>("asin", kReadsInput, asin_grad);
 constexpr OpDef kAcos =
     row<UnaryOp::kAcos, Result::kFloating, kAngle>("acos", kReadsInput, acos_grad);
+constexpr OpDef kAtan =
+    row<UnaryOp::kAtan, Result::kFloating, kAngle>("atan", kReadsInput, atan_grad);
 constexpr OpDef kTanh =
     row<UnaryOp::kTanh, Result::kFloating, kHyperbolic>("tanh", kReadsOutput, tanh_grad);
 constexpr OpDef kSinh =
