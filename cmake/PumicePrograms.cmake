@@ -6,18 +6,18 @@ find_package(CLI11 REQUIRED)
 file(GLOB forecaster_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/samples/forecaster/*.cpp)
 add_library(forecaster STATIC ${forecaster_sources})
 target_include_directories(forecaster PUBLIC ${PROJECT_SOURCE_DIR}/samples)
-target_link_libraries(forecaster PUBLIC pumice PRIVATE pumice_options nlohmann_json::nlohmann_json)
+target_link_libraries(forecaster PUBLIC pumice_headers PRIVATE pumice_options nlohmann_json::nlohmann_json)
 
 # Networks in well-known shapes, for measurements.
 file(GLOB network_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/samples/networks/*.cpp)
 add_library(networks STATIC ${network_sources})
 target_include_directories(networks PUBLIC ${PROJECT_SOURCE_DIR}/samples)
-target_link_libraries(networks PUBLIC pumice PRIVATE pumice_options)
+target_link_libraries(networks PUBLIC pumice_headers PRIVATE pumice_options)
 
 # A long run of mixed work, shared by `pumice bench soak` and a test.
 add_library(soak STATIC tools/soak/soak.cpp)
 target_include_directories(soak PUBLIC ${PROJECT_SOURCE_DIR}/tools)
-target_link_libraries(soak PUBLIC pumice PRIVATE pumice_options fmt::fmt)
+target_link_libraries(soak PUBLIC pumice_headers PRIVATE pumice_options fmt::fmt)
 
 # Tables as people have them, for `pumice forecast` and its tests. The library reads plain CSV alone,
 # so that whoever links it needs no zlib.
@@ -25,14 +25,14 @@ find_package(ZLIB REQUIRED)
 file(GLOB series_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/series/*.cpp)
 add_library(series STATIC ${series_sources})
 target_include_directories(series PUBLIC ${PROJECT_SOURCE_DIR}/tools ${PROJECT_SOURCE_DIR}/engine)
-target_link_libraries(series PUBLIC pumice PRIVATE pumice_options fmt::fmt ZLIB::ZLIB)
+target_link_libraries(series PUBLIC pumice_headers PRIVATE pumice_options fmt::fmt ZLIB::ZLIB)
 
 file(GLOB command_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/pumice/*.cpp)
 if(command_sources)
     add_executable(pumice_command ${command_sources})
     set_target_properties(pumice_command PROPERTIES OUTPUT_NAME pumice
         INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR})
-    target_link_libraries(pumice_command PRIVATE forecaster networks series soak pumice pumice_options pumice_private
+    target_link_libraries(pumice_command PRIVATE forecaster networks series soak pumice_internal pumice_options
                                                  CLI11::CLI11 Threads::Threads)
     target_compile_definitions(pumice_command PRIVATE
         PUMICE_MODEL_DIR="${PROJECT_SOURCE_DIR}/samples/models/forecaster")
@@ -62,7 +62,7 @@ target_link_libraries(differential_ops PRIVATE pumice pumice_options CLI11::CLI1
 # What torch.js's documentation shows of inference mode, a library so that tests can call it.
 add_library(inference_modes_examples STATIC samples/inference_modes/examples.cpp)
 target_include_directories(inference_modes_examples PUBLIC ${PROJECT_SOURCE_DIR}/samples)
-target_link_libraries(inference_modes_examples PUBLIC pumice PRIVATE pumice_options)
+target_link_libraries(inference_modes_examples PUBLIC pumice_headers PRIVATE pumice_options)
 
 file(GLOB sample_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/samples/*.cpp)
 foreach(source IN LISTS sample_sources)
@@ -78,7 +78,7 @@ add_library(differential STATIC tools/differential/program.cpp tools/differentia
             tools/differential/samples.cpp
             tools/differential/run_pumice.cpp)
 target_include_directories(differential PUBLIC ${PROJECT_SOURCE_DIR}/tools)
-target_link_libraries(differential PUBLIC pumice PRIVATE pumice_options nlohmann_json::nlohmann_json)
+target_link_libraries(differential PUBLIC pumice_headers PRIVATE pumice_options nlohmann_json::nlohmann_json)
 
 # LibTorch's side of `pumice bench overhead`, where Debian's libtorch-dev is installed.
 find_package(Torch QUIET)
@@ -96,5 +96,5 @@ if(Torch_FOUND)
     set_target_properties(differential_libtorch PROPERTIES CXX_STANDARD 17)
     add_executable(differential_autograd tools/differential/main.cpp)
     target_link_libraries(differential_autograd PRIVATE differential differential_libtorch
-                                                        pumice_options CLI11::CLI11)
+                                                        pumice pumice_options CLI11::CLI11)
 endif()

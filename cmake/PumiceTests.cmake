@@ -13,15 +13,15 @@ if(BUILD_TESTING AND test_sources AND EXISTS ${PROJECT_SOURCE_DIR}/tests/main.cp
         PUMICE_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/data"
         PUMICE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     target_link_libraries(pumice_tests PRIVATE differential inference_modes_examples forecaster
-                                               networks series soak pumice pumice_options
-                                               pumice_private doctest::doctest rapidcheck Threads::Threads)
+                                               networks series soak pumice_internal pumice_options
+                                               doctest::doctest rapidcheck Threads::Threads)
     # Calls that must throw are written as statements.
     target_compile_options(pumice_tests PRIVATE -Wno-unused-result)
 
     # Plants defects through the real recorder; tools/test expects the layer to report each.
     add_executable(gate_planted tests/gate/planted.cpp)
     target_include_directories(gate_planted PRIVATE tests)
-    target_link_libraries(gate_planted PRIVATE pumice pumice_options pumice_private)
+    target_link_libraries(gate_planted PRIVATE pumice_internal pumice_options)
 
     # Ends its process in many ways; tests/tools/leave_test.py looks at how.
     add_executable(gate_leave tests/gate/leave.cpp)
@@ -34,7 +34,7 @@ if(BUILD_TESTING AND test_sources AND EXISTS ${PROJECT_SOURCE_DIR}/tests/main.cp
     # Counts what operators allocate in steady state. It defines malloc, as sanitizers do.
     if(NOT PUMICE_SANITIZE)
         add_executable(gate_allocations tests/gate/allocations.cpp)
-        target_link_libraries(gate_allocations PRIVATE pumice pumice_options pumice_private)
+        target_link_libraries(gate_allocations PRIVATE pumice_internal pumice_options)
     endif()
 
     foreach(driver lavapipe swiftshader)

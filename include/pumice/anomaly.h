@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-namespace pumice::autograd {
+#include "pumice/export.h"
+
+namespace PUMICE_API pumice {
+namespace autograd {
 
 /// Finds the forward operator behind an error of a backward walk. While one lives, on every thread,
 /// nodes note the call that made them; a walk that throws warns with that call, and with the one
@@ -23,4 +26,5 @@ private:
     bool did_check_nan_;
 };
 
-}  // namespace pumice::autograd
+}  // namespace autograd
+}  // namespace pumice

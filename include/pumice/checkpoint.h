@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <functional>
 #include <vector>
 
-namespace pumice::autograd {
+namespace PUMICE_API pumice {
+namespace autograd {
 
 /// A part of a model whose inner results are not kept: backward runs `fn` again. Gradients reach
 /// the inputs, and the `grad` of leaves that fn holds (so backward() does, grad() only for the
@@ -18,4 +20,5 @@ std::vector<Tensor> checkpoint(std::function<std::vector<Tensor>(const std::vect
                                const std::vector<Tensor>& inputs,
                                bool preserve_rng_state = true);
 
-}  // namespace pumice::autograd
+}  // namespace autograd
+}  // namespace pumice

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -8,7 +10,8 @@
 #include <vector>
 
 /// Tables and time columns.
-namespace pumice::data {
+namespace PUMICE_API pumice {
+namespace data {
 
 /// How the text of a table is cut.
 struct CsvSyntax {
@@ -92,8 +95,9 @@ public:
     [[nodiscard]] std::int64_t season_length() const noexcept;
 
 private:
-    struct Reading;
+    struct PUMICE_HIDDEN Reading;
     std::shared_ptr<const Reading> reading_;
 };
 
-}  // namespace pumice::data
+}  // namespace data
+}  // namespace pumice

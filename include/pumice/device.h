@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
+
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// One Vulkan device as the driver describes it.
 struct DeviceInfo {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
+
 #include <array>
 #include <concepts>
 #include <cstdint>
@@ -8,7 +10,7 @@
 #include <span>
 #include <string>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// Most dimensions a tensor can have.
 inline constexpr std::int64_t kMaxDims = 8;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
+
 #include <cstdint>
 #include <string_view>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// Element types on the device. The values are part of the shader interface
 /// (shaders/include/dtype.glsl). The index dtype is kInt32; see docs/decisions.md.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pumice/autograd.h"
+#include "pumice/export.h"
 #include "pumice/grad_mode.h"
 #include "pumice/ivalue.h"
 #include "pumice/tensor.h"
@@ -17,7 +18,8 @@
 #include <utility>
 #include <vector>
 
-namespace pumice::autograd {
+namespace PUMICE_API pumice {
+namespace autograd {
 
 /// LibTorch's name of a tensor.
 using Variable = Tensor;
@@ -30,7 +32,7 @@ class GraphNode;
 
 namespace detail {
 
-class FunctionNode;
+class PUMICE_HIDDEN FunctionNode;
 class FunctionCall;
 
 }  // namespace detail
@@ -200,4 +202,5 @@ struct UndefinedGrad {
     [[nodiscard]] static variable_list apply(const variable_list& inputs);
 };
 
-}  // namespace pumice::autograd
+}  // namespace autograd
+}  // namespace pumice

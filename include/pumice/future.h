@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/grad_mode.h"
 
 #include <condition_variable>
@@ -13,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 template <class T>
 class Future;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <type_traits>
 #include <utility>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// The whole state of the grad-mode layer on one thread. `inference` implies that both others are
 /// off. Source: the project's grad-mode rules, G1 and G2.

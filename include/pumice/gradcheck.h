@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <functional>
 #include <vector>
 
-namespace pumice::autograd {
+namespace PUMICE_API pumice {
+namespace autograd {
 
 /// What gradcheck compares with. The defaults suit float32 and values near 1.
 struct GradcheckOptions {
@@ -34,4 +36,5 @@ bool gradgradcheck(const std::function<std::vector<Tensor>(const std::vector<Ten
                    const std::vector<Tensor>& inputs,
                    const GradcheckOptions& options = {});
 
-}  // namespace pumice::autograd
+}  // namespace autograd
+}  // namespace pumice

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/grad_mode.h"
 #include "pumice/tensor.h"
 
@@ -22,7 +23,7 @@
 /// Functions on tensors, run once to be seen and then replayed: kernels chosen, memory placed and
 /// commands recorded beforehand.
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// How a function is captured. Switching a pass off changes no bit of any result, but for
 /// recognise_attention, whose one kernel rounds less often.
@@ -122,7 +123,7 @@ public:
     void dump_trace(const std::string& path) const;
 
     /// The engine's object behind the handle; opaque to users.
-    class Impl;
+    class PUMICE_HIDDEN Impl;
 
     /// For the engine.
     explicit Plan(std::shared_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -209,7 +210,7 @@ public:
     [[nodiscard]] std::size_t capture_count() const;
 
 private:
-    struct State;
+    struct PUMICE_HIDDEN State;
     std::shared_ptr<State> state_;
 };
 

@@ -3,13 +3,14 @@
 
 #include "pumice/dims.h"
 #include "pumice/dtype.h"
+#include "pumice/export.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <vector>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// Element types that host memory and files can hold. float64 and int64 have no counterpart on the
 /// device: float64 is rounded to float32, int64 is range-checked to int32.

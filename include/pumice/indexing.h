@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <concepts>
@@ -11,7 +12,8 @@
 #include <variant>
 
 /// The words of Tensor::index and Tensor::index_put_, as in torch::indexing.
-namespace pumice::indexing {
+namespace PUMICE_API pumice {
+namespace indexing {
 
 /// Type of Ellipsis.
 enum class EllipsisIndexType : std::uint8_t { kEllipsis };
@@ -93,4 +95,5 @@ private:
     Value value_;
 };
 
-}  // namespace pumice::indexing
+}  // namespace indexing
+}  // namespace pumice

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
+
 #include <atomic>
 #include <concepts>
 #include <cstdint>
 #include <utility>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// Base of objects that count their own owners.
 class RefCounted {

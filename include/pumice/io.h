@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/nn/module.h"
 #include "pumice/tensor.h"
 
@@ -13,7 +14,8 @@
 #include <vector>
 
 /// Files of tensors.
-namespace pumice::io {
+namespace PUMICE_API pumice {
+namespace io {
 
 /// One tensor of a safetensors file.
 struct SafetensorsEntry {
@@ -73,7 +75,7 @@ public:
     [[nodiscard]] nn::StateDict load_all(std::vector<SafetensorsRefusal>& refused) const;
 
 private:
-    struct Mapping;
+    struct PUMICE_HIDDEN Mapping;
     [[nodiscard]] Tensor load(const SafetensorsEntry& entry) const;
     std::unique_ptr<Mapping> mapping_;
 };
@@ -102,4 +104,5 @@ void write_file(const std::string& path, const std::string& bytes);
 /// directory and for a device
 std::string read_file(const std::string& path);
 
-}  // namespace pumice::io
+}  // namespace io
+}  // namespace pumice

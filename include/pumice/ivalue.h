@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <concepts>
@@ -10,7 +11,7 @@
 #include <utility>
 #include <variant>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// A value of one of a few types, as AutogradContext::saved_data keeps them. Each `to` throws
 /// ArgumentError for another type than the one it holds. Source: c10::IValue.

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// Counters of the device's memory and queue. Bytes are device bytes, rounded to the device's
 /// alignment; counts run from the start of the process.
@@ -64,7 +66,7 @@ public:
     void dump(const std::string& path) const;
 
 private:
-    struct State;
+    struct PUMICE_HIDDEN State;
     std::unique_ptr<State> state_;
 };
 

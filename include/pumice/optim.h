@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/optim/param_group.h"
 #include "pumice/ordered_dict.h"
 #include "pumice/tensor.h"
@@ -13,7 +14,8 @@
 #include <vector>
 
 /// Optimizers and learning-rate schedules, written with the public operators.
-namespace pumice::optim {
+namespace PUMICE_API pumice {
+namespace optim {
 
 /// Base of the optimizers. Steps run under no_grad and bump each parameter's version by 1; state
 /// has each parameter's shape and dtype and lives in persistent memory whatever the mode of the
@@ -339,4 +341,5 @@ private:
     double final_factor_;
 };
 
-}  // namespace pumice::optim
+}  // namespace optim
+}  // namespace pumice

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pumice/error.h"
+#include "pumice/export.h"
 
 #include <concepts>
 #include <cstddef>
@@ -12,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// Values by key, in order of insertion, as LibTorch's: what a module's named_parameters() is.
 /// A key is there once at most. The time to find one does not depend on how many there are.

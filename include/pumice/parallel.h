@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/future.h"
 #include "pumice/grad_mode.h"
 
@@ -11,7 +12,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// Threads of the pool that runs `launch`, `parallel_for`, `Future::then` and coroutines that were
 /// suspended; at first as many as the host has.

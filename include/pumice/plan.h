@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
+
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// Bytes that are needed at the steps in [lower, upper), with an address that is a multiple of
 /// `alignment_bytes` (any number from 1). A buffer without bytes meets nobody.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,7 +12,7 @@
 /// @file
 /// What the device spends its time on, by operator.
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// One kernel, or one copy or fill of memory, as the device ran it. Times are in microseconds.
 struct ProfileEvent {
@@ -74,7 +76,7 @@ public:
     void write(const std::string& path) const;
 
 private:
-    struct State;
+    struct PUMICE_HIDDEN State;
     std::unique_ptr<State> state_;
 };
 

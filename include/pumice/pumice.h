@@ -11,6 +11,7 @@
 #include "pumice/autograd.h"
 #include "pumice/device.h"
 #include "pumice/error.h"
+#include "pumice/export.h"
 #include "pumice/grad_mode.h"
 #include "pumice/memory.h"
 #include "pumice/ops.h"

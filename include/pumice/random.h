@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
+
 #include <cstdint>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// Seeds the random operators and starts the offset at 0. One generator serves all threads; until
 /// it is seeded its seed is PyTorch's default. Philox4x32-10 counters: the same seed gives the same

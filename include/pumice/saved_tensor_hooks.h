@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <any>
 #include <functional>
 #include <memory>
 
-namespace pumice::autograd {
+namespace PUMICE_API pumice {
+namespace autograd {
 
 /// What is done to a tensor when it is saved for backward, and when backward needs it again.
 struct SavedTensorHooks {
@@ -39,4 +41,5 @@ private:
     SavedTensorHooksGuard* outer_;
 };
 
-}  // namespace pumice::autograd
+}  // namespace autograd
+}  // namespace pumice

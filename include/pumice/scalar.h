@@ -2,11 +2,12 @@
 #pragma once
 
 #include "pumice/dtype.h"
+#include "pumice/export.h"
 
 #include <concepts>
 #include <cstdint>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// A number from the host: bool, integer or floating. Its class, not its width, takes part in type
 /// promotion, as in PyTorch.

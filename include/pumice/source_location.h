@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-namespace pumice {
+#include "pumice/export.h"
+
+namespace PUMICE_API pumice {
 
 /// A place in a source text, as std::source_location has it, which clang 14 lacks. A class of our
 /// own under every compiler, so that a program may be compiled by another one than the library.

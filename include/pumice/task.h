@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/future.h"
 #include "pumice/grad_mode.h"
 
@@ -14,7 +15,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 namespace detail {
 

@@ -3,6 +3,7 @@
 
 #include "pumice/dims.h"
 #include "pumice/dtype.h"
+#include "pumice/export.h"
 #include "pumice/future.h"
 #include "pumice/host_tensor.h"
 #include "pumice/intrusive_ptr.h"
@@ -20,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 namespace autograd {
 class Node;

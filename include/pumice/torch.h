@@ -9,6 +9,7 @@
 
 #include "pumice/anomaly.h"
 #include "pumice/checkpoint.h"
+#include "pumice/export.h"
 #include "pumice/function.h"
 #include "pumice/gradcheck.h"
 #include "pumice/io.h"

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
+
 #include <string>
 #include <utility>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// Something legal that is likely a mistake.
 class Warning {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/nn/functional.h"
 #include "pumice/nn/module.h"
 
@@ -11,7 +12,8 @@
 /// Modules without parameters, for Sequential and for programs in LibTorch's form. Each applies the
 /// function of its name of nn/functional.h or ops.h, whose shapes, dtypes and errors it has.
 
-namespace pumice::nn {
+namespace PUMICE_API pumice {
+namespace nn {
 
 /// Applies a function of one tensor.
 template <Tensor (*kFunction)(Tensor)>
@@ -147,4 +149,5 @@ using BCEWithLogitsLossImpl =
 using BCEWithLogitsLoss = ModuleHolder<BCEWithLogitsLossImpl>;
 /// @}
 
-}  // namespace pumice::nn
+}  // namespace nn
+}  // namespace pumice

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/nn/layers.h"
 
 #include <optional>
 
-namespace pumice::nn {
+namespace PUMICE_API pumice {
+namespace nn {
 
 /// How a MultiheadAttention is made.
 struct MultiheadAttentionOptions {
@@ -91,4 +93,5 @@ private:
 /// Owner of a MultiheadAttentionImpl.
 using MultiheadAttention = ModuleHolder<MultiheadAttentionImpl>;
 
-}  // namespace pumice::nn
+}  // namespace nn
+}  // namespace pumice

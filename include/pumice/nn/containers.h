@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/nn/module.h"
 
 #include <concepts>
@@ -9,7 +10,8 @@
 #include <utility>
 #include <vector>
 
-namespace pumice::nn {
+namespace PUMICE_API pumice {
+namespace nn {
 
 /// Modules applied one after another; children are named "0", "1", ...
 class SequentialImpl : public Cloneable<SequentialImpl> {
@@ -119,4 +121,5 @@ private:
 template <class Holder>
 using ModuleList = ModuleHolder<ModuleListImpl<Holder>>;
 
-}  // namespace pumice::nn
+}  // namespace nn
+}  // namespace pumice

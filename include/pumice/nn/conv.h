@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/nn/conv_options.h"
 #include "pumice/nn/module.h"
 
-namespace pumice::nn {
+namespace PUMICE_API pumice {
+namespace nn {
 
 /// pumice::conv2d with weight and bias of its own, of float32 and uniform in
 /// +-1/sqrt(C / groups * KH * KW) at first, as in PyTorch.
@@ -104,4 +106,5 @@ protected:
 /// Owner of an AdaptiveAvgPool2dImpl.
 using AdaptiveAvgPool2d = ModuleHolder<AdaptiveAvgPool2dImpl>;
 
-}  // namespace pumice::nn
+}  // namespace nn
+}  // namespace pumice

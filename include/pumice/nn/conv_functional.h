@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/nn/conv_options.h"
 #include "pumice/ops/conv.h"
 
@@ -9,7 +10,9 @@
 
 /// Convolution and pooling in LibTorch's form. Shapes, dtypes and errors are those of the function
 /// of the same name in pumice/ops/conv.h.
-namespace pumice::nn::functional {
+namespace PUMICE_API pumice {
+namespace nn {
+namespace functional {
 
 /// Options of conv2d.
 class Conv2dFuncOptions {
@@ -112,4 +115,6 @@ inline Tensor adaptive_avg_pool2d(const Tensor& x, const AdaptiveAvgPool2dFuncOp
     return pumice::adaptive_avg_pool2d(x, options.output_size());
 }
 
-}  // namespace pumice::nn::functional
+}  // namespace functional
+}  // namespace nn
+}  // namespace pumice

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/ops/conv.h"
 
 #include <cstdint>
@@ -10,7 +11,8 @@
 /// Options of convolution and pooling in LibTorch's form, see options.h. The layers and functions
 /// check the values. A number stands for rows and columns alike, {3, 2} for each of them.
 
-namespace pumice::nn {
+namespace PUMICE_API pumice {
+namespace nn {
 
 /// Options of Conv2d.
 class Conv2dOptions {
@@ -218,4 +220,5 @@ private:
     IntPair output_size_;
 };
 
-}  // namespace pumice::nn
+}  // namespace nn
+}  // namespace pumice

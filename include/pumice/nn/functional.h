@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/nn/conv_functional.h"
 #include "pumice/nn/options.h"
 #include "pumice/ops.h"
@@ -14,7 +15,9 @@
 /// Layers without state in LibTorch's form, with options where LibTorch has them. Shapes, dtypes
 /// and errors are those of the function of the same name in pumice/ops.h where nothing else is
 /// said.
-namespace pumice::nn::functional {
+namespace PUMICE_API pumice {
+namespace nn {
+namespace functional {
 
 /// Options of softmax and log_softmax.
 class SoftmaxFuncOptions {
@@ -403,4 +406,6 @@ Tensor binary_cross_entropy_with_logits(
     const Tensor& target,
     const BinaryCrossEntropyWithLogitsFuncOptions& options = {});
 
-}  // namespace pumice::nn::functional
+}  // namespace functional
+}  // namespace nn
+}  // namespace pumice

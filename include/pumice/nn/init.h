@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <cstdint>
@@ -10,7 +11,9 @@
 /// and in its dtype, and returns it. All throw ArgumentError for an undefined tensor and
 /// GradModeError (E2) for an inference tensor outside of inference mode; the random ones throw
 /// DTypeError for a dtype that is not floating, and take numbers as rand and randn do.
-namespace pumice::nn::init {
+namespace PUMICE_API pumice {
+namespace nn {
+namespace init {
 
 /// What follows a layer, or the layer that follows, for calculate_gain.
 enum class NonlinearityType : std::uint8_t {
@@ -78,4 +81,6 @@ Tensor kaiming_normal_(Tensor tensor,
                        NonlinearityType nonlinearity = NonlinearityType::kLeakyReLU);
 /// @}
 
-}  // namespace pumice::nn::init
+}  // namespace init
+}  // namespace nn
+}  // namespace pumice

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/nn/module.h"
 #include "pumice/nn/options.h"
 
-namespace pumice::nn {
+namespace PUMICE_API pumice {
+namespace nn {
 
 /// y = x W^T + b. x: [..., in], y: [..., out], of the dtype that the parameters have (float32 at
 /// first). weight and bias start uniform in +-1/sqrt(in), as in PyTorch.
@@ -138,4 +140,5 @@ private:
 /// Owner of a DropoutImpl.
 using Dropout = ModuleHolder<DropoutImpl>;
 
-}  // namespace pumice::nn
+}  // namespace nn
+}  // namespace pumice

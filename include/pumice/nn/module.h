@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/ordered_dict.h"
 #include "pumice/tensor.h"
 
@@ -12,7 +13,8 @@
 #include <vector>
 
 /// Modules: layers that own their parameters, as in torch::nn.
-namespace pumice::nn {
+namespace PUMICE_API pumice {
+namespace nn {
 
 class Module;
 
@@ -194,7 +196,7 @@ private:
         bool is_persistent = true;
     };
 
-    struct CopyMemo;
+    struct PUMICE_HIDDEN CopyMemo;
 
     [[nodiscard]] std::shared_ptr<Module> copy_with(CopyMemo& memo) const;
     void collect_inference(std::vector<Module*>& owners, CopyMemo& memo);
@@ -281,4 +283,5 @@ private:
     std::shared_ptr<Impl> impl_;
 };
 
-}  // namespace pumice::nn
+}  // namespace nn
+}  // namespace pumice

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/nn/module.h"
 #include "pumice/nn/options.h"
 
 #include <cstdint>
 #include <optional>
 
-namespace pumice::nn {
+namespace PUMICE_API pumice {
+namespace nn {
 
 /// What batch and instance norms have in common. The statistics are normal tensors, whatever the
 /// mode of construction (G64); training moves them in place in every mode, and evaluation writes
@@ -163,4 +165,5 @@ private:
 /// Owner of a GroupNormImpl.
 using GroupNorm = ModuleHolder<GroupNormImpl>;
 
-}  // namespace pumice::nn
+}  // namespace nn
+}  // namespace pumice

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pumice/dims.h"
+#include "pumice/export.h"
 
 #include <cstdint>
 #include <optional>
@@ -11,7 +12,8 @@
 /// Options of layers in LibTorch's form: made of what must be given, each other one set and read by
 /// a method of its name, `LinearOptions(4, 2).bias(false)`. The layers check the values.
 
-namespace pumice::nn {
+namespace PUMICE_API pumice {
+namespace nn {
 
 /// Options of Linear.
 class LinearOptions {
@@ -288,4 +290,5 @@ private:
     double p_;
 };
 
-}  // namespace pumice::nn
+}  // namespace nn
+}  // namespace pumice

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/optim.h"
 
 #include <vector>
 
 /// Helpers of training loops by LibTorch's names.
-namespace pumice::nn::utils {
+namespace PUMICE_API pumice {
+namespace nn {
+namespace utils {
 
 /// optim::clip_grad_norm_; returns the norm before as a number, for which the host waits.
 /// @throws ArgumentError unless max_norm > 0
@@ -14,4 +17,6 @@ inline double clip_grad_norm_(const std::vector<Tensor>& parameters, double max_
     return optim::clip_grad_norm_(parameters, max_norm).item();
 }
 
-}  // namespace pumice::nn::utils
+}  // namespace utils
+}  // namespace nn
+}  // namespace pumice

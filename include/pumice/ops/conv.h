@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <cstdint>
 #include <optional>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// @file
 /// Convolution and pooling in two dimensions. None works in place. While recording, all throw

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <optional>
 #include <string_view>
 #include <utility>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// @file
 /// Operators that work element by element. Names and semantics are PyTorch's where nothing else is

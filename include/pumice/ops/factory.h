@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <cstddef>
@@ -8,7 +9,7 @@
 #include <span>
 #include <vector>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// @file
 /// Functions that make tensors. A new tensor is normal or an inference tensor as the thread's mode

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <vector>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// @file
 /// Reads and sums by index, joining, padding and triangles.

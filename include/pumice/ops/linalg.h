@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <optional>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// @file
 /// Matrix products and attention. While recording, all throw GradModeError where the gradient would

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <optional>
 #include <string_view>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// @file
 /// Functions of neural networks: softmax, norms, dropout, rotary positions and losses. None works

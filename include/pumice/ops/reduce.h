@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <optional>
 #include <utility>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// @file
 /// Reductions, with PyTorch's names and rules. Common to all, with x: [d0, d1, ...] of any strides:

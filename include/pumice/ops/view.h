@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <optional>
 #include <vector>
 
-namespace pumice {
+namespace PUMICE_API pumice {
 
 /// @file
 /// Every function here but `reshape` and `flatten` returns a view: it shares x's storage, has x's

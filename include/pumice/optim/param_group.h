@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "pumice/export.h"
 #include "pumice/tensor.h"
 
 #include <memory>
@@ -11,7 +12,8 @@
 /// @file
 /// Groups of parameters, each with options of its own, in LibTorch's form.
 
-namespace pumice::optim {
+namespace PUMICE_API pumice {
+namespace optim {
 
 /// The options of a group, whatever the optimizer. Values may be changed between steps; the
 /// optimizer checks them when it takes the group and before each step.
@@ -130,4 +132,5 @@ private:
     std::shared_ptr<OptimizerOptions> options_;  // shared with captured steps
 };
 
-}  // namespace pumice::optim
+}  // namespace optim
+}  // namespace pumice
