@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import re
 import sys
 import tempfile
 import unittest
@@ -8,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import check_citations  # noqa: E402
+import check_layers  # noqa: E402
 
 RULES = """# Rules
 
@@ -131,6 +133,14 @@ class Anchors(unittest.TestCase):
 class OwnTree(unittest.TestCase):
     def test_every_citation_has_its_place(self):
         self.assertEqual(check_citations.check_tree(ROOT), [])
+
+    def test_the_drawing_of_the_house_has_its_rooms_in_their_order(self):
+        house = check_layers.parse_house((ROOT / "docs/house.txt").read_text())
+        page = (ROOT / "docs/architecture.md").read_text()
+        drawing = re.findall(r"^   engine/([\w| ]+?)(?:  |$)", page, re.MULTILINE)
+        drawn = [room for line in drawing for room in re.findall(r"\w+", line)]
+        rooms = list(house.floors)
+        self.assertEqual([room for room in drawn if room in rooms], rooms)
 
 
 if __name__ == "__main__":
