@@ -72,6 +72,14 @@ foreach(source IN LISTS sample_sources)
                                           nlohmann_json::nlohmann_json)
 endforeach()
 
+# The programs of docs/tutorial.md, which need the library alone.
+file(GLOB tutorial_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/samples/tutorial/*.cpp)
+foreach(source IN LISTS tutorial_sources)
+    cmake_path(GET source STEM name)
+    add_executable(tutorial_${name} ${source})
+    target_link_libraries(tutorial_${name} PRIVATE pumice pumice_options Threads::Threads)
+endforeach()
+
 # Random autograd programs, shared by the tool that compares them with LibTorch and a test.
 add_library(differential STATIC tools/differential/program.cpp tools/differential/generator.cpp
             tools/differential/compare.cpp tools/differential/shrink.cpp

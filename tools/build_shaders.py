@@ -352,7 +352,7 @@ def line_of(path, pattern):
 
 
 def check_kernel(shader, kernel, has_bound):
-    """The limits of design.md that reflection can see."""
+    """The limits of CONTRIBUTING.md that reflection can see."""
     out = kernel.reflection
     binding_count = len(out.bindings) + out.reports
     if binding_count > MAX_BINDINGS:

@@ -10,7 +10,7 @@
 
 namespace pumice {
 
-/// Note [Names in errors]
+/// Note [Names in errors]:
 /// An error names the public function that the user called. What one operator refuses carries its
 /// OpDef's public name. A function that is made of others, or that is another form of one (`_` and
 /// `_out`), runs under its own name: the outermost one renames last. What is no refusal (a lost

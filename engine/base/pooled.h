@@ -7,7 +7,7 @@
 
 namespace pumice {
 
-/// Note [Pools]
+/// Note [Pools]:
 /// Tensors, storages, nodes and their records are made and dropped once an operator. Each class
 /// that derives from Pooled keeps the memory of its dead objects on a list of the thread that
 /// dropped them, so that the steady state of any program calls no allocator. Sanitizer builds do

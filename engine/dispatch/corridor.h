@@ -11,8 +11,9 @@
 
 namespace pumice::dispatch {
 
-/// The life of one operator call (design.md, section 3): infer, decide, prepare, allocate, select,
-/// record, commit. A call that throws has allocated and recorded nothing that can be seen.
+/// The life of one operator call (docs/architecture.md#the-life-of-an-operator-call): infer,
+/// decide, prepare, allocate, select, record, commit. A call that throws has allocated and recorded
+/// nothing that can be seen.
 ///
 /// `inputs` are the public function's own handles: one that was moved in and is the last of an
 /// inference tensor may lend its memory to the output (G69).

@@ -7,7 +7,7 @@
 
 namespace pumice::graph {
 
-// Note [Layouts of arguments]. Some kernels add up in an order that follows strides (a reduction
+// Note [Layouts of arguments]: some kernels add up in an order that follows strides (a reduction
 // walks along what lies together), so the bits of a result may depend on how an argument lies. A
 // placeholder therefore lies as its example does, and so do the copies of arguments: a function of
 // arguments that lie like the examples sees what it sees in an eager call. Examples with large gaps

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Note [Opaque bits]. Compilers of drivers simplify float arithmetic that they can see through:
+// Note [Opaque bits]: compilers of drivers simplify float arithmetic that they can see through:
 // lavapipe's takes x * 0 for 0, x / 0 for nothing in particular and x + 0 for x, NaN, infinities
 // and -0 or not, whatever `precise` asks for. An eager kernel cannot be simplified so: its numbers
 // are push constants, its operands come from memory. Kernels that are written at run time give the

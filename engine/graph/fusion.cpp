@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Note [Fusion]. A group has one result, its last call's, and stands where that call stood. Another
+// Note [Fusion]: a group has one result, its last call's, and stands where that call stood. Another
 // call may join if
 //   - it is a map (OpDef::express) whose result has the group's shape and lies in one piece,
 //   - the group alone reads that result, as it was written, and the result is no output,

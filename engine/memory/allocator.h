@@ -10,7 +10,7 @@
 
 namespace pumice::memory {
 
-/// Policy under which a storage is placed; see design.md, section 4.
+/// Policy under which a storage is placed; see docs/architecture.md#memory-and-hazards.
 enum class StorageClass : std::uint8_t { kPersistent, kTransient, kPlanned };
 
 /// A placed range. `range.size_bytes` is rounded up to the device's alignment.

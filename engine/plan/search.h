@@ -27,7 +27,7 @@ enum class SearchResult : std::uint8_t { kFound, kImpossible, kGaveUp };
 
 /// Depth-first search for a placement no higher than a target.
 ///
-/// Note [Skyline search]. The tops of the placed items form a skyline over the sections. A node
+/// Note [Skyline search]: the tops of the placed items form a skyline over the sections. A node
 /// takes the lowest level of it and one section there, and tries each item that fits: the next item
 /// of that section lies at this level exactly, or the section stays empty up to the next level that
 /// something could rest on. Items only ever rest on others (any placement can be pushed down into

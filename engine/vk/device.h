@@ -22,8 +22,8 @@ class Reports;
 
 /// The logical device with its queue, pipelines and the table of driver entries.
 ///
-/// The table is the seam of design.md, section 6: null execution, fault injection and the gate's
-/// dropped barriers replace its entries (`vk/seam.h`), nothing else does.
+/// The table is a seam (docs/architecture.md#drivers-and-validation): null execution, fault
+/// injection and the gate's dropped barriers replace its entries (`vk/seam.h`), nothing else does.
 class Device {
 public:
     Device();

@@ -9,7 +9,8 @@ namespace pumice::vk {
 
 class Device;
 
-/// Replaces entries of the device's table (design.md, section 6): for measurements and tests only.
+/// Replaces entries of the device's table (docs/architecture.md#drivers-and-validation): for
+/// measurements and tests only.
 /// One device at a time, and no other thread may use it while a replacement is put in or taken out.
 /// Null execution, if wanted, goes in first: filters and faults sit on top of it.
 

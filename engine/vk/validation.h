@@ -8,7 +8,7 @@
 namespace pumice::vk {
 
 /// The validation layer as the loader sees it. A wrong layer path gives no error, so a gate must
-/// ask for `is_present` and the version (design.md, section 6).
+/// ask for `is_present` and the version (docs/architecture.md#drivers-and-validation).
 struct ValidationLayer {
     bool is_asked_for = false;  ///< named in VK_INSTANCE_LAYERS or VK_LOADER_LAYERS_ENABLE
     bool is_present = false;    ///< found by the loader as well, so that its messages are counted

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A transformer block, pass after pass: what design.md, section 4, promises of memory.
+// A transformer block, pass after pass: what docs/architecture.md#memory-and-hazards promises.
 #include "pumice/memory.h"
 #include "pumice/nn/attention.h"
 #include "pumice/nn/layers.h"

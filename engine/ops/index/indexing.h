@@ -9,7 +9,7 @@
 
 namespace pumice::ops {
 
-/// Note [Index bounds]
+/// Note [Index bounds]:
 /// Indices live on the device, where a kernel cannot throw, and reading them back before every call
 /// would make the host wait. So an index outside its dimension reads NaN (0 in dtypes without NaN)
 /// and is left out of sums. The kernel reports it under the number of the public function, and the
