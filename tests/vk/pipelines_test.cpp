@@ -43,12 +43,12 @@ TEST_CASE("pipelines: made once for a kernel and its constants") {
     PipelineCache& pipelines = own.pipelines();
     std::vector<const Pipeline*> made;
     for (std::uint32_t local_size = 1; local_size <= 100; ++local_size) {
-        made.push_back(&pipelines.get(KernelId::kFactoryFill, {&local_size, 1}));
+        made.push_back(&pipelines.get({KernelId::kFactoryFill, {&local_size, 1}}));
         CHECK(made.back()->layout->binding_count == 1);
     }
     CHECK(pipelines.pipeline_count() == 100);
     for (std::uint32_t local_size = 1; local_size <= 100; ++local_size) {
-        CHECK(&pipelines.get(KernelId::kFactoryFill, {&local_size, 1}) == made[local_size - 1]);
+        CHECK(&pipelines.get({KernelId::kFactoryFill, {&local_size, 1}}) == made[local_size - 1]);
     }
     CHECK(pipelines.pipeline_count() == 100);
 }
@@ -56,7 +56,7 @@ TEST_CASE("pipelines: made once for a kernel and its constants") {
 TEST_CASE("pipelines: too many constants are refused") {
     Device own;
     const std::array<std::uint32_t, 17> words{};
-    CHECK_THROWS_AS(own.pipelines().get(KernelId::kFactoryFill, words), InternalError);
+    CHECK_THROWS_AS(own.pipelines().get({KernelId::kFactoryFill, words}), InternalError);
     CHECK(own.pipelines().pipeline_count() == 0);
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("pipelines: a kernel that the device cannot run names what is missing"
         const std::uint32_t lacking = kernel_info(kernel).features & ~own.capabilities().features;
         if (lacking != 0) {
             CAPTURE(kernel_info(kernel).name);
-            CHECK_THROWS_AS(own.pipelines().get(kernel, {}), UnsupportedError);
+            CHECK_THROWS_AS(own.pipelines().get({kernel, {}}), UnsupportedError);
         }
     }
 }
@@ -81,7 +81,7 @@ TEST_CASE("pipelines: a failed compilation leaves nothing behind and may be trie
     restore(own);
     CHECK(own.pipelines().pipeline_count() == 0);
     CHECK(own.queue().next_value() == 0);
-    own.pipelines().get(KernelId::kFactoryFill, {&local_size, 1});
+    own.pipelines().get({KernelId::kFactoryFill, {&local_size, 1}});
     CHECK(own.pipelines().pipeline_count() == 1);
     own.destroy_buffer(buffer);
 }
