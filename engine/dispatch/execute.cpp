@@ -111,6 +111,21 @@ void check_operands(const OpCall& call,
     }
 }
 
+// Nothing of a call is recorded before all of its kernels are compiled, so that one that fails
+// leaves nothing half done.
+void prepare(vk::Device& device, const Program& program) {
+    const std::size_t count = program.steps.size();
+    constexpr std::size_t kMostAtOnce = 8;
+    for (std::size_t first = 0; first < count; first += kMostAtOnce) {
+        InlineVector<vk::KernelUse, kMostAtOnce> uses;
+        for (std::size_t i = first; i < std::min(count, first + kMostAtOnce); ++i) {
+            const Step& step = program.steps[i];
+            uses.push_back({step.kernel, {step.spec.data(), step.spec.size()}});
+        }
+        device.queue().prepare({uses.data(), uses.size()});
+    }
+}
+
 void append(vk::Device& device, const BoundStep& bound) {
     const Step& step = bound.step;
     device.queue().dispatch({.kernel = step.kernel,
@@ -140,17 +155,23 @@ void check_loops(const OpCall& call, const Program& program) {
     }
 }
 
-// Selects the call's steps and binds each to its operands' ranges.
-template <class MakeWorkspace, class Visit>
-void visit_steps(const OpCall& call,
-                 std::span<const Tensor> outputs,
-                 const vk::Capabilities& caps,
-                 const MakeWorkspace& make_workspace,
-                 const Visit& visit) {
-    Program program;
+void select_steps(const OpCall& call,
+                  std::span<const Tensor> outputs,
+                  const vk::Capabilities& caps,
+                  Program& program) {
     call.def.select(call, outputs, caps, program);
     check_workspaces(call, program, caps);
     check_loops(call, program);
+}
+
+// Binds each step to its operands' ranges.
+template <class MakeWorkspace, class Visit>
+void visit_steps(const OpCall& call,
+                 std::span<const Tensor> outputs,
+                 const Program& program,
+                 const vk::Capabilities& caps,
+                 const MakeWorkspace& make_workspace,
+                 const Visit& visit) {
     Workspaces workspaces;
     for (const std::uint64_t bytes : program.workspace_bytes) {
         workspaces.push_back(make_workspace(bytes));
@@ -210,9 +231,15 @@ std::array<std::uint32_t, 3> fold_groups(std::uint64_t count, const vk::Capabili
 namespace {
 
 void run_program(vk::Device& device, const OpCall& call, std::span<const Tensor> outputs) {
+    Program program;
+    select_steps(call, outputs, device.capabilities(), program);
+    if (program.steps.size() > 1) {  // a call's only kernel is compiled by its dispatch
+        prepare(device, program);
+    }
     visit_steps(
         call,
         outputs,
+        program,
         device.capabilities(),
         [](std::uint64_t bytes) { return make_storage(bytes, memory::StorageClass::kTransient); },
         [&device](const BoundStep& bound) { append(device, bound); });
@@ -235,16 +262,17 @@ void for_each_window(const OpCall& call,
 }
 
 // Before any part runs, all are looked at.
+template <class Visit>
 void check_windows(const OpCall& call,
                    std::span<const Tensor> outputs,
-                   const vk::Capabilities& caps) {
+                   const vk::Capabilities& caps,
+                   const Visit& visit) {
     for_each_window(
-        call, outputs, caps, [&caps](const OpCall& part, std::span<const Tensor> part_outputs) {
+        call, outputs, caps, [&](const OpCall& part, std::span<const Tensor> part_outputs) {
             Program program;
-            part.def.select(part, part_outputs, caps, program);
-            check_workspaces(part, program, caps);
-            check_loops(part, program);
+            select_steps(part, part_outputs, caps, program);
             check_operands(part, part_outputs, program, caps);
+            visit(program);
         });
 }
 
@@ -290,7 +318,8 @@ void execute(const OpCall& call, std::span<const Tensor> outputs) {
     vk::Device& device = vk::device();
     const vk::Capabilities& caps = device.capabilities();
     if (needs_windows(call, outputs, caps)) [[unlikely]] {
-        check_windows(call, outputs, caps);
+        check_windows(
+            call, outputs, caps, [&device](const Program& program) { prepare(device, program); });
         for_each_window(
             call, outputs, caps, [&device](const OpCall& part, std::span<const Tensor> its) {
                 run_program(device, part, its);
@@ -305,10 +334,12 @@ void lower(const OpCall& call,
            const vk::Capabilities& caps,
            const std::function<void(const BoundStep&)>& visit) {
     if (needs_windows(call, outputs, caps)) {
-        check_windows(call, outputs, caps);
+        check_windows(call, outputs, caps, [](const Program& /*program*/) {});
     }
     for_each_window(call, outputs, caps, [&](const OpCall& part, std::span<const Tensor> its) {
-        visit_steps(part, its, caps, make_placeholder, visit);
+        Program program;
+        select_steps(part, its, caps, program);
+        visit_steps(part, its, program, caps, make_placeholder, visit);
     });
 }
 

@@ -9,13 +9,13 @@
 #include "graph/fusion.h"
 #include "graph/passes.h"
 #include "graph/plan_impl.h"
+#include "graph/runtime_kernels.h"
 #include "ops/all_ops.h"
 #include "vk/device.h"
 
 #include <fmt/format.h>
 
 #include <array>
-#include <map>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -64,7 +64,7 @@ Plan::Impl::Impl(graph::Graph graph,
         offset_of_[value] = offset_of_[lowered_.place_of[value]];
     }
     copying_.places.resize(graph_.inputs.size());
-    make_runtime_kernels();
+    runtime_kernels_ = graph::make_runtime_kernels(lowered_.kernels);
     record_again();
 }
 
@@ -160,28 +160,6 @@ bool Plan::Impl::has_moved() const noexcept {
                     recorded.offset_bytes != range.offset_bytes;
     });
     return has_moved;
-}
-
-// Calls of one structure and geometry (the layers of a model) share a kernel.
-void Plan::Impl::make_runtime_kernels() {
-    struct Made {
-        std::shared_ptr<const vk::KernelSource> source;
-        std::shared_ptr<const vk::RuntimeKernel> kernel;
-    };
-
-    std::map<std::pair<std::string_view, std::vector<std::uint32_t>>, Made> made;
-    for (graph::KernelCall& call : lowered_.kernels) {
-        auto& kernel = runtime_kernels_.emplace_back();
-        if (call.source) {
-            Made& shared = made[{call.source->text, call.source->spec}];
-            if (!shared.kernel) {
-                shared = {call.source, vk::device().queue().make_kernel(*call.source)};
-            }
-            kernel = shared.kernel;
-            call.source = shared.source;  // a text is long: one copy of each
-            call.label = call.source->name;
-        }
-    }
 }
 
 std::shared_ptr<vk::Recording> Plan::Impl::record(const Places& places) {

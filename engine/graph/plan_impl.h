@@ -67,7 +67,6 @@ private:
     [[nodiscard]] bool is_planned(const graph::TensorRef& ref) const noexcept;
     [[nodiscard]] bool is_lent(const graph::TensorRef& ref) const noexcept;
     [[nodiscard]] bool has_moved() const noexcept;
-    void make_runtime_kernels();
     [[nodiscard]] std::shared_ptr<vk::Recording> record(const Places& places);
     void record_again();
     [[nodiscard]] vk::Binding place_of(std::size_t input, const Tensor& argument) const;

@@ -6,6 +6,7 @@
 #include "vk/environment.h"
 
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -111,7 +112,10 @@ void write_summed_file(const std::string& path,
     const std::filesystem::path target(path);
     std::error_code error;
     std::filesystem::create_directories(target.parent_path(), error);
-    const std::string draft = path + "." + std::to_string(::getpid()) + ".tmp";
+    // No two processes, and no two threads of one, write the same draft.
+    static std::atomic<std::uint32_t> draft_count{0};
+    const std::string draft =
+        path + "." + std::to_string(::getpid()) + "." + std::to_string(draft_count++) + ".tmp";
     const Header header{.magic = magic_of(kind), .size_bytes = bytes.size(), .sum = sum_of(bytes)};
     std::ofstream file(draft, std::ios::binary | std::ios::trunc);
     file.write(reinterpret_cast<const char*>(&header), sizeof(header));

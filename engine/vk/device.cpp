@@ -182,7 +182,8 @@ void Device::shut_down(int status) noexcept {
     if (state_->is_shut_down.exchange(true)) {
         return;
     }
-    if (!state_->queue->shut_down(std::chrono::steady_clock::now() + kEndPatience)) {
+    const Deadline deadline = std::chrono::steady_clock::now() + kEndPatience;
+    if (!state_->queue->shut_down(deadline) || !state_->pipelines->gate().close(deadline)) {
         end_process_now(status, "the device is still at work");
     }
     // The validation layer makes statics for this entry, which die before the handler runs.
@@ -193,9 +194,9 @@ void Device::shut_down(int status) noexcept {
 
 // Note [End of the process]: the process's device is never destroyed, because tensors may be static
 // and die after main, after the statics of this library, or after those of the driver. What must
-// not happen is that a driver's threads run while its statics die. So a handler waits for what is
-// in flight, saves the pipeline cache, and turns every later call into an error or, in destructors,
-// into nothing.
+// not happen is that a driver's threads run while its statics die, or threads of ours within it. So
+// a handler waits for what is in flight and for who is compiling (CompileGate), saves the pipeline
+// cache, and turns every later call into an error or, in destructors, into nothing.
 //
 // Handlers and the destructors of statics run in the reverse order of their making. A driver that
 // compiles on its own threads makes statics there, with the first code that it generates (lavapipe:

@@ -9,7 +9,6 @@
 #include <glslang/Public/resource_limits_c.h>
 #include <glslang/build_info.h>
 #include <memory>
-#include <mutex>
 #include <set>
 
 namespace pumice::vk {
@@ -64,8 +63,7 @@ std::string expand_includes(std::string_view text) {
 }
 
 std::vector<std::uint32_t> compile_glsl(const std::string& text) {
-    static std::mutex mutex;
-    const std::lock_guard lock(mutex);
+    // The compiler keeps what it works on by thread.
     static const bool kIsReady = glslang_initialize_process() != 0;  // until the process ends
     if (!kIsReady) {
         throw InternalError("glslang", "the compiler cannot be initialised");

@@ -49,22 +49,14 @@ std::vector<StoredFile> list_files(const std::string& folder) {
 }  // namespace
 
 std::shared_ptr<const ModuleWords> ModuleStore::get(const std::string& text) {
-    if (const auto found = modules_.find(text); found != modules_.end()) {
-        return found->second;
-    }
-    ModuleWords words = load(text);
-    if (words.empty()) {
-        words = compile_glsl(text);
-        save(text, words);
-    }
-    if (texts_.size() == kMostInMemory) {
-        modules_.erase(modules_.find(*texts_.front()));
-        texts_.pop_front();
-    }
-    const auto added =
-        modules_.emplace(text, std::make_shared<const ModuleWords>(std::move(words)));
-    texts_.push_back(&added.first->first);
-    return added.first->second;
+    return modules_.get(text, [&] {
+        ModuleWords words = load(text);
+        if (words.empty()) {
+            words = compile_glsl(text);
+            save(text, words);
+        }
+        return std::make_shared<const ModuleWords>(std::move(words));
+    });
 }
 
 std::string ModuleStore::path_of(const std::string& text) const {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "base/made_once.h"
+
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace pumice::vk {
@@ -16,7 +16,8 @@ using ModuleWords = std::vector<std::uint32_t>;
 /// SPIR-V of kernels that were written at run time, by their text: the last ones in memory, and in
 /// a folder on disk for the next process. A file holds its text as well, so that no two texts are
 /// taken for each other; damaged files count as absent. Files are replaced in one step and the
-/// oldest are taken away when all exceed a bound. Not thread-safe.
+/// oldest are taken away when all exceed a bound. Thread-safe; who asks for a text that another
+/// thread compiles waits for that one alone.
 class ModuleStore {
 public:
     static constexpr std::size_t kMostInMemory = 256;
@@ -40,8 +41,7 @@ private:
 
     std::string folder_;
     std::uint64_t most_bytes_on_disk_;
-    std::unordered_map<std::string, std::shared_ptr<const ModuleWords>> modules_;
-    std::deque<const std::string*> texts_;  ///< keys of modules_, oldest first
+    MadeOnce<std::string, ModuleWords> modules_{kMostInMemory};
 };
 
 }  // namespace pumice::vk

@@ -3,21 +3,35 @@
 
 #include "pumice/error.h"
 
+#include "base/at_once.h"
 #include "vk/cache_file.h"
 #include "vk/check.h"
 #include "vk/features.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace pumice::vk {
 namespace {
 
 constexpr std::size_t kFirstPlaces = 256;
 
-std::uint64_t hash_of(KernelId kernel, std::span<const std::uint32_t> spec) noexcept {
+// Note [Compiling]: drivers take milliseconds for a pipeline, some seconds, so nobody compiles
+// under a lock. The queue has every pipeline of a call in hand before it takes its own lock. A
+// pipeline that is there is found without a lock: entries are only ever added to the table, and a
+// table that is full is replaced by a larger one and kept, for somebody may be reading it. Whoever
+// asks for a pipeline first makes it; who asks for the same one meanwhile waits for that one, and
+// tries himself if it failed. Several that are wanted together are made at once (`prepare`).
+//
+// A driver's cache (VkPipelineCache) keeps pipelines by their SPIR-V, their constants and its own
+// version. SwiftShader locks it while it compiles, so that one thread compiles at a time, and
+// writes nothing of it to a file; lavapipe does not either. A driver whose cache is empty after a
+// pipeline was made with it gets none any more.
+
+std::uint64_t hash_of(const KernelUse& use) noexcept {
     constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15U;
-    std::uint64_t hash = (static_cast<std::uint64_t>(kernel) + 1) * kOdd;
-    for (const std::uint32_t word : spec) {
+    std::uint64_t hash = (static_cast<std::uint64_t>(use.kernel) + 1) * kOdd;
+    for (const std::uint32_t word : use.spec) {
         hash = (hash ^ word) * kOdd;
         hash ^= hash >> 32U;
     }
@@ -32,8 +46,8 @@ PipelineCache::PipelineCache(const PhysicalDevice& physical,
     : physical_(physical),
       handles_(handles),
       table_(table),
-      places_(kFirstPlaces),
       recent_(static_cast<std::size_t>(KernelId::kCount)) {
+    table_of_entries_ = tables_.emplace_back(std::make_unique<Table>(kFirstPlaces)).get();
     load();
 }
 
@@ -68,7 +82,7 @@ void PipelineCache::load() {
 }
 
 void PipelineCache::save() noexcept {
-    if (file_path_.empty() || !is_changed_) {
+    if (file_path_.empty() || !is_changed_.exchange(false)) {
         return;
     }
     try {
@@ -82,7 +96,6 @@ void PipelineCache::save() noexcept {
                         "vkGetPipelineCacheData");
         bytes.resize(size_bytes);
         write_summed_file(file_path_, bytes, CacheFileKind::kPipelines);
-        is_changed_ = false;
     } catch (...) {  // NOLINT(bugprone-empty-catch): a cache that is not saved costs time only
     }
 }
@@ -91,14 +104,37 @@ std::string PipelineCache::module_folder() const {
     return file_path_.empty() ? "" : file_path_.substr(0, file_path_.rfind('.'));
 }
 
-const Pipeline& PipelineCache::get(KernelId kernel, std::span<const std::uint32_t> spec) {
-    const Entry*& recent = recent_[static_cast<std::size_t>(kernel)];
-    if (recent != nullptr && is_same(*recent, spec)) [[likely]] {
-        return recent->pipeline;
+const Pipeline* PipelineCache::find(const KernelUse& use) noexcept {
+    std::atomic<const Entry*>& recent = recent_[static_cast<std::size_t>(use.kernel)];
+    const Entry* const last = recent.load(std::memory_order_acquire);
+    if (last != nullptr && is_same(*last, use.spec)) [[likely]] {
+        return &last->pipeline;
     }
-    const Entry& entry = find(kernel, spec);
-    recent = &entry;
-    return entry.pipeline;
+    const Entry* const entry = look_up(use, hash_of(use));
+    if (entry == nullptr || !entry->is_made.load(std::memory_order_acquire)) {
+        return nullptr;
+    }
+    recent.store(entry, std::memory_order_release);
+    return &entry->pipeline;
+}
+
+const Pipeline& PipelineCache::get(const KernelUse& use) {
+    const Pipeline* const found = find(use);
+    return found != nullptr ? *found : make(entry_of(use));
+}
+
+void PipelineCache::prepare(std::span<const KernelUse> uses) {
+    std::vector<Entry*> missing;
+    for (const KernelUse& use : uses) {
+        if (find(use) != nullptr) {
+            continue;
+        }
+        Entry* const entry = &entry_of(use);
+        if (std::find(missing.begin(), missing.end(), entry) == missing.end()) {
+            missing.push_back(entry);
+        }
+    }
+    do_at_once(missing.size(), [&](std::size_t i) { make(*missing[i]); });
 }
 
 bool PipelineCache::is_same(const Entry& entry, std::span<const std::uint32_t> spec) noexcept {
@@ -113,54 +149,103 @@ bool PipelineCache::is_same(const Entry& entry, std::span<const std::uint32_t> s
     return difference == 0;
 }
 
-const PipelineCache::Entry& PipelineCache::find(KernelId kernel,
-                                                std::span<const std::uint32_t> spec) {
-    const std::uint64_t hash = hash_of(kernel, spec);
-    const std::size_t mask = places_.size() - 1;
-    for (std::size_t at = hash & mask; places_[at].entry != 0; at = (at + 1) & mask) {
-        if (places_[at].hash != hash) {
-            continue;
-        }
-        const Entry& entry = entries_[places_[at].entry - 1];
-        if (entry.kernel == kernel && is_same(entry, spec)) {
+PipelineCache::Entry* PipelineCache::look_up(const KernelUse& use,
+                                             std::uint64_t hash) const noexcept {
+    const Table& table = *table_of_entries_.load(std::memory_order_acquire);
+    const std::size_t mask = table.places.size() - 1;
+    for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
+        Entry* const entry = table.places[at].load(std::memory_order_acquire);
+        if (entry == nullptr ||
+            (entry->hash == hash && entry->kernel == use.kernel && is_same(*entry, use.spec))) {
             return entry;
         }
     }
-    return make(kernel, spec, hash);
 }
 
-Pipeline PipelineCache::make_own(const KernelInfo& info, std::span<const std::uint32_t> spec) {
-    Pipeline pipeline{.layout = &layout(info.binding_count + (info.reports ? 1U : 0U))};
-    pipeline.handle = compile(info, spec, pipeline.layout->pipeline, driver_cache_);
-    is_changed_ = true;
-    return pipeline;
-}
-
-const PipelineCache::Entry& PipelineCache::make(KernelId kernel,
-                                                std::span<const std::uint32_t> spec,
-                                                std::uint64_t hash) {
-    const KernelInfo& info = kernel_info(kernel);
-    check_kernel(info, spec);
-    // Of this process alone: nothing to keep.
-    const bool is_kept = kernel != KernelId::kDeviceNumber;
-    if (2 * (entries_.size() + 1) > places_.size()) {
+// The use's entry, which may have no pipeline yet.
+PipelineCache::Entry& PipelineCache::entry_of(const KernelUse& use) {
+    check_kernel(kernel_info(use.kernel), use.spec);
+    const std::uint64_t hash = hash_of(use);
+    const std::lock_guard lock(mutex_);
+    if (Entry* const entry = look_up(use, hash); entry != nullptr) {
+        return *entry;
+    }
+    if (2 * (entries_.size() + 1) > tables_.back()->places.size()) {
         grow();
     }
     Entry& entry = entries_.emplace_back();
+    entry.kernel = use.kernel;
+    entry.spec_count = static_cast<std::uint32_t>(use.spec.size());
+    std::copy(use.spec.begin(), use.spec.end(), entry.spec.begin());
+    entry.hash = hash;
+    put(*tables_.back(), entry);
+    return entry;
+}
+
+const Pipeline& PipelineCache::make(Entry& entry) {
+    const CompileGate::Stay stay(gate_);
+    std::unique_lock lock(mutex_);
+    made_.wait(lock, [&entry] { return !entry.is_being_made; });
+    if (entry.is_made) {
+        return entry.pipeline;
+    }
+    entry.is_being_made = true;
+    lock.unlock();
     try {
-        entry.kernel = kernel;
-        entry.spec_count = static_cast<std::uint32_t>(spec.size());
-        std::copy(spec.begin(), spec.end(), entry.spec.begin());
-        entry.pipeline.layout = &layout(info.binding_count + (info.reports ? 1U : 0U));
-        entry.pipeline.handle = compile(
-            info, spec, entry.pipeline.layout->pipeline, is_kept ? driver_cache_ : VK_NULL_HANDLE);
+        const Pipeline made = compile_for(entry);
+        lock.lock();
+        entry.pipeline = made;
+        entry.is_made.store(true, std::memory_order_release);
+        ++pipeline_count_;
     } catch (...) {
-        entries_.pop_back();
+        lock.lock();
+        entry.is_being_made = false;
+        made_.notify_all();
         throw;
     }
-    put(hash, static_cast<std::uint32_t>(entries_.size()));
-    is_changed_ |= is_kept;
-    return entry;
+    entry.is_being_made = false;
+    made_.notify_all();
+    return entry.pipeline;
+}
+
+Pipeline PipelineCache::compile_for(const Entry& entry) {
+    const KernelInfo& info = kernel_info(entry.kernel);
+    const std::span spec(entry.spec.data(), entry.spec_count);
+    Pipeline pipeline{.layout = &layout(info.binding_count + (info.reports ? 1U : 0U))};
+    const VkPipelineLayout its_layout = pipeline.layout->pipeline;
+    // The device's number is of this process alone: nothing to keep.
+    pipeline.handle = entry.kernel == KernelId::kDeviceNumber
+                          ? compile(info, spec, its_layout, VK_NULL_HANDLE)
+                          : compile_kept(info, spec, its_layout);
+    return pipeline;
+}
+
+Pipeline PipelineCache::make_own(const KernelInfo& info, std::span<const std::uint32_t> spec) {
+    const CompileGate::Stay stay(gate_);
+    Pipeline pipeline{.layout = &layout(info.binding_count + (info.reports ? 1U : 0U))};
+    pipeline.handle = compile_kept(info, spec, pipeline.layout->pipeline);
+    return pipeline;
+}
+
+VkPipeline PipelineCache::compile_kept(const KernelInfo& info,
+                                       std::span<const std::uint32_t> spec,
+                                       VkPipelineLayout layout) {
+    if (!keeps_pipelines_) {
+        return compile(info, spec, layout, VK_NULL_HANDLE);
+    }
+    const VkPipeline made = compile(info, spec, layout, driver_cache_);
+    if (!is_changed_.exchange(true) && is_cache_empty()) {
+        keeps_pipelines_ = false;
+        is_changed_ = false;
+    }
+    return made;
+}
+
+bool PipelineCache::is_cache_empty() const noexcept {
+    std::size_t size_bytes = 0;
+    const VkResult result =
+        table_.vkGetPipelineCacheData(handles_.device, driver_cache_, &size_bytes, nullptr);
+    return result >= 0 && size_bytes <= sizeof(VkPipelineCacheHeaderVersionOne);
 }
 
 void PipelineCache::check_kernel(const KernelInfo& info,
@@ -184,26 +269,26 @@ void PipelineCache::check_kernel(const KernelInfo& info,
     }
 }
 
-void PipelineCache::put(std::uint64_t hash, std::uint32_t entry) noexcept {
-    const std::size_t mask = places_.size() - 1;
-    std::size_t at = hash & mask;
-    while (places_[at].entry != 0) {
+void PipelineCache::put(Table& table, Entry& entry) noexcept {
+    const std::size_t mask = table.places.size() - 1;
+    std::size_t at = entry.hash & mask;
+    while (table.places[at].load(std::memory_order_relaxed) != nullptr) {
         at = (at + 1) & mask;
     }
-    places_[at] = {hash, entry};
+    table.places[at].store(&entry, std::memory_order_release);
 }
 
 void PipelineCache::grow() {
-    std::vector<Place> old(places_.size() * 2);
-    old.swap(places_);
-    for (const Place& place : old) {
-        if (place.entry != 0) {
-            put(place.hash, place.entry);
-        }
+    auto larger = std::make_unique<Table>(2 * tables_.back()->places.size());
+    for (Entry& entry : entries_) {
+        put(*larger, entry);
     }
+    tables_.push_back(std::move(larger));
+    table_of_entries_.store(tables_.back().get(), std::memory_order_release);
 }
 
 const BindingLayout& PipelineCache::layout(std::uint32_t binding_count) {
+    const std::lock_guard lock(mutex_);
     BindingLayout& layout = layouts_[binding_count];
     layout.binding_count = binding_count;
     // Each step is skipped when an earlier call got past it before a later step failed.
@@ -277,7 +362,8 @@ void PipelineCache::make_update_template(BindingLayout& layout) const {
 VkPipeline PipelineCache::compile(const KernelInfo& info,
                                   std::span<const std::uint32_t> spec,
                                   VkPipelineLayout layout,
-                                  VkPipelineCache cache) const {
+                                  VkPipelineCache cache) {
+    const auto begin = std::chrono::steady_clock::now();
     VkShaderModuleCreateInfo code{};
     code.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO;
     code.codeSize = std::size_t{info.word_count} * sizeof(std::uint32_t);
@@ -305,6 +391,9 @@ VkPipeline PipelineCache::compile(const KernelInfo& info,
         table_.vkCreateComputePipelines(handles_.device, cache, 1, &pipeline, nullptr, &made);
     table_.vkDestroyShaderModule(handles_.device, module, nullptr);
     PUMICE_VK_CHECK(result, "vkCreateComputePipelines for " + std::string(info.name));
+    const std::chrono::nanoseconds taken = std::chrono::steady_clock::now() - begin;
+    driver_ns_ += static_cast<std::uint64_t>(taken.count());
+    ++compiled_count_;
     return made;
 }
 

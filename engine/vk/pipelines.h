@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "vk/compile_gate.h"
 #include "vk/instance.h"
+#include "vk/kernel_use.h"
 #include "vk/kernels.h"
 #include "vk/vulkan.h"
 
 #include <array>
+#include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,10 +36,18 @@ struct Pipeline {
     const BindingLayout* layout = nullptr;
 };
 
+/// What was compiled so far: pipelines, those of kernels written at run time too, and the driver's
+/// time for them, that of several threads added up.
+struct CompileStats {
+    std::size_t pipeline_count = 0;
+    std::uint64_t driver_ns = 0;
+};
+
 /// Every pipeline that was ever asked for, made on first use and kept until the device dies.
+/// Thread-safe. See Note [Compiling] in pipelines.cpp.
 ///
-/// Not thread-safe: the queue calls it under its lock. The driver's own cache is read from and
-/// saved to $XDG_CACHE_HOME/pumice (or ~/.cache/pumice), unless `PUMICE_CACHE=off`.
+/// The driver's own cache is read from and saved to $XDG_CACHE_HOME/pumice (or ~/.cache/pumice),
+/// unless `PUMICE_CACHE=off` or the driver keeps nothing in it.
 class PipelineCache {
 public:
     static constexpr std::uint32_t kMaxBindings = 8;
@@ -48,14 +62,24 @@ public:
     PipelineCache(PipelineCache&&) = delete;
     PipelineCache& operator=(PipelineCache&&) = delete;
 
-    /// `spec[i]` is the value of specialization constant i; constants past its end keep the
-    /// shader's default.
+    /// The pipeline if it is there. Takes no lock.
+    const Pipeline* find(const KernelUse& use) noexcept;
+
+    /// The same, made if it is not there; waits for nothing but that pipeline. Constants past the
+    /// end of `spec` keep the shader's default. Never under a lock that others want: a driver may
+    /// take seconds.
     /// @throws UnsupportedError naming the features that the device lacks, DeviceError,
     ///         OutOfMemoryError, InternalError
-    const Pipeline& get(KernelId kernel, std::span<const std::uint32_t> spec);
+    const Pipeline& get(const KernelUse& use);
+
+    /// Makes all that are not there, several at once. @throws as `get`
+    void prepare(std::span<const KernelUse> uses);
 
     /// A pipeline that the caller destroys. @throws DeviceError, OutOfMemoryError
     Pipeline make_own(const KernelInfo& info, std::span<const std::uint32_t> spec);
+
+    /// Where every thread is while it compiles.
+    CompileGate& gate() noexcept { return gate_; }
 
     /// Where modules of kernels that were written at run time are kept for this device and driver;
     /// empty if nothing is.
@@ -65,47 +89,70 @@ public:
     /// no error: the next process compiles again.
     void save() noexcept;
 
-    [[nodiscard]] std::size_t pipeline_count() const noexcept { return entries_.size(); }
+    [[nodiscard]] std::size_t pipeline_count() const noexcept { return pipeline_count_; }
+
+    [[nodiscard]] CompileStats compile_stats() const noexcept {
+        return {compiled_count_, driver_ns_};
+    }
 
 private:
     struct Entry {
         KernelId kernel{};
         std::uint32_t spec_count = 0;
         std::array<std::uint32_t, kMaxSpecWords> spec{};
+        std::uint64_t hash = 0;
+        bool is_being_made = false;         ///< under the lock
+        std::atomic<bool> is_made = false;  ///< and the pipeline never changes from here on
         Pipeline pipeline;
     };
 
-    /// A place of the open-addressing table; entry 0 means empty, else index + 1.
-    struct Place {
-        std::uint64_t hash = 0;
-        std::uint32_t entry = 0;
+    /// Open addressing, at most half full; a power of two places. Entries are only ever added.
+    struct Table {
+        explicit Table(std::size_t place_count) : places(place_count) {}
+
+        std::vector<std::atomic<Entry*>> places;
     };
 
     static bool is_same(const Entry& entry, std::span<const std::uint32_t> spec) noexcept;
-    const Entry& find(KernelId kernel, std::span<const std::uint32_t> spec);
-    const Entry& make(KernelId kernel, std::span<const std::uint32_t> spec, std::uint64_t hash);
-    void check_kernel(const KernelInfo& info, std::span<const std::uint32_t> spec) const;
+    static void put(Table& table, Entry& entry) noexcept;
+    [[nodiscard]] Entry* look_up(const KernelUse& use, std::uint64_t hash) const noexcept;
+    Entry& entry_of(const KernelUse& use);
+    const Pipeline& make(Entry& entry);
+    Pipeline compile_for(const Entry& entry);
     void grow();
-    void put(std::uint64_t hash, std::uint32_t entry) noexcept;
+    void check_kernel(const KernelInfo& info, std::span<const std::uint32_t> spec) const;
     const BindingLayout& layout(std::uint32_t binding_count);
     void make_set_layout(BindingLayout& layout) const;
     void make_update_template(BindingLayout& layout) const;
     VkPipeline compile(const KernelInfo& info,
                        std::span<const std::uint32_t> spec,
                        VkPipelineLayout layout,
-                       VkPipelineCache cache) const;
+                       VkPipelineCache cache);
+    VkPipeline compile_kept(const KernelInfo& info,
+                            std::span<const std::uint32_t> spec,
+                            VkPipelineLayout layout);
+    [[nodiscard]] bool is_cache_empty() const noexcept;
     void load();
 
     const PhysicalDevice& physical_;
     const DeviceHandles& handles_;
     const VolkDeviceTable& table_;
     VkPipelineCache driver_cache_ = VK_NULL_HANDLE;
-    std::string file_path_;  ///< empty when nothing is kept on disk
-    bool is_changed_ = false;
+    std::string file_path_;                     ///< empty when nothing is kept on disk
+    std::atomic<bool> is_changed_ = false;      ///< since the cache was saved
+    std::atomic<bool> keeps_pipelines_ = true;  ///< the driver does in its cache, as far as known
+    std::atomic<std::size_t> pipeline_count_ = 0;
+    std::atomic<std::size_t> compiled_count_ = 0;
+    std::atomic<std::uint64_t> driver_ns_ = 0;
+    CompileGate gate_;
+    std::atomic<Table*> table_of_entries_ = nullptr;  ///< the last one
+    /// By kernel: the last one asked for, found without a hash.
+    std::vector<std::atomic<const Entry*>> recent_;
+    std::mutex mutex_;              ///< guards what follows; never held during a compilation
+    std::condition_variable made_;  ///< or given up
+    std::deque<Entry> entries_;     ///< never moves: readers hold references
+    std::vector<std::unique_ptr<Table>> tables_;  ///< older ones, too: somebody may be reading
     std::array<BindingLayout, kMaxBindings + 1> layouts_{};
-    std::vector<Place> places_;         ///< a power of two, at most half full
-    std::deque<Entry> entries_;         ///< never moves: callers hold references
-    std::vector<const Entry*> recent_;  ///< by kernel: the last one asked for, found without a hash
 };
 
 }  // namespace pumice::vk

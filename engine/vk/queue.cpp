@@ -6,24 +6,25 @@
 #include "base/invariant.h"
 #include "vk/check.h"
 #include "vk/device.h"
-#include "vk/module_store.h"
+#include "vk/pipelines.h"
 #include "vk/recorder.h"
 #include "vk/reports.h"
-#include "vk/runtime_kernel.h"
+#include "vk/runtime_kernels.h"
+#include "vk/standstill.h"
 #include "vk/timings.h"
 #include "vk/watcher.h"
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace pumice::vk {
 
 namespace {
 
-/// How long a thread that is about to end with the process waits for that, before it gets an error.
-constexpr std::chrono::seconds kStandStill{5};
 constexpr std::chrono::milliseconds kLockPause{1};
 
 /// Inside its buffer, not empty, in whole words.
@@ -43,35 +44,77 @@ struct Queue::State {
     explicit State(Device& its_device)
         : device(its_device),
           caps(its_device.capabilities()),
-          recorder(its_device),
-          modules(its_device.pipelines().module_folder()) {}
+          pipelines(its_device.pipelines()),
+          kernels(its_device),
+          recorder(its_device) {}
 
     /// The queue's lock. Once the process ends, only the thread that ends it gets on at once.
     std::unique_lock<std::mutex> turn();
+    /// @throws DeviceError once the device was lost or the process ends
+    void check_alive();
+    void prepare(std::span<const KernelUse> uses);
+    /// Made if nobody has. Not under the lock.
+    const Pipeline& pipeline_of(const KernelUse& use);
+    std::vector<const Pipeline*> pipelines_of(std::span<const Dispatch> dispatches);
     void check_range(const Binding& range) const;
     void check(const Dispatch& dispatch, const KernelInfo& info) const;
     [[noreturn]] void refuse(const Dispatch& dispatch, const KernelInfo& info) const;
 
     Device& device;
     const Capabilities caps;
-    std::mutex mutex;  ///< guards what follows, up to the recorder
-    std::thread::id ending_thread;
-    bool is_ending = false;
-    std::chrono::steady_clock::time_point standstill_end;  ///< set with is_ending
+    PipelineCache& pipelines;
+    RuntimeKernels kernels;  ///< die after the recorder, which waits for the device
+    std::mutex mutex;        ///< guards what follows, up to the recorder
+    Standstill standstill;
     Recorder recorder;
     Watcher watcher{recorder.timeline()};
-    std::mutex modules_mutex;  ///< guards modules
-    ModuleStore modules;
 };
 
 std::unique_lock<std::mutex> Queue::State::turn() {
     std::unique_lock lock(mutex);
-    if (is_ending && ending_thread != std::this_thread::get_id()) [[unlikely]] {
-        lock.unlock();
-        std::this_thread::sleep_until(standstill_end);
-        lock.lock();
-    }
+    standstill.heed(lock);
     return lock;
+}
+
+void Queue::State::check_alive() {
+    const auto lock = turn();
+    recorder.check_alive();
+}
+
+void Queue::State::prepare(std::span<const KernelUse> uses) {
+    const bool is_prepared = std::all_of(uses.begin(), uses.end(), [this](const KernelUse& use) {
+        return pipelines.find(use) != nullptr;
+    });
+    if (!is_prepared) [[unlikely]] {
+        check_alive();  // rather than what the compiler says of a lost device
+        pipelines.prepare(uses);
+    }
+}
+
+const Pipeline& Queue::State::pipeline_of(const KernelUse& use) {
+    const Pipeline* const found = pipelines.find(use);
+    if (found != nullptr) [[likely]] {
+        return *found;
+    }
+    check_alive();
+    return pipelines.get(use);
+}
+
+std::vector<const Pipeline*> Queue::State::pipelines_of(std::span<const Dispatch> dispatches) {
+    std::vector<KernelUse> uses;
+    for (const Dispatch& dispatch : dispatches) {
+        if (dispatch.runtime == nullptr) {
+            uses.push_back({dispatch.kernel, dispatch.spec});
+        }
+    }
+    prepare(uses);
+    std::vector<const Pipeline*> found;
+    for (const Dispatch& dispatch : dispatches) {
+        found.push_back(dispatch.runtime == nullptr
+                            ? &pipelines.get({dispatch.kernel, dispatch.spec})
+                            : &dispatch.runtime->pipeline());
+    }
+    return found;
 }
 
 void Queue::State::check_range(const Binding& range) const {
@@ -122,14 +165,19 @@ Queue::Queue(Device& device) : state_(std::make_unique<State>(device)) {}
 
 Queue::~Queue() = default;
 
+void Queue::prepare(std::span<const KernelUse> uses) {
+    state_->prepare(uses);
+}
+
 void Queue::dispatch(const Dispatch& dispatch) {
     const KernelInfo& info = kernel_info(dispatch.kernel);
     state_->check(dispatch, info);
     if (info.reports) {
         state_->device.reports().prepare();
     }
+    const Pipeline& pipeline = state_->pipeline_of({dispatch.kernel, dispatch.spec});
     const auto lock = state_->turn();
-    state_->recorder.dispatch(dispatch, info);
+    state_->recorder.dispatch(dispatch, info, pipeline);
 }
 
 void Queue::copy(const Binding& source, const Binding& target) {
@@ -163,13 +211,8 @@ bool Queue::is_idle(const Binding& range) {
 }
 
 std::shared_ptr<const RuntimeKernel> Queue::make_kernel(const KernelSource& source) {
-    const auto words = [&] {
-        const std::lock_guard lock(state_->modules_mutex);
-        return state_->modules.get(source.text);
-    }();
-    const auto lock = state_->turn();
-    state_->recorder.check_alive();
-    return std::make_shared<const RuntimeKernel>(state_->device, source, *words);
+    state_->check_alive();
+    return state_->kernels.get(source);
 }
 
 std::shared_ptr<Recording> Queue::record(std::span<const Dispatch> dispatches) {
@@ -179,8 +222,9 @@ std::shared_ptr<Recording> Queue::record(std::span<const Dispatch> dispatches) {
             state_->device.reports().prepare();
         }
     }
+    const std::vector<const Pipeline*> pipelines = state_->pipelines_of(dispatches);
     const auto lock = state_->turn();
-    return state_->recorder.record(dispatches);
+    return state_->recorder.record(dispatches, pipelines);
 }
 
 std::uint64_t Queue::replay(const Recording& recording) {
@@ -309,10 +353,8 @@ bool Queue::shut_down(Deadline deadline) noexcept {
     Recorder& recorder = state_->recorder;
     const bool must_wait =
         !recorder.is_lost() && recorder.timeline().known() < recorder.submitted();
-    recorder.mark_lost("the process is ending; tensors cannot be used any more");
-    state_->ending_thread = std::this_thread::get_id();
-    state_->is_ending = true;
-    state_->standstill_end = std::chrono::steady_clock::now() + kStandStill;
+    recorder.mark_lost(kProcessEnds);
+    state_->standstill.begin();
     // A lost device has nothing to wait for.
     return !must_wait ||
            recorder.timeline().wait_until(recorder.submitted(), deadline) != VK_TIMEOUT;

@@ -4,6 +4,7 @@
 #include "base/process_end.h"
 #include "vk/buffer.h"
 #include "vk/hazards.h"
+#include "vk/kernel_use.h"
 #include "vk/kernels.h"
 
 #include <array>
@@ -64,8 +65,9 @@ struct QueueCounters {
 /// The device's one queue: program order in, hazards found, command buffers out.
 ///
 /// Every public function takes the queue's lock for its own duration, so that lock order is program
-/// order. Commands are collected and submitted when enough estimated work is there, on `flush`, or
-/// when somebody waits. See Note [Hazards] in recorder.cpp.
+/// order; what has to be compiled is compiled before (Note [Compiling] in pipelines.cpp). Commands
+/// are collected and submitted when enough estimated work is there, on `flush`, or when somebody
+/// waits. See Note [Hazards] in recorder.cpp.
 class Queue {
 public:
     explicit Queue(Device& device);
@@ -75,6 +77,9 @@ public:
     Queue(Queue&&) = delete;
     Queue& operator=(Queue&&) = delete;
 
+    /// Compiles what was never compiled, several kernels at once: a call that runs more than one
+    /// kernel calls it before it records the first. @throws as `dispatch`
+    void prepare(std::span<const KernelUse> uses);
     /// @throws DeviceError if the pipeline cannot be made or the device is lost
     void dispatch(const Dispatch& dispatch);
     /// Copies `source` to `target` (same size, multiples of 4) on the device.
@@ -87,8 +92,10 @@ public:
     /// True if no submitted or collected command still touches the range.
     bool is_idle(const Binding& range);
 
-    /// Compiles a kernel that was written at run time, or takes it from the folder on disk where
-    /// those of earlier processes are kept. @throws InternalError, OutOfMemoryError, DeviceError
+    /// Compiles a kernel that was written at run time, or takes it from the last ones or from the
+    /// folder on disk where those of earlier processes are kept. Several threads may compile at
+    /// once.
+    /// @throws InternalError, OutOfMemoryError, DeviceError
     std::shared_ptr<const RuntimeKernel> make_kernel(const KernelSource& source);
     /// Records commands to be submitted many times; see Recording. Nothing is submitted.
     /// @throws as `dispatch`, and OutOfMemoryError

@@ -93,10 +93,10 @@ void Recorder::begin() {
     }
 }
 
-void Recorder::dispatch(const Dispatch& dispatch, const KernelInfo& info) {
+void Recorder::dispatch(const Dispatch& dispatch,
+                        const KernelInfo& info,
+                        const Pipeline& pipeline) {
     check_alive();
-    // Everything that may throw comes before the first command is recorded.
-    const Pipeline& pipeline = device_.pipelines().get(dispatch.kernel, dispatch.spec);
     begin();
     writer_.dispatch(dispatch, info, pipeline, submitted_ + 1);
     count_command(dispatch.work);
@@ -211,9 +211,10 @@ std::uint64_t Recorder::submit_with(const std::shared_ptr<const Recording>& kept
     return value;
 }
 
-std::shared_ptr<Recording> Recorder::record(std::span<const Dispatch> dispatches) {
+std::shared_ptr<Recording> Recorder::record(std::span<const Dispatch> dispatches,
+                                            std::span<const Pipeline* const> pipelines) {
     check_alive();
-    return std::make_shared<Recording>(device_, dispatches, last_hazard_, nullptr);
+    return std::make_shared<Recording>(device_, dispatches, pipelines, last_hazard_, nullptr);
 }
 
 // Small recordings wait for a submit as other commands do: somebody reads their results soon, and
@@ -253,7 +254,7 @@ std::shared_ptr<const Recording> Recorder::record_timed(const Recording& recordi
     const std::size_t taken_count = timer_->taken_count();
     try {
         auto timed = std::make_shared<const Recording>(
-            device_, recording.dispatches(), last_hazard_, timer_.get());
+            device_, recording.dispatches(), recording.pipelines(), last_hazard_, timer_.get());
         collected_.reserve(collected_.size() + timed->buffers().size() + 1);
         batches_.reserve(collected_.capacity());
         return timed;

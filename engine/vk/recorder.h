@@ -21,7 +21,8 @@
 
 namespace pumice::vk {
 
-/// The part of Queue that runs under its lock: commands in, barriers found, submits out.
+/// The part of Queue that runs under its lock: commands in, barriers found, submits out. Nothing is
+/// compiled here.
 class Recorder {
 public:
     explicit Recorder(Device& device);
@@ -32,13 +33,15 @@ public:
     Recorder(Recorder&&) = delete;
     Recorder& operator=(Recorder&&) = delete;
 
-    void dispatch(const Dispatch& dispatch, const KernelInfo& info);
+    void dispatch(const Dispatch& dispatch, const KernelInfo& info, const Pipeline& pipeline);
     void copy(const Binding& source, const Binding& target);
     void fill(const Binding& target, std::uint32_t word);
     std::uint64_t release_to_host();
     bool is_idle(const Binding& range);
 
-    std::shared_ptr<Recording> record(std::span<const Dispatch> dispatches);
+    /// The pipelines are those of the dispatches.
+    std::shared_ptr<Recording> record(std::span<const Dispatch> dispatches,
+                                      std::span<const Pipeline* const> pipelines);
     /// The recording's commands come after what is pending; returns the value that will mark the
     /// end of both.
     std::uint64_t replay(const Recording& recording);

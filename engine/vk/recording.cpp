@@ -11,9 +11,11 @@ namespace pumice::vk {
 
 Recording::Recording(Device& device,
                      std::span<const Dispatch> dispatches,
+                     std::span<const Pipeline* const> pipelines,
                      Hazard& last_hazard,
                      CommandTimer* timer)
-    : list_(timer == nullptr ? dispatches : std::span<const Dispatch>()) {
+    : list_(timer == nullptr ? dispatches : std::span<const Dispatch>()),
+      pipelines_(pipelines.begin(), pipelines.end()) {
     Stopwatch* stopwatch = nullptr;
     CommandWriter writer(device, counters_, last_hazard, nullptr);
     const auto open = [&] {
@@ -34,16 +36,14 @@ Recording::Recording(Device& device,
     last_hazard = {HazardKind::kFull, true};
     writer.barrier();
     std::uint64_t work = 0;
-    for (const Dispatch& dispatch : dispatches) {
+    for (std::size_t i = 0; i < dispatches.size(); ++i) {
+        const Dispatch& dispatch = dispatches[i];
         if (work >= kWorkPerBuffer || (stopwatch != nullptr && stopwatch->is_full())) {
             end();
             open();
             work = 0;
         }
-        const Pipeline& pipeline = dispatch.runtime == nullptr
-                                       ? device.pipelines().get(dispatch.kernel, dispatch.spec)
-                                       : dispatch.runtime->pipeline();
-        writer.dispatch(dispatch, info_of(dispatch), pipeline, 0);
+        writer.dispatch(dispatch, info_of(dispatch), *pipelines[i], 0);
         work += dispatch.work;
         reports_ = reports_ || info_of(dispatch).reports;
         work_ += dispatch.work;

@@ -4,6 +4,7 @@
 #include "vk/command_ring.h"
 #include "vk/dispatch_list.h"
 #include "vk/hazards.h"
+#include "vk/pipelines.h"
 #include "vk/queue.h"
 #include "vk/vulkan.h"
 
@@ -21,10 +22,11 @@ class CommandTimer;
 /// Made and replayed by Queue, under its lock; dies after its last submit has ended.
 class Recording {
 public:
-    /// With a timer, the commands are timed at their next submit, the only one then.
-    /// @throws what PipelineCache::get throws, OutOfMemoryError, DeviceError
+    /// The pipelines are those of the dispatches. With a timer, the commands are timed at their
+    /// next submit, the only one then. @throws OutOfMemoryError, DeviceError
     Recording(Device& device,
               std::span<const Dispatch> dispatches,
+              std::span<const Pipeline* const> pipelines,
               Hazard& last_hazard,
               CommandTimer* timer);
 
@@ -32,6 +34,9 @@ public:
 
     /// What was recorded, to be recorded again; none if it was timed.
     [[nodiscard]] std::span<const Dispatch> dispatches() const noexcept { return list_.calls(); }
+
+    /// Of these dispatches; they live as long as their kernels.
+    [[nodiscard]] std::span<const Pipeline* const> pipelines() const noexcept { return pipelines_; }
 
     /// Whether a kernel of it may report (Note [Reports] in reports.h).
     [[nodiscard]] bool reports() const noexcept { return reports_; }
@@ -44,6 +49,7 @@ public:
 
 private:
     DispatchList list_;
+    std::vector<const Pipeline*> pipelines_;
     std::vector<std::unique_ptr<CommandSlot>> slots_;
     std::vector<VkCommandBuffer> buffers_;
     QueueCounters counters_;

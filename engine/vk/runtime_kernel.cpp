@@ -6,7 +6,7 @@
 namespace pumice::vk {
 
 RuntimeKernel::RuntimeKernel(Device& device,
-                             const KernelSource& source,
+                             const KernelInterface& source,
                              const std::vector<std::uint32_t>& words)
     : device_(device),
       name_(source.name),

@@ -4,6 +4,7 @@
 #include "vk/kernels.h"
 #include "vk/pipelines.h"
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -12,24 +13,30 @@ namespace pumice::vk {
 
 class Device;
 
-/// A kernel that was written at run time.
-struct KernelSource {
+/// What a kernel that was written at run time has beside its code.
+struct KernelInterface {
     std::string name;
-    std::string text;  ///< GLSL with all includes in place; local_size_x is constant 0
     std::uint8_t binding_count = 0;
     std::uint8_t written_mask = 0;  ///< bit i: binding i is written
     std::uint8_t read_mask = 0;     ///< bit i: binding i is read
     std::uint8_t push_size_bytes = 0;
     std::vector<std::uint32_t> spec;  ///< value of specialization constant i at index i
+
+    auto operator<=>(const KernelInterface&) const = default;
+};
+
+/// A kernel that was written at run time.
+struct KernelSource : KernelInterface {
+    std::string text;  ///< GLSL with all includes in place; local_size_x is constant 0
 };
 
 /// Such a kernel, ready to be recorded under its specialization constants. Made by
-/// Queue::make_kernel; dies after the last replay that runs it.
+/// RuntimeKernels; dies after the last replay that runs it.
 class RuntimeKernel {
 public:
     /// @throws DeviceError, OutOfMemoryError
     RuntimeKernel(Device& device,
-                  const KernelSource& source,
+                  const KernelInterface& source,
                   const std::vector<std::uint32_t>& words);
     ~RuntimeKernel();
     RuntimeKernel(const RuntimeKernel&) = delete;

@@ -10,7 +10,10 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <mutex>
 #include <optional>
+#include <utility>
 
 namespace pumice::vk {
 namespace {
@@ -19,6 +22,8 @@ struct FaultPlan {
     VkResult result = VK_SUCCESS;
     std::uint32_t passed_calls = 0;
 };
+
+std::mutex faults_mutex;  // several threads may be in one entry
 
 /// Entries are plain function pointers, so what they need is static.
 struct SeamState {
@@ -34,6 +39,7 @@ struct SeamState {
     std::uint64_t storage_range_bytes = 0;  ///< the device's own
     std::uint32_t timestamp_bits = 0;       ///< likewise
     std::array<FaultPlan, 10> faults{};
+    std::function<std::optional<Fault>()> compiler;
     BarrierFilter filter;
     std::uint32_t matched_count = 0;
     std::uint32_t dropped_count = 0;
@@ -141,12 +147,21 @@ struct Failing;
 template <Entry kWhich, typename... Args, VkResult (*VolkDeviceTable::*kMember)(Args...)>
 struct Failing<kWhich, kMember> {
     static VkResult call(Args... args) {
+        if (const VkResult result = next_result(); result < 0) {
+            return result;
+        }
+        return (seam.below.*kMember)(args...);
+    }
+
+    // A failure, or success where the driver is to say.
+    static VkResult next_result() {
+        const std::lock_guard lock(faults_mutex);
         FaultPlan& plan = seam.faults[static_cast<std::size_t>(kWhich)];
         if (plan.passed_calls == 0) {
             return plan.result;
         }
         --plan.passed_calls;
-        return (seam.below.*kMember)(args...);
+        return VK_SUCCESS;
     }
 };
 
@@ -171,6 +186,19 @@ VkResult result_of(Fault fault) {
         case Fault::kDeviceLost: return VK_ERROR_DEVICE_LOST;
     }
     return VK_ERROR_UNKNOWN;
+}
+
+// NOLINTNEXTLINE(readability-function-size): the signature is the driver's
+VkResult replaced_compiler(VkDevice device,
+                           VkPipelineCache cache,
+                           std::uint32_t count,
+                           const VkComputePipelineCreateInfo* infos,
+                           const VkAllocationCallbacks* allocator,
+                           VkPipeline* pipelines) {
+    if (const std::optional<Fault> fault = seam.compiler()) {
+        return result_of(*fault);
+    }
+    return seam.below.vkCreateComputePipelines(device, cache, count, infos, allocator, pipelines);
 }
 
 }  // namespace
@@ -229,6 +257,12 @@ void inject_fault(Device& device, Entry entry, Fault fault, std::uint32_t passed
         case Entry::kGetQueryPoolResults:
             return fail<Entry::kGetQueryPoolResults, &Table::vkGetQueryPoolResults>(table);
     }
+}
+
+void replace_compiler(Device& device, std::function<std::optional<Fault>()> compiler) {
+    VolkDeviceTable& table = open(device);
+    seam.compiler = std::move(compiler);
+    put_on_top(table, &VolkDeviceTable::vkCreateComputePipelines, &replaced_compiler);
 }
 
 void drop_barriers(Device& device, const BarrierFilter& filter) {

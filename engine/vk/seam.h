@@ -4,6 +4,8 @@
 #include "vk/hazards.h"
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 
 namespace pumice::vk {
 
@@ -49,6 +51,11 @@ enum class Fault : std::uint8_t { kOutOfDeviceMemory, kOutOfHostMemory, kDeviceL
 /// After `passed_calls` calls that go through, every call of the entry fails, until `restore`.
 /// The failing call does not reach the driver.
 void inject_fault(Device& device, Entry entry, Fault fault, std::uint32_t passed_calls = 0);
+
+/// Calls `compiler` on the thread that is about to make a compute pipeline: it may take as long as
+/// a slow driver does, and fail as one. Several threads may be in it at once. Not beside a fault of
+/// the same entry.
+void replace_compiler(Device& device, std::function<std::optional<Fault>()> compiler);
 
 /// Which barriers to leave out.
 struct BarrierFilter {

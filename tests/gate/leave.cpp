@@ -131,6 +131,27 @@ int return_beside_workers() {
     return 11;
 }
 
+// Threads that compile: each capture has two kernels that no cache can have.
+int return_beside_captures() {
+    for (int i = 0; i < 2; ++i) {
+        std::thread([i] {
+            const Tensor x = pumice::ones({33, 65});
+            for (int step = 1;; ++step) {
+                const double number = seed + 0.5 * i + step / 64.0;
+                const pumice::Plan plan = pumice::capture(
+                    [number](const Tensor& y) {
+                        const Tensor sums = pumice::sum(pumice::exp(pumice::mul(y, number)), {0});
+                        return pumice::exp(pumice::mul(sums, -number));
+                    },
+                    {x});
+                static_cast<void>(plan(x));
+            }
+        }).detach();
+    }
+    pause(20 + static_cast<int>(seed) % 16);
+    return 19;
+}
+
 // The pool is at work that was posted before the device was there.
 int return_beside_the_pool() {
     for (int i = 0; i < 2; ++i) {
@@ -203,7 +224,7 @@ struct Way {
     int (*leave)();
 };
 
-constexpr std::array<Way, 17> kWays = {{
+constexpr std::array<Way, 18> kWays = {{
     {"return", return_from_main},
     {"error", return_after_an_error},
     {"exit", exit_from_main},
@@ -213,6 +234,7 @@ constexpr std::array<Way, 17> kWays = {{
     {"continuation", exit_from_a_continuation},
     {"hook", exit_from_a_hook},
     {"beside_workers", return_beside_workers},
+    {"beside_captures", return_beside_captures},
     {"beside_pool", return_beside_the_pool},
     {"statics", return_with_statics},
     {"handler", return_with_a_handler},

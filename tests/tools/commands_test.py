@@ -392,6 +392,20 @@ class Outputs(Command):
         self.assertEqual(run(*arguments).returncode, 0)
         self.assertEqual(len(path.read_text().splitlines()), 61)
 
+    def test_bench_start_measures_processes(self):
+        result = run("bench", "start", "--json", "--rounds", "1", "--model", "forecaster")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        figures = json.loads(result.stdout)["forecaster"]
+        self.assertEqual(set(figures), {"inference", "captured"})
+        for mode, caches in figures.items():
+            self.assertEqual(set(caches), {"cold", "warm"})
+            for name, run_of in caches.items():
+                with self.subTest(mode=mode, cache=name):
+                    self.assertGreater(run_of["pipelines"], 0)
+                    self.assertGreater(run_of["driver_ms"], 0)
+                    self.assertGreater(run_of["start_ms"], run_of["device_ms"])
+                    self.assertGreater(run_of["start_ms"], run_of["first_ms"])
+
     def test_stdout_that_is_full_or_closed(self):
         plan = self.folder / "plan.csv"
         plan.write_text("id,lower,upper,size\na,0,1,16\n")

@@ -17,7 +17,7 @@ LONGEST_SECONDS = 60
 CODES = {
     "return": 3, "error": 4, "exit": 5, "stranger": 6, "worker": 7, "pool": 8, "continuation": 9,
     "hook": 10, "beside_workers": 11, "beside_pool": 12, "statics": 13, "handler": 14, "child": 15,
-    "quick": 16, "at_once": 17, "nothing": 18, "throw": -signal.SIGABRT,
+    "quick": 16, "at_once": 17, "nothing": 18, "beside_captures": 19, "throw": -signal.SIGABRT,
 }  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 
 #include "pumice/error.h"
 
+#include "memory/scoped_environment.h"
+#include "vk/cache_file.h"
 #include "vk/device.h"
 #include "vk/queue.h"
 #include "vk/seam.h"
@@ -11,6 +13,9 @@
 
 #include <array>
 #include <cstring>
+#include <filesystem>
+#include <string>
+#include <unistd.h>
 #include <vector>
 
 namespace pumice::vk {
@@ -43,12 +48,12 @@ TEST_CASE("pipelines: made once for a kernel and its constants") {
     PipelineCache& pipelines = own.pipelines();
     std::vector<const Pipeline*> made;
     for (std::uint32_t local_size = 1; local_size <= 100; ++local_size) {
-        made.push_back(&pipelines.get(KernelId::kFactoryFill, {&local_size, 1}));
+        made.push_back(&pipelines.get({KernelId::kFactoryFill, {&local_size, 1}}));
         CHECK(made.back()->layout->binding_count == 1);
     }
     CHECK(pipelines.pipeline_count() == 100);
     for (std::uint32_t local_size = 1; local_size <= 100; ++local_size) {
-        CHECK(&pipelines.get(KernelId::kFactoryFill, {&local_size, 1}) == made[local_size - 1]);
+        CHECK(&pipelines.get({KernelId::kFactoryFill, {&local_size, 1}}) == made[local_size - 1]);
     }
     CHECK(pipelines.pipeline_count() == 100);
 }
@@ -56,7 +61,7 @@ TEST_CASE("pipelines: made once for a kernel and its constants") {
 TEST_CASE("pipelines: too many constants are refused") {
     Device own;
     const std::array<std::uint32_t, 17> words{};
-    CHECK_THROWS_AS(own.pipelines().get(KernelId::kFactoryFill, words), InternalError);
+    CHECK_THROWS_AS(own.pipelines().get({KernelId::kFactoryFill, words}), InternalError);
     CHECK(own.pipelines().pipeline_count() == 0);
 }
 
@@ -67,7 +72,7 @@ TEST_CASE("pipelines: a kernel that the device cannot run names what is missing"
         const std::uint32_t lacking = kernel_info(kernel).features & ~own.capabilities().features;
         if (lacking != 0) {
             CAPTURE(kernel_info(kernel).name);
-            CHECK_THROWS_AS(own.pipelines().get(kernel, {}), UnsupportedError);
+            CHECK_THROWS_AS(own.pipelines().get({kernel, {}}), UnsupportedError);
         }
     }
 }
@@ -81,9 +86,59 @@ TEST_CASE("pipelines: a failed compilation leaves nothing behind and may be trie
     restore(own);
     CHECK(own.pipelines().pipeline_count() == 0);
     CHECK(own.queue().next_value() == 0);
-    own.pipelines().get(KernelId::kFactoryFill, {&local_size, 1});
+    own.pipelines().get({KernelId::kFactoryFill, {&local_size, 1}});
     CHECK(own.pipelines().pipeline_count() == 1);
     own.destroy_buffer(buffer);
+}
+
+/// Stands in for what a driver says of its cache: a header, and pipelines if it keeps some.
+template <std::size_t kBytes>
+VkResult cache_data(VkDevice /*device*/,
+                    VkPipelineCache /*cache*/,
+                    std::size_t* size_bytes,
+                    void* data) {
+    *size_bytes = kBytes;
+    if (data != nullptr) {
+        std::memset(data, 5, kBytes);
+    }
+    return VK_SUCCESS;
+}
+
+/// What a device with such a driver leaves in the file of its cache.
+std::vector<std::byte> kept_in(const std::filesystem::path& folder,
+                               PFN_vkGetPipelineCacheData cache_data) {
+    {
+        Device own;
+        own.table().vkGetPipelineCacheData = cache_data;
+        const std::uint32_t local_size = 32;
+        own.pipelines().get({KernelId::kFactoryFill, {&local_size, 1}});
+    }
+    for (const auto& each : std::filesystem::recursive_directory_iterator(folder)) {
+        if (each.path().extension() == ".bin") {
+            return read_summed_file(each.path().string(), CacheFileKind::kPipelines);
+        }
+    }
+    return {};
+}
+
+TEST_CASE("pipelines: what the driver keeps goes to its file, over what was damaged") {
+    const std::filesystem::path folder =
+        std::filesystem::temp_directory_path() / ("pumice_kept." + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder);
+    {
+        const test::ScopedEnvironment home("XDG_CACHE_HOME", folder.c_str());
+        const test::ScopedEnvironment cache("PUMICE_CACHE", "");
+        constexpr std::size_t kHeaderBytes = sizeof(VkPipelineCacheHeaderVersionOne);
+        CHECK(kept_in(folder, cache_data<kHeaderBytes>).empty());
+        CHECK(kept_in(folder, cache_data<1000>) == std::vector<std::byte>(1000, std::byte{5}));
+        for (const auto& each : std::filesystem::recursive_directory_iterator(folder)) {
+            if (each.path().extension() == ".bin") {
+                std::filesystem::resize_file(each.path(), 100);
+            }
+        }
+        CHECK(kept_in(folder, cache_data<500>) == std::vector<std::byte>(500, std::byte{5}));
+    }
+    std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("pipelines: kernels run in order, with barriers where they conflict") {

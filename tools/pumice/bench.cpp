@@ -199,6 +199,7 @@ void add_bench(CLI::App& app) {
     add_bench_fusion(*bench);
     add_bench_replay(*bench);
     add_bench_soak(*bench);
+    add_bench_start(*bench);
 }
 
 }  // namespace pumice::command

@@ -14,6 +14,7 @@ void add_bench_chain(CLI::App& bench);
 void add_bench_fusion(CLI::App& bench);
 void add_bench_replay(CLI::App& bench);
 void add_bench_soak(CLI::App& bench);
+void add_bench_start(CLI::App& bench);
 void add_plan(CLI::App& app);
 void add_memory(CLI::App& app);
 void add_profile(CLI::App& app);
