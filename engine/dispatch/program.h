@@ -59,6 +59,30 @@ struct Step {
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): see above
     Step() noexcept {}
 
+    /// The kernel of a file without variants, and what it is handed: structs of vk/kernels/.
+    template <class Spec>
+    void set(const Spec& constants, const typename Spec::Push& pushed) {
+        static_assert(Spec::kWordCounts.size() == 1, "which variant?");
+        set(Spec::kFirstKernel, constants, pushed);
+    }
+
+    /// One of a file's variants. @throws InternalError for a kernel of another file
+    template <class Spec>
+    void set(vk::KernelId variant, const Spec& constants, const typename Spec::Push& pushed) {
+        const auto at =
+            static_cast<std::size_t>(variant) - static_cast<std::size_t>(Spec::kFirstKernel);
+        PUMICE_INVARIANT(at < Spec::kWordCounts.size());
+        kernel = variant;
+        const auto words = constants.by_id();
+        spec.clear();
+        for (std::size_t i = 0; i < Spec::kWordCounts[at]; ++i) {
+            spec.push_back(words[i]);
+        }
+        static_assert(Spec::kPushBytes <= 128);
+        std::memcpy(push.data(), &pushed, Spec::kPushBytes);
+        push_bytes = Spec::kPushBytes;
+    }
+
     /// `Push` mirrors the kernel's push-constant block; assert its size against
     /// vk::push_size_bytes(kernel) beside its declaration.
     template <class Push>
