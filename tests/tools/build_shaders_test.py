@@ -85,13 +85,9 @@ class Interface(ShaderTree):
 
     def test_reflection(self):
         self.write_kernel("//@requires fp16")
-        header, source = self.generate()
+        _, source = self.generate()
         # 2 bindings, written 0b10, read 0b01 (aliased blocks are one), 44 push bytes, 5 ids, fp16
         self.assertRegex(source, r'"map_unary", kCodeMapUnary.data\(\), \d+, 2, 2, 1, 44, 5, 1, false}')
-        for line in ("kLocalSize = 0;", "kOp = 1;  // uint, default 3", "kSizeBytes = 44;",
-                     "kScale = 4;  // float, default 0.5", "kRowCountOffset = 0;",
-                     "kShapeOffset = 16;", "kSlopesOffset = 32;"):  # fmt: skip
-            self.assertIn(line, header)
 
     def test_reports_are_a_binding_behind_those_of_the_host(self):
         block = "layout(binding = {}, std430) buffer Reports {{ uint words[]; }};\n"
@@ -158,7 +154,7 @@ class Interface(ShaderTree):
         for main in (None, MAIN):  # an empty tree, then one with a kernel
             if main:
                 self.write_kernel()
-                check += "static_assert(push_size_bytes(KernelId::kMapUnary) == 44);\n"
+                check += "static_assert(static_cast<int>(KernelId::kCount) == 1);\n"
             self.generate()
             (self.root / "check.cpp").write_text(check)
             flags = ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-fsyntax-only"]
