@@ -32,9 +32,14 @@ lines, and a line without a name is for every kernel that includes the file; fol
     float f(uint op, float x) {    float or int, the expressions of its lines
         case kUnaryNeg: y = -x; break;      or `case kUnaryNeg: return -x;`
 
-Written to --out: vk/kernels.h (KernelId, push sizes and offsets, spec constant ids, enums) and
+Written to --out: vk/kernels.h (KernelId, enums) and
 vk/kernels.cpp (the SPIR-V, and the texts of shaders/include and of the files with hooks), vk/iterations.h
-and vk/iterations.cpp (the //@iterations lines). With --count-loops all kernels count the passes
+and vk/iterations.cpp (the //@iterations lines), and vk/kernels/<family>_<algorithm>.h, one a file: its
+push constants and specialization constants as structs, <Family><Algorithm>Push and ...Spec, whose fields
+have the shader's names. Every field must be given, so that a forgotten one does not compile; a constant
+that only some variants have keeps its default. Fields called dtype or ..._dtype are pumice::DTypes. A
+push block that several files include has a name of its own (`uniform MapPush {`), and the constants of an
+included file are one field (`map_frame`, a MapFrameSpec): both stand in vk/kernels/shared.h. With --count-loops all kernels count the passes
 themselves, and spoil their results where there are too many: for a build that tests the lines. A kernel is
 named <family>_<algorithm>[_<variant value>...]; the ids of one file are consecutive, the last axis
 varying fastest.
@@ -51,6 +56,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kernel_contract import Contract
 from kernel_source import write_interface
 from loop_bounds import BoundError, Bounds, is_bound_line, with_counters
 from spirv_reflect import ReflectError, count_loops, reflect
@@ -428,6 +434,19 @@ def collect_enums(include_dir):
     return enums
 
 
+def collect_contract(shaders, includes, include_dir):
+    contract = Contract(includes)
+    for shader in shaders:
+        closure = source_closure(shader.path, include_dir)
+        included = {path.relative_to(include_dir).as_posix() for path in closure
+                    if path.is_relative_to(include_dir)}
+        try:
+            contract.add(shader, included, f"shaders/{shader.path.parent.name}/{shader.path.name}")
+        except ReflectError as error:
+            raise BuildError(f"{shader.path}:1: error: {error}") from error
+    return contract.texts()
+
+
 def write_if_changed(path, text):
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file() or path.read_text() != text:
@@ -473,6 +492,7 @@ def main():
                     for p in include_dir.glob("**/*.glsl")}
         texts_of = lambda shader: source_closure(shader.path, include_dir).values()
         bounds = Bounds(includes, enums).write(shaders, texts_of)
+        contract = collect_contract(shaders, includes, include_dir)
     except (BuildError, BoundError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -481,6 +501,8 @@ def main():
     write_if_changed(args.out / "vk" / "kernels.cpp", source)
     for name, text in zip(("iterations.h", "iterations.cpp"), bounds):
         write_if_changed(args.out / "vk" / name, text)
+    for name, text in contract.items():
+        write_if_changed(args.out / "vk" / "kernels" / f"{name}.h", text)
     return 0
 
 

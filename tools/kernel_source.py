@@ -9,8 +9,6 @@ HEADER = """\
 // Written by tools/build_shaders.py from shaders/; do not edit.
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -60,22 +58,6 @@ struct HostText {
 /// Null for kernels that cannot.
 const HostText* host_text(KernelId id) noexcept;
 
-inline constexpr std::array<std::uint8_t, %(count)d> kPushSizesBytes = {
-%(push_sizes)s};
-
-/// Bytes of the push constant block, for a static_assert beside the host's struct.
-constexpr std::size_t push_size_bytes(KernelId id) {
-    return kPushSizesBytes[static_cast<std::size_t>(id)];
-}
-
-// Specialization constant ids, one namespace a shader file.
-namespace spec {
-%(specs)s}  // namespace spec
-
-// Size and member offsets of the push constant blocks, one namespace a shader file.
-namespace push {
-%(pushes)s}  // namespace push
-
 // Constants shared with GLSL (//@enum in shaders/include).
 %(enums)s
 /// What an operator computes, as GLSL (//@formulas in shaders/include). `integer` is empty where only
@@ -93,6 +75,9 @@ SOURCE = """\
 // SPDX-License-Identifier: Apache-2.0
 // Written by tools/build_shaders.py from shaders/; do not edit.
 #include "vk/kernels.h"
+
+#include <array>
+#include <cstddef>
 
 namespace pumice::vk {
 namespace {
@@ -148,7 +133,7 @@ def _mask(reflection, attribute):
 
 
 def _reflection(shader, kernel):
-    """A variant that was left out borrows from a sibling, so that static_asserts still hold."""
+    """A variant that was left out borrows from a sibling."""
     siblings = (k.reflection for k in shader.kernels if k.reflection)
     return kernel.reflection or next(siblings, None)
 
@@ -176,42 +161,6 @@ def _code(kernel):
     for at in range(0, len(words), 12):
         lines.append("    " + ",".join(f"{w:#x}" for w in words[at : at + 12]) + ",")
     return "\n".join(lines) + "\n};\n"
-
-
-def _spec_lines(shader):
-    """(name, id, comment) of every named spec constant in any variant of the file."""
-    found = {}
-    for kernel in shader.kernels:
-        if kernel.reflection is None:
-            continue
-        axes = zip(("kLocalSize", "kLocalSizeY", "kLocalSizeZ"), kernel.reflection.local_size_ids)
-        for name, spec_id in axes:
-            if spec_id is not None:
-                found.setdefault(name, (spec_id, "workgroup size"))
-        for spec in kernel.reflection.specs:
-            if spec.name:
-                found["k" + camel(spec.name)] = (
-                    spec.spec_id, f"{spec.type_name}, default {spec.default}",
-                )  # fmt: skip
-    return sorted(found.items(), key=lambda item: (item[1][0], item[0]))
-
-
-def _spec_namespace(shader):
-    lines = [f"namespace {shader.name} {{"]
-    for name, (spec_id, comment) in _spec_lines(shader):
-        lines.append(f"inline constexpr std::uint32_t {name} = {spec_id};  // {comment}")
-    return "\n".join(lines) + "\n}\n"
-
-
-def _push_namespace(shader):
-    out = _reflection(shader, shader.kernels[0])
-    lines = [f"namespace {shader.name} {{"]
-    size_bytes = out.push_size_bytes if out else 0
-    lines.append(f"inline constexpr std::size_t kSizeBytes = {size_bytes};")
-    for member in out.push_members if out else []:
-        name = f"k{camel(member.name)}Offset"
-        lines.append(f"inline constexpr std::size_t {name} = {member.offset_bytes};")
-    return "\n".join(lines) + "\n}\n"
 
 
 def _enum(enum):
@@ -260,15 +209,11 @@ def write_interface(shaders, enums, features, includes, formulas):
     member -> float or int -> expression."""
     computed = [enum for enum in enums if enum.name in formulas]
     pairs = [(shader, kernel) for shader in shaders for kernel in shader.kernels]
-    pushes = [getattr(_reflection(s, k), "push_size_bytes", 0) for s, k in pairs]
     bits = enumerate(features)
     header = HEADER % {
         "ids": "".join(f"    k{camel(k.name)},\n" for _, k in pairs),
         "features": "".join(f"    k{camel(name)} = 1U << {bit}U,\n" for bit, name in bits),
         "count": len(pairs),
-        "push_sizes": "".join(f"    {size},\n" for size in pushes),
-        "specs": "".join(map(_spec_namespace, shaders)),
-        "pushes": "".join(map(_push_namespace, shaders)),
         "enums": "\n".join(map(_enum, enums)),
         "formula_declarations": "".join(
             f"Formula formula_of({enum.name} op) noexcept;\n" for enum in computed),

@@ -45,6 +45,8 @@ class PushMember:
     name: str
     offset_bytes: int
     size_bytes: int
+    scalar: str = "uint"  # or int, float
+    extents: tuple = ()  # of arrays and vectors around it, the outermost first
 
 
 @dataclass
@@ -59,6 +61,7 @@ class SpecConstant:
 class Reflection:
     bindings: dict = field(default_factory=dict)  # number -> Binding, but for the reports
     reports: bool = False  # whether the block Reports is bound behind the others
+    push_block: str = ""  # the block's name in GLSL
     push_members: list = field(default_factory=list)
     push_size_bytes: int = 0
     specs: list = field(default_factory=list)
@@ -132,7 +135,25 @@ class _Module:
         for index, member_type in enumerate(self.definitions[struct_type][1]):
             marks = self.member_decorations.get((struct_type, index), {})
             name = self.member_names.get((struct_type, index), f"member{index}")
-            yield PushMember(name, marks[DEC_OFFSET], self.type_size_bytes(member_type, marks))
+            size_bytes = self.type_size_bytes(member_type, marks)
+            yield PushMember(name, marks[DEC_OFFSET], size_bytes, *self.layout_of(name, member_type))
+
+    def layout_of(self, name, type_id):
+        """(scalar, extents) of a type that C++ has without gaps."""
+        opcode, args, _ = self.definitions[type_id]
+        if opcode == OP_TYPE_FLOAT and args[0] == 32:
+            return "float", ()
+        if opcode == OP_TYPE_INT and args[0] == 32:
+            return ("int" if args[1] else "uint"), ()
+        if opcode == OP_TYPE_VECTOR:
+            scalar, _ = self.layout_of(name, args[0])
+            return scalar, (args[1],)
+        if opcode == OP_TYPE_ARRAY:
+            scalar, extents = self.layout_of(name, args[0])
+            length = self.definitions[args[1]][1][0]
+            if self.decorations[type_id][DEC_ARRAY_STRIDE] == self.type_size_bytes(args[0]):
+                return scalar, (length, *extents)
+        raise ReflectError(f"push constant {name} must be of 32-bit numbers, without gaps")
 
     def is_marked(self, variable, struct_type, decoration):
         """Whether the block, or each of its members, carries the decoration."""
@@ -166,6 +187,7 @@ def _read_variables(out, module):
     for variable, pointer_type, storage in module.variables:
         pointee = module.pointee(pointer_type)
         if storage == STORAGE_PUSH:
+            out.push_block = module.names.get(pointee, "")
             out.push_members = list(module.members(pointee))
             out.push_size_bytes = module.type_size_bytes(pointee)
         elif storage == STORAGE_BUFFER or (

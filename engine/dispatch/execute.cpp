@@ -59,7 +59,7 @@ using Storages = InlineVector<Storage*, 8>;
 void trace(const BoundStep& bound) {
     InlineVector<std::uint64_t, 8> reads;
     InlineVector<std::uint64_t, 8> writes;
-    const std::uint32_t written = vk::kernel_info(bound.step.kernel).written_mask;
+    const std::uint32_t written = vk::kernel_info(bound.step.kernel()).written_mask;
     for (std::size_t i = 0; i < bound.storages.size(); ++i) {
         const std::uint64_t id = bound.storages[i]->allocation().id;
         ((written >> i & 1U) != 0 ? writes : reads).push_back(id);
@@ -128,10 +128,10 @@ void prepare(vk::Device& device, const Program& program) {
 
 void append(vk::Device& device, const BoundStep& bound) {
     const Step& step = bound.step;
-    device.queue().dispatch({.kernel = step.kernel,
-                             .spec = {step.spec.data(), step.spec.size()},
+    device.queue().dispatch({.kernel = step.kernel(),
+                             .spec = step.spec(),
                              .bindings = bound.bindings,
-                             .push = {step.push.data(), step.push_bytes},
+                             .push = step.push(),
                              .groups = step.groups,
                              .work = step.work,
                              .label = bound.label});
@@ -150,7 +150,7 @@ void check_loops(const OpCall& call, const Program& program) {
                 fmt::format("a step must loop at most {} times in an invocation; got {} of {}",
                             vk::kMostIterations,
                             iterations_of(step),
-                            vk::kernel_info(step.kernel).name));
+                            vk::kernel_info(step.kernel()).name));
         }
     }
 }

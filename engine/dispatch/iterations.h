@@ -12,10 +12,8 @@ namespace pumice::dispatch {
 /// What the loops of one invocation of the step run at most, in passes; 0 where they always end
 /// soon.
 inline double iterations_of(const Step& step) noexcept {
-    const vk::IterationBound bound = vk::iteration_bound(step.kernel);
-    return bound == nullptr
-               ? 0.0
-               : bound({step.spec.data(), step.spec.size()}, {step.push.data(), step.push_bytes});
+    const vk::IterationBound bound = vk::iteration_bound(step.kernel());
+    return bound == nullptr ? 0.0 : bound(step.spec(), step.push());
 }
 
 /// Whether a step may run. One that must not is cut by `select`: into more items, chunks or steps.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/inline_vector.h"
+#include "base/invariant.h"
 #include "vk/capabilities.h"
 #include "vk/kernels.h"
 
@@ -9,7 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <type_traits>
+#include <span>
 #include <vector>
 
 namespace pumice::dispatch {
@@ -46,27 +47,56 @@ constexpr Operand window_of(Operand operand, std::int64_t first, std::int64_t co
 }
 
 /// One kernel call, not yet bound to memory.
-struct Step {
-    vk::KernelId kernel{};
-    InlineVector<std::uint32_t, 16> spec;  ///< value of specialization constant i at index i
-    InlineVector<Operand, 8> bindings;
-    std::array<std::uint32_t, 3> groups{1, 1, 1};
-    std::uint32_t push_bytes = 0;
-    std::uint64_t work = 0;  ///< estimated arithmetic or memory operations
-    alignas(8) std::array<std::byte, 128> push;
-
-    // The push bytes stay unset until set_push: a Step is built once an operator.
+class Step {
+public:
+    // The push bytes stay unset until set: a Step is built once an operator.
     // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): see above
     Step() noexcept {}
 
-    /// `Push` mirrors the kernel's push-constant block; assert its size against
-    /// vk::push_size_bytes(kernel) beside its declaration.
-    template <class Push>
-    void set_push(const Push& values) noexcept {
-        static_assert(std::is_trivially_copyable_v<Push> && sizeof(Push) <= 128);
-        std::memcpy(push.data(), &values, sizeof(Push));
-        push_bytes = sizeof(Push);
+    InlineVector<Operand, 8> bindings;
+    std::array<std::uint32_t, 3> groups{1, 1, 1};
+    std::uint64_t work = 0;  ///< estimated arithmetic or memory operations
+
+    /// The kernel of a file without variants, and what it is handed: structs of vk/kernels/.
+    template <class Spec>
+    void set(const Spec& constants, const typename Spec::Push& pushed) {
+        static_assert(Spec::kWordCounts.size() == 1, "which variant?");
+        set(Spec::kFirstKernel, constants, pushed);
     }
+
+    /// One of a file's variants. @throws InternalError for a kernel of another file
+    template <class Spec>
+    void set(vk::KernelId variant, const Spec& constants, const typename Spec::Push& pushed) {
+        const auto at =
+            static_cast<std::size_t>(variant) - static_cast<std::size_t>(Spec::kFirstKernel);
+        PUMICE_INVARIANT(at < Spec::kWordCounts.size());
+        kernel_ = variant;
+        const auto words = constants.by_id();
+        spec_.clear();
+        for (std::size_t i = 0; i < Spec::kWordCounts[at]; ++i) {
+            spec_.push_back(words[i]);
+        }
+        static_assert(Spec::kPushBytes <= std::tuple_size_v<decltype(push_)>);
+        std::memcpy(push_.data(), &pushed, Spec::kPushBytes);
+        push_bytes_ = Spec::kPushBytes;
+    }
+
+    [[nodiscard]] vk::KernelId kernel() const noexcept { return kernel_; }
+
+    /// The value of specialization constant i at index i.
+    [[nodiscard]] std::span<const std::uint32_t> spec() const noexcept {
+        return {spec_.data(), spec_.size()};
+    }
+
+    [[nodiscard]] std::span<const std::byte> push() const noexcept {
+        return {push_.data(), push_bytes_};
+    }
+
+private:
+    vk::KernelId kernel_{};
+    std::uint32_t push_bytes_ = 0;
+    InlineVector<std::uint32_t, 16> spec_;
+    alignas(8) std::array<std::byte, 128> push_;
 };
 
 /// Steps in order. The first ones lie in place, so that a call costs no heap; windows may take

@@ -5,49 +5,19 @@
 #include "dispatch/iterations.h"
 #include "geometry/product_tiling.h"
 #include "geometry/tiles.h"
+#include "vk/kernels/spatial_convolve_subgroup.h"
+#include "vk/kernels/spatial_convolve_tiled.h"
 
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 namespace pumice::ops {
 
 namespace {
 
-struct ConvPush {
-    std::uint32_t images;
-    std::uint32_t groups;
-    std::uint32_t in_channels;
-    std::uint32_t out_channels;
-    std::uint32_t in_rows;
-    std::uint32_t in_cols;
-    std::uint32_t out_rows;
-    std::uint32_t out_cols;
-    std::uint32_t kernel_rows;
-    std::uint32_t kernel_cols;
-    std::uint32_t stride_rows;
-    std::uint32_t stride_cols;
-    std::uint32_t pad_rows;
-    std::uint32_t pad_cols;
-    std::uint32_t dilation_rows;
-    std::uint32_t dilation_cols;
-    std::uint32_t tap_step_rows;
-    std::uint32_t tap_step_cols;
-    std::uint32_t a_offset;
-    std::uint32_t b_offset;
-    std::uint32_t bias_offset;
-    std::uint32_t has_bias;
-    std::array<std::uint32_t, 2> tap_inverse;
-    std::array<std::uint32_t, 2> part_first;
-    std::array<std::uint32_t, 2> part_end;
-};
-
-static_assert(sizeof(ConvPush) == vk::push_size_bytes(vk::KernelId::kSpatialConvolveTiledOne) &&
-              sizeof(ConvPush) == vk::push_size_bytes(vk::KernelId::kSpatialConvolveSubgroupOne));
-
-constexpr std::size_t kDepthStepId = vk::spec::spatial_convolve_subgroup::kDepthStep;
-constexpr std::size_t kTileDepthId = vk::spec::spatial_convolve_tiled::kTileDepth;
 constexpr double kShareOfBound = 0.95;  // what a run may take
 
 // The product's extents: rows, columns and depth, the most of any group and phase.
@@ -101,34 +71,63 @@ std::uint32_t depth_step(const ConvProduct& p) noexcept {
     return p.inner_depth == 3 ? 3 : 4;
 }
 
-// Kernel for a single run, specialization constants and grid.
-void launch(dispatch::Step& step,
-            ConvRole role,
-            DType dtype,
-            const ConvProduct& product,
-            const vk::Capabilities& caps) {
-    const Tiling tiling = choose_conv_tiling(product, caps);
-    const auto head = {static_cast<std::uint32_t>(dtype), static_cast<std::uint32_t>(role)};
+// One of several runs over the depth.
+struct Run {
+    bool is_first = false;
+    bool is_last = false;
+};
+
+// What a call's kernel is chosen by.
+struct Launch {
+    ConvRole role;
+    DType dtype;
+    ConvProduct product;
+    Tiling tiling;
+    std::uint32_t lanes;  ///< of a subgroup
+};
+
+// The kernel with what it is handed; without `run` it walks the whole depth.
+void set_kernel(dispatch::Step& step,
+                const Launch& launch,
+                const vk::ConvolvePush& push,
+                const std::optional<Run>& run = {}) {
+    using vk::KernelId;
+    const Tiling& tiling = launch.tiling;
+    const Run part = run.value_or(Run{});
     if (tiling.is_subgroup) {
-        step.kernel = vk::KernelId::kSpatialConvolveSubgroupOne;
-        push_spec(step, {caps.subgroup_size});
-        push_spec(step, head);
-        push_spec(step, {tiling.rows, tiling.cols_per_invocation, depth_step(product)});
-    } else {
-        step.kernel = vk::KernelId::kSpatialConvolveTiledOne;
-        push_spec(step,
-                  {tiling.rows / tiling.rows_per_invocation *
-                   (tiling.cols / tiling.cols_per_invocation)});
-        push_spec(step, head);
-        push_spec(step,
-                  {tiling.rows,
-                   tiling.cols,
-                   tiling.depth,
-                   tiling.rows_per_invocation,
-                   tiling.cols_per_invocation});
+        step.set(
+            run ? KernelId::kSpatialConvolveSubgroupMany : KernelId::kSpatialConvolveSubgroupOne,
+            vk::SpatialConvolveSubgroupSpec{.lanes = launch.lanes,
+                                            .dtype = launch.dtype,
+                                            .product = static_cast<std::uint32_t>(launch.role),
+                                            .tile_rows = tiling.rows,
+                                            .cols_per_lane = tiling.cols_per_invocation,
+                                            .depth_step = depth_step(launch.product),
+                                            .is_first_run = part.is_first,
+                                            .is_last_run = part.is_last},
+            push);
+        return;
     }
-    const std::int64_t tiles = product.groups * ceil_div<std::int64_t>(product.rows, tiling.rows) *
-                               ceil_div<std::int64_t>(product.cols, tiling.cols);
+    step.set(run ? KernelId::kSpatialConvolveTiledMany : KernelId::kSpatialConvolveTiledOne,
+             vk::SpatialConvolveTiledSpec{.local_size = tiling.rows / tiling.rows_per_invocation *
+                                                        (tiling.cols / tiling.cols_per_invocation),
+                                          .dtype = launch.dtype,
+                                          .product = static_cast<std::uint32_t>(launch.role),
+                                          .tile_rows = tiling.rows,
+                                          .tile_cols = tiling.cols,
+                                          .tile_depth = tiling.depth,
+                                          .rows_per_invocation = tiling.rows_per_invocation,
+                                          .cols_per_invocation = tiling.cols_per_invocation,
+                                          .is_first_run = part.is_first,
+                                          .is_last_run = part.is_last},
+             push);
+}
+
+void set_grid(dispatch::Step& step, const Launch& launch, const vk::Capabilities& caps) {
+    const ConvProduct& product = launch.product;
+    const std::int64_t tiles = product.groups *
+                               ceil_div<std::int64_t>(product.rows, launch.tiling.rows) *
+                               ceil_div<std::int64_t>(product.cols, launch.tiling.cols);
     step.groups = dispatch::fold_groups(static_cast<std::uint64_t>(tiles), caps);
     step.work = static_cast<std::uint64_t>(product.groups * product.rows * product.cols *
                                            std::max<std::int64_t>(product.depth, 1)) *
@@ -200,7 +199,7 @@ ConvProduct product_of(ConvRole role, const ConvShapes& s, const ConvAttrs& attr
 }
 
 // The push constants but for what the bias and the bindings give.
-ConvPush make_push(ConvRole role, const ConvShapes& s, const ConvAttrs& attrs) noexcept {
+vk::ConvolvePush make_push(ConvRole role, const ConvShapes& s, const ConvAttrs& attrs) noexcept {
     const IntPair step = role == ConvRole::kImageGradient ? tap_step(attrs) : IntPair(1);
     return {.images = u32(s.x[0]),
             .groups = u32(attrs.groups),
@@ -240,15 +239,16 @@ std::array<std::int64_t, 2> walked_of(const ConvProduct& product, bool is_subgro
 // A step for each part of the depth, the first in the place of one for all, which would take so
 // many passes; the last one stores. In between, sums stay as they are in a workspace.
 void append_runs(dispatch::Step& first_step,
-                 const ConvPush& push,
-                 const ConvProduct& product,
+                 const vk::ConvolvePush& push,
+                 const Launch& launch,
                  std::int64_t made_count,
                  double passes,
                  dispatch::Program& program) {
     const dispatch::Step whole = first_step;
-    const bool is_subgroup = whole.kernel == vk::KernelId::kSpatialConvolveSubgroupOne;
+    const ConvProduct& product = launch.product;
+    const bool is_subgroup = launch.tiling.is_subgroup;
     const auto [outer, inner] = walked_of(product, is_subgroup);
-    const std::uint32_t unit = is_subgroup ? whole.spec[kDepthStepId] : whole.spec[kTileDepthId];
+    const std::uint32_t unit = is_subgroup ? depth_step(product) : launch.tiling.depth;
     const double per_outer = is_subgroup ? 3.0 + unit : 0.0;
     const double per_inner = is_subgroup ? 1.0 / unit : passes / static_cast<double>(inner);
     const dispatch::Operand sums = dispatch::workspace(program.workspace_bytes.size());
@@ -258,7 +258,7 @@ void append_runs(dispatch::Step& first_step,
         u32(inner),
         {kShareOfBound * vk::kMostIterations, per_outer, per_inner, unit},
         [&](const dispatch::Rectangle& part) {
-            ConvPush run = push;
+            vk::ConvolvePush run = push;
             run.part_first = {part.first_row, part.first_col};
             run.part_end = {part.end_row, part.end_col};
             if (!is_subgroup) {
@@ -267,11 +267,8 @@ void append_runs(dispatch::Step& first_step,
             }
             dispatch::Step& step = part.is_first ? first_step : program.steps.emplace_back();
             step = whole;
-            step.kernel = is_subgroup ? vk::KernelId::kSpatialConvolveSubgroupMany
-                                      : vk::KernelId::kSpatialConvolveTiledMany;
-            push_spec(step, {part.is_first, part.is_last});
+            set_kernel(step, launch, run, Run{.is_first = part.is_first, .is_last = part.is_last});
             step.bindings.push_back(sums);
-            step.set_push(run);
             const std::uint64_t share =
                 std::uint64_t{part.end_row - part.first_row} * (part.end_col - part.first_col);
             step.work = whole.work /
@@ -302,17 +299,22 @@ void plan_convolution(ConvRole role,
     step.bindings.push_back(dispatch::input(1 - a));
     step.bindings.push_back(dispatch::output(0));
     step.bindings.push_back(dispatch::input(has_bias ? 2 : 0));
-    ConvPush push = make_push(role, shapes, attrs);
+    vk::ConvolvePush push = make_push(role, shapes, attrs);
     push.a_offset = dispatch::bound_offset(call.inputs[a], caps);
     push.b_offset = dispatch::bound_offset(call.inputs[1 - a], caps);
     push.bias_offset = has_bias ? dispatch::bound_offset(call.inputs[2], caps) : 0;
     push.has_bias = has_bias ? 1 : 0;
-    step.set_push(push);
     const ConvProduct product = product_of(role, shapes, attrs);
-    launch(step, role, made.dtype, product, caps);
+    const Launch launch{.role = role,
+                        .dtype = made.dtype,
+                        .product = product,
+                        .tiling = choose_conv_tiling(product, caps),
+                        .lanes = caps.subgroup_size};
+    set_kernel(step, launch, push);
+    set_grid(step, launch, caps);
     const double passes = dispatch::iterations_of(step);
     if (passes > vk::kMostIterations) [[unlikely]] {
-        append_runs(step, push, product, made.numel, passes, program);
+        append_runs(step, push, launch, made.numel, passes, program);
     }
 }
 

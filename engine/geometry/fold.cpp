@@ -5,6 +5,7 @@
 #include "dispatch/iterations.h"
 #include "dispatch/windows.h"
 #include "geometry/words.h"
+#include "vk/kernels/reduce_fold.h"
 
 #include <algorithm>
 #include <bit>
@@ -15,26 +16,6 @@ namespace {
 
 constexpr std::int64_t kMaxCollapsed = 4;
 constexpr std::uint32_t kBlock = 32;  // kReduceBlock in shaders/include/reduce.glsl
-
-struct Push {
-    std::array<std::uint32_t, 4> kept_sizes;
-    std::array<std::uint32_t, 4> kept_strides;
-    std::array<std::uint32_t, 4> reduced_sizes;
-    std::array<std::uint32_t, 4> reduced_strides;
-    std::uint32_t output_count;
-    std::uint32_t reduced_count;
-    std::uint32_t chunk_length;
-    std::uint32_t chunk_count;
-    std::uint32_t x_offset;
-    std::uint32_t pivot_offset;
-    std::uint32_t first_output;
-    std::uint32_t first_chunk;
-    std::uint32_t end_chunk;
-    std::uint32_t first_partial;
-    float divisor;
-};
-
-static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kReduceFold));
 
 // The dimensions whose mask bit equals `is_reduced`, neighbours merged, outermost first.
 struct Collapsed {
@@ -154,36 +135,33 @@ void append_step(dispatch::Program& program,
                  const Part& part,
                  const std::array<std::uint32_t, 3>& groups) {
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kReduceFold;
-    for (const std::uint32_t value : {layout.local_size,
-                                      static_cast<std::uint32_t>(fold.op),
-                                      static_cast<std::uint32_t>(fold.x_dtype),
-                                      static_cast<std::uint32_t>(fold.result_dtype),
-                                      layout.lanes,
-                                      static_cast<std::uint32_t>(source.is_of_partials),
-                                      static_cast<std::uint32_t>(fold.writes_partials),
-                                      std::max(1U, fold.plan.reduced.rank)}) {
-        step.spec.push_back(value);
-    }
     step.bindings.push_back(source.x);
     step.bindings.push_back(fold.result);
     step.bindings.push_back(source.pivots);
     step.groups = groups;
-    step.set_push(Push{.kept_sizes = fold.plan.kept.sizes,
-                       .kept_strides = fold.plan.kept.strides,
-                       .reduced_sizes = fold.plan.reduced.sizes,
-                       .reduced_strides = fold.plan.reduced.strides,
-                       .output_count = part.output_count,
-                       .reduced_count = fold.plan.reduced_count,
-                       .chunk_length = layout.chunk_length,
-                       .chunk_count = layout.chunk_count,
-                       .x_offset = source.x_offset,
-                       .pivot_offset = source.pivot_offset,
-                       .first_output = part.first_output,
-                       .first_chunk = part.first_chunk,
-                       .end_chunk = part.end_chunk,
-                       .first_partial = part.first_partial,
-                       .divisor = fold.divisor});
+    step.set(vk::ReduceFoldSpec{.local_size = layout.local_size,
+                                .reduce_op = static_cast<std::uint32_t>(fold.op),
+                                .reduce_dtype = fold.x_dtype,
+                                .output_dtype = fold.result_dtype,
+                                .lanes = layout.lanes,
+                                .reads_partials = source.is_of_partials,
+                                .writes_partials = fold.writes_partials,
+                                .reduced_rank = std::max(1U, fold.plan.reduced.rank)},
+             {.kept_sizes = fold.plan.kept.sizes,
+              .kept_strides = fold.plan.kept.strides,
+              .reduced_sizes = fold.plan.reduced.sizes,
+              .reduced_strides = fold.plan.reduced.strides,
+              .output_count = part.output_count,
+              .reduced_count = fold.plan.reduced_count,
+              .chunk_length = layout.chunk_length,
+              .chunk_count = layout.chunk_count,
+              .x_offset = source.x_offset,
+              .pivot_offset = source.pivot_offset,
+              .first_output = part.first_output,
+              .first_chunk = part.first_chunk,
+              .end_chunk = part.end_chunk,
+              .first_partial = part.first_partial,
+              .divisor = fold.divisor});
     step.work = static_cast<std::uint64_t>(part.output_count) *
                 std::clamp((part.end_chunk - part.first_chunk) * layout.chunk_length,
                            1U,
@@ -207,13 +185,6 @@ void append_whole(dispatch::Program& program,
                 {.output_count = fold.plan.output_count, .end_chunk = layout.chunk_count},
                 fold_grid(layout, item_count, caps));
 }
-
-static_assert(vk::spec::reduce_fold::kLocalSize == 0 && vk::spec::reduce_fold::kReduceOp == 1 &&
-              vk::spec::reduce_fold::kReduceDtype == 2 &&
-              vk::spec::reduce_fold::kOutputDtype == 3 && vk::spec::reduce_fold::kLanes == 4 &&
-              vk::spec::reduce_fold::kReadsPartials == 5 &&
-              vk::spec::reduce_fold::kWritesPartials == 6 &&
-              vk::spec::reduce_fold::kReducedRank == 7);
 
 // Items of an unsplit fold: each writes a word of outputs, or a Partial.
 std::uint64_t unit_count(const Fold& fold) noexcept {

@@ -7,9 +7,13 @@
 #include "geometry/tiles.h"
 #include "geometry/walk.h"
 #include "vk/kernels.h"
+#include "vk/kernels/matmul_subgroup.h"
+#include "vk/kernels/matmul_sum_splits.h"
+#include "vk/kernels/matmul_tiled.h"
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 namespace pumice::ops {
@@ -19,44 +23,6 @@ namespace {
 using vk::KernelId;
 
 constexpr std::size_t kRank = kMaxBatchRank;
-
-struct Push {
-    std::uint32_t rows;
-    std::uint32_t cols;
-    std::uint32_t depth;
-    std::uint32_t depth_per_split;
-    std::uint32_t batch_count;
-    std::uint32_t a_row_stride;
-    std::uint32_t a_depth_stride;
-    std::uint32_t b_depth_stride;
-    std::uint32_t b_col_stride;
-    std::uint32_t c_row_stride;
-    std::uint32_t c_col_stride;
-    std::uint32_t a_offset;
-    std::uint32_t b_offset;
-    std::uint32_t c_offset;
-    std::uint32_t has_bias;
-    std::uint32_t bias_offset;
-    std::uint32_t bias_stride;
-    std::array<std::uint32_t, kRank - 1> batch_sizes;
-    std::array<std::uint32_t, kRank> a_batch_strides;
-    std::array<std::uint32_t, kRank> b_batch_strides;
-    std::array<std::uint32_t, kRank> c_batch_strides;
-};
-
-static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kMatmulTiledF32One));
-static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kMatmulSubgroupF32Int64One));
-
-struct SumPush {
-    std::uint32_t element_count;
-    std::uint32_t cols;
-    std::uint32_t split_count;
-    std::uint32_t c_word;
-    std::uint32_t bias_offset;
-    std::uint32_t bias_stride;
-};
-
-static_assert(sizeof(SumPush) == vk::push_size_bytes(KernelId::kMatmulSumSplitsF32));
 
 bool is_broadcast(const MatrixView& matrix, const Dims& batch_sizes) noexcept {
     for (std::int64_t d = 0; d < batch_sizes.count(); ++d) {
@@ -119,30 +85,30 @@ void clear_unused_strides(Product& p) noexcept {
     p.c.row_stride = p.rows == 1 ? 0 : p.c.row_stride;
 }
 
-Push make_push(const Product& p, const Splits& splits) noexcept {
+vk::MatmulPush make_push(const Product& p, const Splits& splits) noexcept {
     const Walk<3> walk =
         merge_dims<3>(p.batch_sizes, {p.a.batch_strides, p.b.batch_strides, p.c.batch_strides});
-    Push push{.rows = u32(p.rows),
-              .cols = u32(p.cols),
-              .depth = u32(p.depth),
-              .depth_per_split = u32(splits.depth),
-              .batch_count = u32(numel(p.batch_sizes)),
-              .a_row_stride = u32(p.a.row_stride),
-              .a_depth_stride = u32(p.a.col_stride),
-              .b_depth_stride = u32(p.b.row_stride),
-              .b_col_stride = u32(p.b.col_stride),
-              .c_row_stride = u32(p.c.row_stride),
-              .c_col_stride = u32(p.c.col_stride),
-              .a_offset = p.a.offset,
-              .b_offset = p.b.offset,
-              .c_offset = splits.is_partial ? 0 : p.c.offset,
-              .has_bias = p.has_bias && !splits.is_partial,
-              .bias_offset = p.bias_offset,
-              .bias_stride = p.bias_stride,
-              .batch_sizes = {1, 1, 1},
-              .a_batch_strides = {},
-              .b_batch_strides = {},
-              .c_batch_strides = {}};
+    vk::MatmulPush push{.rows = u32(p.rows),
+                        .cols = u32(p.cols),
+                        .depth = u32(p.depth),
+                        .depth_per_split = u32(splits.depth),
+                        .batch_count = u32(numel(p.batch_sizes)),
+                        .a_row_stride = u32(p.a.row_stride),
+                        .a_depth_stride = u32(p.a.col_stride),
+                        .b_depth_stride = u32(p.b.row_stride),
+                        .b_col_stride = u32(p.b.col_stride),
+                        .c_row_stride = u32(p.c.row_stride),
+                        .c_col_stride = u32(p.c.col_stride),
+                        .a_offset = p.a.offset,
+                        .b_offset = p.b.offset,
+                        .c_offset = splits.is_partial ? 0 : p.c.offset,
+                        .has_bias = p.has_bias && !splits.is_partial,
+                        .bias_offset = p.bias_offset,
+                        .bias_stride = p.bias_stride,
+                        .batch_sizes = {1, 1, 1},
+                        .a_batch_strides = {},
+                        .b_batch_strides = {},
+                        .c_batch_strides = {}};
     const std::size_t first = kRank - walk.rank;
     for (std::size_t d = 0; d < walk.rank; ++d) {
         if (first + d > 0) {
@@ -167,50 +133,74 @@ KernelId choose_kernel(const Product& p, bool is_subgroup, const vk::Capabilitie
     return is_int ? KernelId::kMatmulSubgroupI32Vec2One : KernelId::kMatmulSubgroupF32Vec2One;
 }
 
-// The specialization constants of subgroup.comp or tiled.comp, in order of their ids.
-void specialize(dispatch::Step& step,
+// One of several runs over the depth.
+struct Run {
+    bool is_first = false;
+    bool is_last = false;
+};
+
+// The kernel that walks a depth in several runs.
+KernelId many_runs(KernelId one) noexcept {
+    return static_cast<KernelId>(static_cast<std::uint32_t>(one) + 1);
+}
+
+static_assert(static_cast<int>(KernelId::kMatmulTiledF32Many) ==
+                  static_cast<int>(KernelId::kMatmulTiledF32One) + 1 &&
+              static_cast<int>(KernelId::kMatmulSubgroupI32Vec2Many) ==
+                  static_cast<int>(KernelId::kMatmulSubgroupI32Vec2One) + 1);
+
+// The kernel with what it is handed; without `run` it walks the whole depth.
+void set_kernel(dispatch::Step& step,
                 const Product& p,
                 const Tiling& tiling,
                 bool is_partial,
-                const vk::Capabilities& caps) {
+                const vk::MatmulPush& push,
+                const vk::Capabilities& caps,
+                const std::optional<Run>& run = {}) {
+    const KernelId one = choose_kernel(p, tiling.is_subgroup, caps);
+    const KernelId kernel = run ? many_runs(one) : one;
+    const Run part = run.value_or(Run{});
     const Loads a = choose_a(p, tiling.is_subgroup);
     const Loads b = choose_b(p, tiling.is_subgroup);
-    const bool is_word = itemsize(p.dtype) == 4;
     const DType accumulator = p.dtype == kInt32 ? kInt32 : kFloat32;
-    const auto dtype = static_cast<std::uint32_t>(p.dtype);
-    const auto out_dtype = is_partial ? static_cast<std::uint32_t>(accumulator) : dtype;
-    const auto store = static_cast<std::uint32_t>(
-        choose_store(p, is_partial ? accumulator : p.dtype, is_partial ? 0 : p.c.offset));
+    const DType out_dtype = is_partial ? accumulator : p.dtype;
+    const Store store = choose_store(p, out_dtype, is_partial ? 0 : p.c.offset);
     if (tiling.is_subgroup) {
-        push_spec(step,
-                  {caps.subgroup_size,
-                   dtype,
-                   out_dtype,
-                   tiling.rows,
-                   tiling.cols_per_invocation,
-                   a.along_depth,
-                   b.along_depth,
-                   a.is_wide,
-                   b.is_wide,
-                   store});
+        step.set(kernel,
+                 vk::MatmulSubgroupSpec{.lanes = caps.subgroup_size,
+                                        .dtype = p.dtype,
+                                        .out_dtype = out_dtype,
+                                        .tile_rows = tiling.rows,
+                                        .cols_per_lane = tiling.cols_per_invocation,
+                                        .a_along_depth = a.along_depth,
+                                        .b_along_depth = b.along_depth,
+                                        .a_is_paired = a.is_wide,
+                                        .b_is_paired = b.is_wide,
+                                        .store = static_cast<std::uint32_t>(store),
+                                        .is_first_run = part.is_first,
+                                        .is_last_run = part.is_last},
+                 push);
         return;
     }
-    const std::uint32_t local_size =
-        tiling.rows / tiling.rows_per_invocation * (tiling.cols / tiling.cols_per_invocation);
-    push_spec(step,
-              {local_size,
-               dtype,
-               out_dtype,
-               tiling.rows,
-               tiling.cols,
-               tiling.depth,
-               tiling.rows_per_invocation,
-               tiling.cols_per_invocation,
-               a.along_depth,
-               b.along_depth,
-               store,
-               a.is_wide && is_word,
-               b.is_wide && is_word});
+    const bool is_word = itemsize(p.dtype) == 4;
+    step.set(kernel,
+             vk::MatmulTiledSpec{.local_size = tiling.rows / tiling.rows_per_invocation *
+                                               (tiling.cols / tiling.cols_per_invocation),
+                                 .dtype = p.dtype,
+                                 .out_dtype = out_dtype,
+                                 .tile_rows = tiling.rows,
+                                 .tile_cols = tiling.cols,
+                                 .tile_depth = tiling.depth,
+                                 .rows_per_invocation = tiling.rows_per_invocation,
+                                 .cols_per_invocation = tiling.cols_per_invocation,
+                                 .a_along_depth = a.along_depth,
+                                 .b_along_depth = b.along_depth,
+                                 .store = static_cast<std::uint32_t>(store),
+                                 .a_in_quads = a.is_wide && is_word,
+                                 .b_in_quads = b.is_wide && is_word,
+                                 .is_first_run = part.is_first,
+                                 .is_last_run = part.is_last},
+             push);
 }
 
 std::int64_t element_count(const Product& p) noexcept {
@@ -222,18 +212,19 @@ void append_sum(const Product& p,
                 const vk::Capabilities& caps,
                 dispatch::Program& program) {
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = p.dtype == kInt32 ? KernelId::kMatmulSumSplitsI32 : KernelId::kMatmulSumSplitsF32;
     step.bindings.push_back(dispatch::workspace(0));
     step.bindings.push_back(p.c.operand);
     step.bindings.push_back(p.has_bias ? p.bias : p.a.operand);
-    launch_flat(step, word_count(element_count(p), p.dtype), caps);
-    push_spec(step, {static_cast<std::uint32_t>(p.dtype), p.has_bias});
-    step.set_push(SumPush{.element_count = u32(element_count(p)),
-                          .cols = u32(p.cols),
-                          .split_count = u32(split_count),
-                          .c_word = p.c.offset >> word_shift(p.dtype),
-                          .bias_offset = p.bias_offset,
-                          .bias_stride = p.bias_stride});
+    const std::uint32_t local_size = launch_flat(step, word_count(element_count(p), p.dtype), caps);
+    step.set(p.dtype == kInt32 ? KernelId::kMatmulSumSplitsI32 : KernelId::kMatmulSumSplitsF32,
+             vk::MatmulSumSplitsSpec{
+                 .local_size = local_size, .out_dtype = p.dtype, .has_bias = p.has_bias},
+             {.element_count = u32(element_count(p)),
+              .cols = u32(p.cols),
+              .split_count = u32(split_count),
+              .c_word = p.c.offset >> word_shift(p.dtype),
+              .bias_offset = p.bias_offset,
+              .bias_stride = p.bias_stride});
     step.work = static_cast<std::uint64_t>(element_count(p) * split_count);
 }
 
@@ -243,17 +234,15 @@ void set_step(dispatch::Step& step,
               const Tiling& tiling,
               const Splits& splits,
               const vk::Capabilities& caps) {
-    step.kernel = choose_kernel(p, tiling.is_subgroup, caps);
     step.bindings.push_back(p.a.operand);
     step.bindings.push_back(p.b.operand);
     step.bindings.push_back(splits.is_partial ? dispatch::workspace(0) : p.c.operand);
     step.bindings.push_back(p.has_bias ? p.bias : p.a.operand);
-    specialize(step, p, tiling, splits.is_partial, caps);
+    set_kernel(step, p, tiling, splits.is_partial, make_push(p, splits), caps);
     const auto groups = static_cast<std::uint64_t>(tile_count(p, tiling) * splits.count);
     step.groups = dispatch::fold_groups(groups, caps);
     step.work =
         static_cast<std::uint64_t>(element_count(p) * std::max<std::int64_t>(p.depth, 1)) * 2;
-    step.set_push(make_push(p, splits));
 }
 
 constexpr std::int64_t kDepthUnit = 64;  // keeps the start of every part aligned for wide loads
@@ -284,41 +273,37 @@ Splits finer_splits(const Product& p,
             .is_partial = choose_store(p, p.dtype, p.c.offset) == Store::kMasked};
 }
 
-// The kernel that walks a depth in several runs.
-KernelId many_runs(KernelId one) noexcept {
-    return static_cast<KernelId>(static_cast<std::uint32_t>(one) + 1);
-}
-
-static_assert(static_cast<int>(KernelId::kMatmulTiledF32Many) ==
-                  static_cast<int>(KernelId::kMatmulTiledF32One) + 1 &&
-              static_cast<int>(KernelId::kMatmulSubgroupI32Vec2Many) ==
-                  static_cast<int>(KernelId::kMatmulSubgroupI32Vec2One) + 1);
-
 // A step for each `depth_of_run` of the depth, the first in the place of one for all; the last one
 // stores.
 void append_runs(const Product& p,
+                 const Tiling& tiling,
                  const Splits& splits,
                  std::int64_t depth_of_run,
+                 const vk::Capabilities& caps,
                  dispatch::Step& first_step,
                  dispatch::Program& program) {
     const dispatch::Step whole = first_step;
-    const Push push = make_push(p, splits);
+    const vk::MatmulPush push = make_push(p, splits);
     const dispatch::Operand accumulators = dispatch::workspace(program.workspace_bytes.size());
     program.workspace_bytes.push_back(static_cast<std::uint64_t>(element_count(p)) * 4);
     for (std::int64_t first = 0; first < p.depth; first += depth_of_run) {
         const std::int64_t depth = std::min(depth_of_run, p.depth - first);
         const bool is_last = first + depth == p.depth;
-        Push part = push;
+        vk::MatmulPush part = push;
         part.depth = part.depth_per_split = u32(depth);
         part.a_offset += u32(first * p.a.col_stride);
         part.b_offset += u32(first * p.b.row_stride);
         part.has_bias = is_last ? push.has_bias : 0;
         dispatch::Step& step = first == 0 ? first_step : program.steps.emplace_back();
         step = whole;
-        step.kernel = many_runs(whole.kernel);
-        push_spec(step, {first == 0, is_last});
+        set_kernel(step,
+                   p,
+                   tiling,
+                   splits.is_partial,
+                   part,
+                   caps,
+                   Run{.is_first = first == 0, .is_last = is_last});
         step.bindings.push_back(accumulators);
-        step.set_push(part);
         step.work = whole.work / static_cast<std::uint64_t>(ceil_div(p.depth, depth_of_run));
     }
 }
@@ -360,7 +345,6 @@ void plan_product(Product product, const vk::Capabilities& caps, dispatch::Progr
         depth_of_run = bounded_depth(splits.depth, passes);
         if (splits.count > 1) {
             splits = finer_splits(p, depth_of_run, caps);
-            step.spec.clear();
             step.bindings.clear();
             set_step(step, p, tiling, splits, caps);
         }
@@ -370,7 +354,7 @@ void plan_product(Product product, const vk::Capabilities& caps, dispatch::Progr
             static_cast<std::uint64_t>(element_count(p) * splits.count) * 4);
     }
     if (splits.depth > depth_of_run) [[unlikely]] {
-        append_runs(p, splits, depth_of_run, step, program);
+        append_runs(p, tiling, splits, depth_of_run, caps, step, program);
     }
     if (splits.is_partial) {
         append_sum(p, splits.count, caps, program);

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "dispatch/program.h"
 #include "vk/capabilities.h"
 #include "vk/kernels.h"
 
 #include <cstdint>
-#include <initializer_list>
 
 namespace pumice::ops {
 
@@ -28,13 +26,6 @@ constexpr bool has_feature(const vk::Capabilities& caps, vk::KernelFeature featu
 constexpr bool prefers_subgroup_tiles(const vk::Capabilities& caps) noexcept {
     return caps.is_cpu && has_feature(caps, vk::KernelFeature::kSubgroupShuffle) &&
            caps.subgroup_size >= 4 && caps.subgroup_size <= 16;
-}
-
-/// Appends specialization constants in the order of their ids.
-inline void push_spec(dispatch::Step& step, std::initializer_list<std::uint32_t> values) {
-    for (const std::uint32_t value : values) {
-        step.spec.push_back(value);
-    }
 }
 
 }  // namespace pumice::ops

@@ -72,18 +72,18 @@ inline std::uint32_t words_shift_of(std::uint64_t units, const vk::Capabilities&
     return caps.is_cpu && units >= kMany ? 4 : 0;
 }
 
-/// Sets the workgroup size (specialization constant 0, to be pushed first) and a grid of at least
-/// `units` >> `words_shift` invocations for a kernel whose invocations do not work together.
-inline void launch_flat(dispatch::Step& step,
-                        std::uint64_t units,
-                        const vk::Capabilities& caps,
-                        std::uint32_t words_shift = 0) {
+/// Sets a grid of at least `units` >> `words_shift` invocations for a kernel whose invocations do
+/// not work together, and returns the workgroup size that goes with it.
+[[nodiscard]] inline std::uint32_t launch_flat(dispatch::Step& step,
+                                               std::uint64_t units,
+                                               const vk::Capabilities& caps,
+                                               std::uint32_t words_shift = 0) {
     constexpr std::uint32_t kWantedInvocations = 128;
     const std::uint32_t local = std::min(kWantedInvocations, caps.max_group_invocations);
     const std::uint64_t per_group = std::uint64_t{local} << words_shift;
-    step.spec.push_back(local);
     step.groups = dispatch::fold_groups((units + per_group - 1) / per_group, caps);
     step.work = units;
+    return local;
 }
 
 }  // namespace pumice::ops

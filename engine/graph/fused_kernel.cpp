@@ -4,6 +4,7 @@
 #include "dispatch/corridor.h"
 #include "graph/chain.h"
 #include "vk/glsl.h"
+#include "vk/kernels/shared.h"
 
 #include <fmt/format.h>
 
@@ -52,13 +53,13 @@ KernelCall write_fused(const Graph& graph, const Node& node, const vk::Capabilit
     const auto schedule = ops::schedule_map(
         ops::word_count(offset, count, dispatch::item_shift(output.dtype)), caps.is_cpu);
     const auto layout = walk.dim_count == 1 ? vk::Layout::kContiguous : vk::Layout::kStrided;
-    ChainWriter writer(graph,
-                       caps,
-                       {ops::MapSchedule::kLocalSize,
-                        static_cast<std::uint32_t>(output.dtype),
-                        static_cast<std::uint32_t>(layout),
-                        static_cast<std::uint32_t>(walk.dim_count),
-                        schedule.words});
+    const auto frame = vk::MapFrameSpec{.local_size = ops::MapSchedule::kLocalSize,
+                                        .out_dtype = output.dtype,
+                                        .layout = static_cast<std::uint32_t>(layout),
+                                        .dim_count = static_cast<std::uint32_t>(walk.dim_count),
+                                        .words = schedule.words}
+                           .by_id();
+    ChainWriter writer(graph, caps, {frame.begin(), frame.end()});
     writer.add_constant("MAP_COUNT", static_cast<std::uint32_t>(count));
     writer.add_constant("MAP_OUTPUT_OFFSET", offset);
     writer.add_sizes("MAP", walk, 3);

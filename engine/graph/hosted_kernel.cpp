@@ -97,9 +97,9 @@ bool has_hooks(const Graph& graph,
     if (touched.operands == 0 && touched.results == 0) {
         return true;
     }
-    const vk::HostText* const host = vk::host_text(step.kernel);
-    const vk::KernelInfo& info = vk::kernel_info(step.kernel);
-    if (host == nullptr || step.spec.size() != info.spec_count ||
+    const vk::HostText* const host = vk::host_text(step.kernel());
+    const vk::KernelInfo& info = vk::kernel_info(step.kernel());
+    if (host == nullptr || step.spec().size() != info.spec_count ||
         (touched.operands != 0 && !hooks_operand(*host, touched.operands)) ||
         (touched.results != 0 &&
          (host->result_binding < 0 ||

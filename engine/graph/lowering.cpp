@@ -67,9 +67,9 @@ private:
     void add_kernel(const dispatch::BoundStep& bound) {
         const dispatch::Step& step = bound.step;
         KernelCall& kernel = lowered_.kernels.emplace_back();
-        kernel.kernel = step.kernel;
-        kernel.spec.assign(step.spec.begin(), step.spec.end());
-        kernel.push.assign(step.push.data(), step.push.data() + step.push_bytes);
+        kernel.kernel = step.kernel();
+        kernel.spec.assign(step.spec().begin(), step.spec().end());
+        kernel.push.assign(step.push().begin(), step.push().end());
         kernel.groups = step.groups;
         kernel.work = step.work;
         kernel.label = bound.label;

@@ -2,6 +2,7 @@
 #include "vk/first_kernel.h"
 
 #include "vk/device.h"
+#include "vk/kernels/device_number.h"
 #include "vk/queue.h"
 
 #include <array>
@@ -30,12 +31,13 @@ void run_first_kernel(Device& device) {
     const std::array<Binding, 2> bindings = {
         Binding{.buffer = &buffers[0], .size_bytes = buffers[0].size_bytes},
         Binding{.buffer = &buffers[1], .size_bytes = buffers[1].size_bytes}};
-    const std::array<std::uint32_t, 2> spec = {8, new_number()};
+    const auto spec = DeviceNumberSpec{.local_size = 8, .number = new_number()}.by_id();
+    const DeviceNumberPush push{.word_count = kWordCount};
     Dispatch dispatch;
     dispatch.kernel = KernelId::kDeviceNumber;
     dispatch.spec = spec;
     dispatch.bindings = bindings;
-    dispatch.push = std::as_bytes(std::span(&kWordCount, 1));
+    dispatch.push = std::as_bytes(std::span(&push, 1));
     dispatch.label = "first kernel";
     device.queue().fill(bindings[0], 0);
     device.queue().dispatch(dispatch);

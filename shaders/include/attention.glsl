@@ -24,7 +24,7 @@ layout(set = 0, binding = 2, std430) readonly buffer V {
 
 // Strides and offsets count elements. Batch dimensions run from the outermost to the innermost;
 // the outermost needs no size.
-layout(push_constant, std430) uniform Push {
+layout(push_constant, std430) uniform AttentionPush {
     uint query_count;  // L
     uint key_count;    // S
     uint depth;        // E

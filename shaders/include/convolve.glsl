@@ -42,7 +42,7 @@ layout(set = 0, binding = 3, std430) readonly buffer Bias {
     uint bias_words[];
 };
 
-layout(push_constant, std430) uniform Push {
+layout(push_constant, std430) uniform ConvolvePush {
     uint images;
     uint groups;
     uint in_channels;

@@ -15,7 +15,7 @@
 #ifndef PUMICE_LAYOUT_GLSL
 #define PUMICE_LAYOUT_GLSL
 
-layout(push_constant) uniform Push {
+layout(push_constant) uniform MapPush {
     uint count;
     uint offsets[4];
     uint sizes[3];

@@ -28,7 +28,7 @@
 // leading ones are of extent 1; the outermost needs no size. Workgroups run over splits of the
 // depth, batches, row tiles and column tiles, the last the fastest; a split writes a C of its own,
 // batch_count planes further. has_bias is 0 or 1.
-layout(push_constant, std430) uniform Push {
+layout(push_constant, std430) uniform MatmulPush {
     uint rows;
     uint cols;
     uint depth;

@@ -12,6 +12,7 @@
 #include "support/harness.h"
 #include "tensor/storage.h"
 #include "tensor/tensor_impl.h"
+#include "vk/kernels/matmul_sum_splits.h"
 
 #include <doctest/doctest.h>
 
@@ -219,11 +220,14 @@ TEST_CASE("iterations: rectangles are cut into whole rows, or into pieces of one
 
 TEST_CASE("iterations: a kernel says how long its loops are") {
     dispatch::Step step;
-    step.kernel = vk::KernelId::kMatmulSumSplitsF32;
-    step.spec.push_back(64);
-    step.spec.push_back(static_cast<std::uint32_t>(kFloat16));
-    const std::array<std::uint32_t, 6> push{1000, 10, 256, 0, 0, 0};
-    step.set_push(push);
+    step.set(vk::KernelId::kMatmulSumSplitsF32,
+             vk::MatmulSumSplitsSpec{.local_size = 64, .out_dtype = kFloat16, .has_bias = false},
+             {.element_count = 1000,
+              .cols = 10,
+              .split_count = 256,
+              .c_word = 0,
+              .bias_offset = 0,
+              .bias_stride = 0});
     CHECK(dispatch::iterations_of(step) == 1 + 2 * (1 + 256));
     const bool has_bound = vk::iteration_bound(vk::KernelId::kFactoryFill) != nullptr;
     CHECK_FALSE(has_bound);

@@ -10,6 +10,7 @@
 #include "dispatch/corridor.h"
 #include "support/end_process.h"
 #include "vk/device.h"
+#include "vk/kernels/attention_rotary.h"
 #include "vk/queue.h"
 #include "vk/seam.h"
 #include "vk/validation.h"
@@ -119,17 +120,19 @@ std::uint32_t past_tensor() {
     const std::array<pumice::vk::Binding, 4> bindings = {
         bind(x), bind(table), bind(table), bind(out)};
 
-    struct Push {
-        std::uint32_t x_strides[4] = {4096, 4096, 64, 1};
-        std::uint32_t n1 = 1;
-        std::uint32_t position_count = 64;
-        std::uint32_t half_count = 32;
-        std::uint32_t unit_count = 2048;
-        std::uint32_t offsets[3] = {0, 0, 0};
-        float sign = 1.0F;
-    } push;
-
-    const std::array<std::uint32_t, 3> spec = {64, 0, 0};
+    const pumice::vk::AttentionRotaryPush push{.x_strides = {4096, 4096, 64, 1},
+                                               .n1 = 1,
+                                               .position_count = 64,
+                                               .half_count = 32,
+                                               .unit_count = 2048,
+                                               .x_offset = 0,
+                                               .cos_offset = 0,
+                                               .sin_offset = 0,
+                                               .sign = 1.0F};
+    const auto spec =
+        pumice::vk::AttentionRotarySpec{
+            .local_size = 64, .dtype = pumice::kFloat32, .is_masked = false}
+            .by_id();
     pumice::vk::device().queue().dispatch({.kernel = pumice::vk::KernelId::kAttentionRotary,
                                            .spec = spec,
                                            .bindings = bindings,

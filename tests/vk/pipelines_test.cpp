@@ -6,6 +6,7 @@
 #include "memory/scoped_environment.h"
 #include "vk/cache_file.h"
 #include "vk/device.h"
+#include "vk/kernels/factory_fill.h"
 #include "vk/queue.h"
 #include "vk/seam.h"
 
@@ -21,21 +22,15 @@
 namespace pumice::vk {
 namespace {
 
-struct FillPush {
-    std::uint32_t word_count = 0;
-    std::uint32_t word = 0;
-};
-
-static_assert(sizeof(FillPush) == push::factory_fill::kSizeBytes);
-
 /// Fills the range with the word by the kernel factory_fill.
 void fill_by_kernel(Queue& queue, const Binding& range, std::uint32_t word) {
     constexpr std::uint32_t kLocalSize = 64;
     const auto word_count = static_cast<std::uint32_t>(range.size_bytes / 4);
-    const FillPush push{word_count, word};
+    const auto spec = FactoryFillSpec{.local_size = kLocalSize}.by_id();
+    const FactoryFillPush push{.word_count = word_count, .word = word};
     Dispatch dispatch;
     dispatch.kernel = KernelId::kFactoryFill;
-    dispatch.spec = {&kLocalSize, 1};
+    dispatch.spec = spec;
     dispatch.bindings = {&range, 1};
     dispatch.push = std::as_bytes(std::span(&push, 1));
     dispatch.groups = {(word_count + 4 * kLocalSize - 1) / (4 * kLocalSize), 1, 1};
@@ -173,7 +168,7 @@ TEST_CASE("pipelines: wrong ranges, constants and grids are refused") {
     CHECK_THROWS_AS(fill_by_kernel(queue, {nullptr, 0, 16}, 1), InternalError);
 
     const Binding range{&buffer, 0, 256};
-    const FillPush push{64, 1};
+    const FactoryFillPush push{.word_count = 64, .word = 1};
     Dispatch dispatch;
     dispatch.kernel = KernelId::kFactoryFill;
     dispatch.bindings = {&range, 1};

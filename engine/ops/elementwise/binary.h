@@ -7,6 +7,7 @@
 #include "dispatch/corridor.h"
 #include "dispatch/element.h"
 #include "ops/elementwise/map_step.h"
+#include "vk/kernels/elementwise_binary.h"
 
 #include <fmt/format.h>
 
@@ -45,18 +46,16 @@ void select_binary(const dispatch::OpCall& call,
         &impl_of(outputs[0]), &impl_of(call.inputs[0]), &impl_of(call.inputs[kOther])};
     const std::array<dispatch::Operand, 3> bindings = {
         dispatch::input(0), dispatch::input(kOther), dispatch::output()};
-    const std::array<std::uint32_t, 5> spec = {static_cast<std::uint32_t>(operands[1]->dtype),
-                                               static_cast<std::uint32_t>(operands[2]->dtype),
-                                               static_cast<std::uint32_t>(attrs.common),
-                                               static_cast<std::uint32_t>(kOp),
-                                               kIsScalar ? 1U : 0U};
-    add_map_step({.kernel = kKernel,
-                  .operands = operands,
-                  .bindings = bindings,
-                  .spec = spec,
-                  .params = attrs.bits},
-                 caps,
-                 program);
+    add_map_step(
+        {.kernel = kKernel, .operands = operands, .bindings = bindings, .params = attrs.bits},
+        vk::ElementwiseBinarySpec{.map_frame = {},
+                                  .a_dtype = operands[1]->dtype,
+                                  .b_dtype = operands[2]->dtype,
+                                  .common_dtype = attrs.common,
+                                  .op = static_cast<std::uint32_t>(kOp),
+                                  .b_is_number = kIsScalar},
+        caps,
+        program);
 }
 
 // An operand's element in the common dtype.

@@ -10,6 +10,8 @@
 #include "ops/elementwise/map_step.h"
 #include "ops/factory/factory.h"
 #include "tensor/scalar_bits.h"
+#include "vk/kernels/elementwise_copy.h"
+#include "vk/kernels/elementwise_gather_copy.h"
 
 #include <fmt/format.h>
 
@@ -34,19 +36,6 @@ struct FillAttrs {
     MapParams bits{};
 };
 
-// Push constants of shaders/elementwise/gather_copy.comp.
-struct RaggedPush {
-    std::array<std::uint32_t, 8> sizes;
-    std::array<std::uint32_t, 8> x_strides;
-    std::array<std::uint32_t, 8> output_strides;
-    std::uint32_t x_offset;
-    std::uint32_t output_offset;
-    std::uint32_t count;
-    std::uint32_t dim_count;
-};
-
-static_assert(sizeof(RaggedPush) == vk::push_size_bytes(KernelId::kElementwiseGatherCopy));
-
 struct Copy {
     const TensorImpl& source;
     const TensorImpl& target;
@@ -54,10 +43,16 @@ struct Copy {
 };
 
 void add_ragged_copy(const Copy& copy, const vk::Capabilities& caps, dispatch::Program& program) {
-    RaggedPush push{};
     const Dims& sizes = copy.target.sizes;
     const std::int64_t rank = sizes.count();
     const std::int64_t lead = rank - copy.source.sizes.count();
+    vk::ElementwiseGatherCopyPush push{.sizes = {},
+                                       .x_strides = {},
+                                       .output_strides = {},
+                                       .x_offset = dispatch::bound_offset(copy.source, caps),
+                                       .output_offset = dispatch::bound_offset(copy.target, caps),
+                                       .count = static_cast<std::uint32_t>(copy.target.numel),
+                                       .dim_count = static_cast<std::uint32_t>(rank)};
     for (std::int64_t dim = 0; dim < rank; ++dim) {
         const auto at = static_cast<std::size_t>(rank - 1 - dim);
         const std::int64_t own = dim - lead;
@@ -66,19 +61,14 @@ void add_ragged_copy(const Copy& copy, const vk::Capabilities& caps, dispatch::P
         push.x_strides[at] = walks ? static_cast<std::uint32_t>(copy.source.strides[own]) : 0;
         push.output_strides[at] = static_cast<std::uint32_t>(copy.target.strides[dim]);
     }
-    push.x_offset = dispatch::bound_offset(copy.source, caps);
-    push.output_offset = dispatch::bound_offset(copy.target, caps);
-    push.count = static_cast<std::uint32_t>(copy.target.numel);
-    push.dim_count = static_cast<std::uint32_t>(rank);
     constexpr std::uint32_t kLocalSize = 64;
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = KernelId::kElementwiseGatherCopy;
-    step.spec.push_back(kLocalSize);
-    step.spec.push_back(static_cast<std::uint32_t>(copy.source.dtype));
-    step.spec.push_back(static_cast<std::uint32_t>(copy.target.dtype));
     step.bindings.push_back(copy.source_binding);
     step.bindings.push_back(dispatch::output());
-    step.set_push(push);
+    step.set(
+        vk::ElementwiseGatherCopySpec{
+            .local_size = kLocalSize, .x_dtype = copy.source.dtype, .out_dtype = copy.target.dtype},
+        push);
     step.groups = dispatch::fold_groups((push.count + kLocalSize - 1) / kLocalSize, caps);
     step.work = std::uint64_t{push.count} * 2;
 }
@@ -90,15 +80,14 @@ void add_copy(const Copy& copy,
               dispatch::Program& program) {
     const std::array<const TensorImpl*, 2> operands = {&copy.target, &copy.source};
     const std::array<Operand, 2> bindings = {copy.source_binding, dispatch::output()};
-    const std::array<std::uint32_t, 2> spec = {static_cast<std::uint32_t>(copy.source.dtype),
-                                               is_fill ? 1U : 0U};
-    add_map_step({.kernel = KernelId::kElementwiseCopy,
-                  .operands = operands,
-                  .bindings = bindings,
-                  .spec = spec,
-                  .params = params},
-                 caps,
-                 program);
+    add_map_step(
+        {.kernel = KernelId::kElementwiseCopy,
+         .operands = operands,
+         .bindings = bindings,
+         .params = params},
+        vk::ElementwiseCopySpec{.map_frame = {}, .x_dtype = copy.source.dtype, .is_fill = is_fill},
+        caps,
+        program);
 }
 
 // Copies input `kInput` to the output, with conversion and broadcast.

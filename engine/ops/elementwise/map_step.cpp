@@ -20,21 +20,21 @@ namespace {
 constexpr std::size_t kMostOperands = 4;
 using Walk = MapWalk<kMostOperands>;
 
-void set_divisor(MapPush& push, std::size_t dim, std::uint32_t size) {
+void set_divisor(vk::MapPush& push, std::size_t dim, std::uint32_t size) {
     const Divisor divisor = divisor_of(size);
     push.sizes[dim] = size;
     push.magics[dim] = divisor.magic;
     push.shifts |= divisor.shift << (5U * dim);
 }
 
-void set_strides(MapPush& push, const Walk& walk, std::size_t operand_count) {
+void set_strides(vk::MapPush& push, const Walk& walk, std::size_t operand_count) {
     const auto dims = static_cast<std::size_t>(walk.dim_count);
     for (std::size_t dim = 0; dim + 1 < dims; ++dim) {
         set_divisor(push, dim, static_cast<std::uint32_t>(walk.sizes[dim]));
     }
     for (std::size_t i = 0; i < operand_count; ++i) {
         for (std::size_t dim = 0; dim < dims; ++dim) {
-            push.strides[i][dim] = static_cast<std::uint32_t>(walk.strides[i][dim]);
+            push.strides[i * kMostMapDims + dim] = static_cast<std::uint32_t>(walk.strides[i][dim]);
         }
     }
 }
@@ -44,7 +44,7 @@ struct Layout {
     std::uint32_t dim_count = 1;
 };
 
-Layout choose_layout(const MapCall& call, MapPush& push) {
+Layout choose_layout(const MapCall& call, vk::MapPush& push) {
     const TensorImpl& output = *call.operands[0];
     const bool is_plain = std::all_of(
         call.operands.begin(), call.operands.end(), [&output](const TensorImpl* operand) {
@@ -68,7 +68,7 @@ Layout choose_layout(const MapCall& call, MapPush& push) {
 }
 
 // Invocations that the output asks for: its words, or its elements where they are scattered.
-std::uint64_t unit_count(const TensorImpl& output, const MapPush& push, const Layout& layout) {
+std::uint64_t unit_count(const TensorImpl& output, const vk::MapPush& push, const Layout& layout) {
     if (layout.kind == vk::Layout::kScattered) {
         return push.count;
     }
@@ -108,11 +108,17 @@ void check_target(std::string_view op, const Tensor& target) {
 
 }  // namespace
 
-void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::Program& program) {
+MapStep begin_map_step(const MapCall& call,
+                       const vk::Capabilities& caps,
+                       dispatch::Program& program) {
     const TensorImpl& output = *call.operands[0];
-    MapPush push{};
-    push.count = static_cast<std::uint32_t>(output.numel);
-    push.params = call.params;
+    vk::MapPush push{.count = static_cast<std::uint32_t>(output.numel),
+                     .offsets = {},
+                     .sizes = {},
+                     .magics = {},
+                     .shifts = 0,
+                     .strides = {},
+                     .params = call.params};
     for (std::size_t i = 0; i < call.operands.size(); ++i) {
         push.offsets[i] = dispatch::bound_offset(*call.operands[i], caps);
     }
@@ -121,21 +127,18 @@ void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::P
     const MapSchedule schedule = schedule_map(units, caps.is_cpu);
 
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = call.kernel;
-    step.spec.push_back(MapSchedule::kLocalSize);
-    step.spec.push_back(static_cast<std::uint32_t>(output.dtype));
-    step.spec.push_back(static_cast<std::uint32_t>(layout.kind));
-    step.spec.push_back(layout.dim_count);
-    step.spec.push_back(schedule.words);
-    for (const std::uint32_t value : call.spec) {
-        step.spec.push_back(value);
-    }
     for (const dispatch::Operand binding : call.bindings) {
         step.bindings.push_back(binding);
     }
-    step.set_push(push);
     step.groups = dispatch::fold_groups(schedule.groups, caps);
     step.work = static_cast<std::uint64_t>(output.numel) * call.operands.size();
+    return {.step = step,
+            .frame = {.local_size = MapSchedule::kLocalSize,
+                      .out_dtype = output.dtype,
+                      .layout = static_cast<std::uint32_t>(layout.kind),
+                      .dim_count = layout.dim_count,
+                      .words = schedule.words},
+            .push = push};
 }
 
 bool fits_map(const Dims& sizes, std::span<const Tensor> inputs, const Tensor* target) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dispatch/op_def.h"
+#include "vk/kernels/shared.h"
 
 #include <array>
 #include <cstdint>
@@ -10,32 +11,38 @@
 
 namespace pumice::ops {
 
-/// Push constants of shaders/include/layout.glsl; see there.
-struct MapPush {
-    std::uint32_t count;
-    std::array<std::uint32_t, 4> offsets;
-    std::array<std::uint32_t, 3> sizes;
-    std::array<std::uint32_t, 3> magics;
-    std::uint32_t shifts;
-    std::array<std::array<std::uint32_t, 4>, 4> strides;
-    std::array<std::uint32_t, 4> params;
-};
-
-static_assert(sizeof(MapPush) == 128);
-
-using MapParams = std::array<std::uint32_t, 4>;
+using MapParams = decltype(vk::MapPush::params);
 
 /// One elementwise kernel call: operand 0 is the output, the others are broadcast to its shape.
 struct MapCall {
     vk::KernelId kernel;
     std::span<const TensorImpl* const> operands;
     std::span<const dispatch::Operand> bindings;
-    std::span<const std::uint32_t> spec;  ///< the kernel's own, from id 5 on
     MapParams params{};
 };
 
+/// A step that lacks its kernel, with what all map kernels are handed.
+struct MapStep {
+    dispatch::Step& step;
+    vk::MapFrameSpec frame;
+    vk::MapPush push;
+};
+
 /// Appends the step. At most four dimensions may remain after collapsing; see fits_map.
-void add_map_step(const MapCall& call, const vk::Capabilities& caps, dispatch::Program& program);
+MapStep begin_map_step(const MapCall& call,
+                       const vk::Capabilities& caps,
+                       dispatch::Program& program);
+
+/// Appends the step of a kernel with these constants; their `map_frame` is set here.
+template <class Spec>
+void add_map_step(const MapCall& call,
+                  Spec spec,
+                  const vk::Capabilities& caps,
+                  dispatch::Program& program) {
+    const MapStep made = begin_map_step(call, caps, program);
+    spec.map_frame = made.frame;
+    made.step.set(call.kernel, spec, made.push);
+}
 
 /// Whether the operands' geometries, broadcast to `sizes`, collapse to four dimensions at most.
 /// `target` (may be null) is the written tensor when it is given.

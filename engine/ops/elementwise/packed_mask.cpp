@@ -8,6 +8,8 @@
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
+#include "vk/kernels/elementwise_apply_mask.h"
+#include "vk/kernels/elementwise_pack_mask.h"
 
 #include <utility>
 
@@ -26,21 +28,6 @@ struct MaskAttrs {
     std::array<float, 4> weights{};
     CodeBits bits = CodeBits::kOne;
 };
-
-struct PackPush {
-    std::uint32_t count;
-    std::uint32_t codes_offset;
-};
-
-struct ApplyPush {
-    std::array<float, 4> weights;
-    std::uint32_t count;
-    std::uint32_t x_offset;
-    std::uint32_t mask_offset;
-};
-
-static_assert(sizeof(PackPush) == vk::push_size_bytes(vk::KernelId::kElementwisePackMask));
-static_assert(sizeof(ApplyPush) == vk::push_size_bytes(vk::KernelId::kElementwiseApplyMask));
 
 std::int64_t codes_per_word(CodeBits bits) {
     return 32 / static_cast<std::int64_t>(bits);
@@ -68,14 +55,12 @@ void select_pack(const OpCall& call,
         const std::uint32_t offset = dispatch::bound_offset(codes, caps, run.first);
         PUMICE_INVARIANT(offset % 4 == 0);
         dispatch::Step& step = program.steps.emplace_back();
-        step.kernel = vk::KernelId::kElementwisePackMask;
-        step.spec.push_back(kLocalSize);
-        step.spec.push_back(static_cast<std::uint32_t>(bits));
         step.bindings.push_back(dispatch::window_of(dispatch::input(0), run.first, run.count));
         step.bindings.push_back(
             dispatch::window_of(dispatch::output(), run.first / codes_per_word(bits), words));
-        step.set_push(
-            PackPush{.count = static_cast<std::uint32_t>(run.count), .codes_offset = offset / 4});
+        step.set(vk::ElementwisePackMaskSpec{.local_size = kLocalSize,
+                                             .bits = static_cast<std::uint32_t>(bits)},
+                 {.count = static_cast<std::uint32_t>(run.count), .codes_offset = offset / 4});
         step.groups = dispatch::fold_groups(
             (static_cast<std::uint64_t>(words) + kLocalSize - 1) / kLocalSize, caps);
         step.work = static_cast<std::uint64_t>(run.count);
@@ -98,19 +83,17 @@ void select_apply(const OpCall& call,
     dispatch::for_each_run(x.numel, x.dtype, caps, [&](const dispatch::Run& run) {
         const std::int64_t first_word = run.first / codes_per_word(attrs.bits);
         dispatch::Step& step = program.steps.emplace_back();
-        step.kernel = vk::KernelId::kElementwiseApplyMask;
-        step.spec.push_back(kLocalSize);
-        step.spec.push_back(static_cast<std::uint32_t>(x.dtype));
-        step.spec.push_back(static_cast<std::uint32_t>(attrs.bits));
         step.bindings.push_back(dispatch::window_of(dispatch::input(0), run.first, run.count));
         step.bindings.push_back(
             dispatch::window_of(dispatch::input(1), first_word, word_count(run.count, attrs.bits)));
         step.bindings.push_back(dispatch::window_of(dispatch::output(), run.first, run.count));
-        step.set_push(
-            ApplyPush{.weights = attrs.weights,
-                      .count = static_cast<std::uint32_t>(run.count),
-                      .x_offset = dispatch::bound_offset(x, caps, run.first),
-                      .mask_offset = dispatch::bound_offset(call.inputs[1], caps, first_word)});
+        step.set(vk::ElementwiseApplyMaskSpec{.local_size = kLocalSize,
+                                              .dtype = x.dtype,
+                                              .bits = static_cast<std::uint32_t>(attrs.bits)},
+                 {.weights = attrs.weights,
+                  .count = static_cast<std::uint32_t>(run.count),
+                  .x_offset = dispatch::bound_offset(x, caps, run.first),
+                  .mask_offset = dispatch::bound_offset(call.inputs[1], caps, first_word)});
         const auto words = static_cast<std::uint64_t>(run.count * itemsize(x.dtype) + 3) / 4;
         step.groups = dispatch::fold_groups((words + kLocalSize - 1) / kLocalSize, caps);
         step.work = static_cast<std::uint64_t>(run.count) * 2;

@@ -13,6 +13,7 @@
 #include "ops/elementwise/packed_mask.h"
 #include "tensor/promote.h"
 #include "tensor/scalar_bits.h"
+#include "vk/kernels/elementwise_unary.h"
 
 #include <fmt/format.h>
 
@@ -71,15 +72,15 @@ void select(const OpCall& call,
     const std::array<const TensorImpl*, 2> operands = {&impl_of(outputs[0]),
                                                        &impl_of(call.inputs[0])};
     const std::array<dispatch::Operand, 2> bindings = {dispatch::input(0), dispatch::output()};
-    const std::array<std::uint32_t, 2> spec = {static_cast<std::uint32_t>(operands[1]->dtype),
-                                               static_cast<std::uint32_t>(kOp)};
-    add_map_step({.kernel = kKernel,
-                  .operands = operands,
-                  .bindings = bindings,
-                  .spec = spec,
-                  .params = call.attrs_as<Attrs>().bits},
-                 caps,
-                 program);
+    add_map_step(
+        {.kernel = kKernel,
+         .operands = operands,
+         .bindings = bindings,
+         .params = call.attrs_as<Attrs>().bits},
+        vk::ElementwiseUnarySpec{
+            .map_frame = {}, .x_dtype = operands[1]->dtype, .op = static_cast<std::uint32_t>(kOp)},
+        caps,
+        program);
 }
 
 template <UnaryOp kOp, KernelId kKernel>

@@ -10,6 +10,7 @@
 #include "ops/elementwise/gradients.h"
 #include "ops/elementwise/map_step.h"
 #include "tensor/promote.h"
+#include "vk/kernels/elementwise_where.h"
 
 #include <fmt/format.h>
 
@@ -45,15 +46,14 @@ void select(const OpCall& call,
                                                        &impl_of(call.inputs[2])};
     const std::array<dispatch::Operand, 4> bindings = {
         dispatch::input(0), dispatch::input(1), dispatch::input(2), dispatch::output()};
-    const std::array<std::uint32_t, 3> spec = {static_cast<std::uint32_t>(operands[1]->dtype),
-                                               static_cast<std::uint32_t>(operands[2]->dtype),
-                                               static_cast<std::uint32_t>(operands[3]->dtype)};
-    add_map_step({.kernel = vk::KernelId::kElementwiseWhere,
-                  .operands = operands,
-                  .bindings = bindings,
-                  .spec = spec},
-                 caps,
-                 program);
+    add_map_step(
+        {.kernel = vk::KernelId::kElementwiseWhere, .operands = operands, .bindings = bindings},
+        vk::ElementwiseWhereSpec{.map_frame = {},
+                                 .condition_dtype = operands[1]->dtype,
+                                 .a_dtype = operands[2]->dtype,
+                                 .b_dtype = operands[3]->dtype},
+        caps,
+        program);
 }
 
 std::string express(const OpCall& call, const Tensor& output, dispatch::Element& element) {

@@ -8,6 +8,7 @@
 #include "ops/all_ops.h"
 #include "ops/factory/factory.h"
 #include "tensor/scalar_bits.h"
+#include "vk/kernels/factory_arange.h"
 
 #include <fmt/format.h>
 
@@ -59,17 +60,6 @@ void infer_arange(const OpCall& call, Inferred& inferred) {
         dispatch::contiguous_meta({static_cast<std::int64_t>(count)}, attrs.dtype));
 }
 
-struct Push {
-    std::uint32_t element_count;
-    std::uint32_t first_element;
-    std::int32_t integer_start;
-    std::int32_t integer_step;
-    float real_start;
-    float real_step;
-};
-
-static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kFactoryArange));
-
 void select_arange(const OpCall& call,
                    std::span<const Tensor> outputs,
                    const vk::Capabilities& caps,
@@ -84,16 +74,16 @@ void select_arange(const OpCall& call,
                               : static_cast<std::int32_t>(static_cast<std::int64_t>(attrs.step));
     dispatch::for_each_run(count, attrs.dtype, caps, [&](const dispatch::Run& run) {
         Step& step = program.steps.emplace_back();
-        step.kernel = vk::KernelId::kFactoryArange;
-        launch_flat(step, word_count(run.count, attrs.dtype), caps);
-        step.spec.push_back(static_cast<std::uint32_t>(attrs.dtype));
+        const std::uint32_t local_size =
+            launch_flat(step, word_count(run.count, attrs.dtype), caps);
         step.bindings.push_back(dispatch::window_of(dispatch::output(), run.first, run.count));
-        step.set_push(Push{.element_count = static_cast<std::uint32_t>(run.count),
-                           .first_element = static_cast<std::uint32_t>(run.first),
-                           .integer_start = is_real ? 0 : static_cast<std::int32_t>(attrs.start),
-                           .integer_step = integer_step,
-                           .real_start = static_cast<float>(attrs.start),
-                           .real_step = static_cast<float>(attrs.step)});
+        step.set(vk::FactoryArangeSpec{.local_size = local_size, .dtype = attrs.dtype},
+                 {.element_count = static_cast<std::uint32_t>(run.count),
+                  .first_element = static_cast<std::uint32_t>(run.first),
+                  .integer_start = is_real ? 0 : static_cast<std::int32_t>(attrs.start),
+                  .integer_step = integer_step,
+                  .real_start = static_cast<float>(attrs.start),
+                  .real_step = static_cast<float>(attrs.step)});
     });
 }
 

@@ -10,6 +10,7 @@
 #include "ops/all_ops.h"
 #include "ops/factory/factory.h"
 #include "tensor/scalar_bits.h"
+#include "vk/kernels/factory_fill.h"
 
 #include <fmt/format.h>
 
@@ -39,13 +40,6 @@ void infer_full(const OpCall& call, Inferred& inferred) {
     inferred.emplace_back(dispatch::contiguous_meta(attrs.sizes, attrs.dtype));
 }
 
-struct Push {
-    std::uint32_t word_count;
-    std::uint32_t word;
-};
-
-static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kFactoryFill));
-
 void select_full(const OpCall& call,
                  std::span<const Tensor> outputs,
                  const vk::Capabilities& caps,
@@ -56,11 +50,12 @@ void select_full(const OpCall& call,
     dispatch::for_each_run(out.numel, out.dtype, caps, [&](const dispatch::Run& run) {
         const std::uint64_t words = word_count(run.count, attrs.dtype);
         Step& step = program.steps.emplace_back();
-        step.kernel = vk::KernelId::kFactoryFill;
-        launch_flat(step, (words + kWordsPerInvocation - 1) / kWordsPerInvocation, caps);
+        const std::uint32_t local_size =
+            launch_flat(step, (words + kWordsPerInvocation - 1) / kWordsPerInvocation, caps);
         step.bindings.push_back(dispatch::window_of(dispatch::output(), run.first, run.count));
-        step.set_push(Push{.word_count = static_cast<std::uint32_t>(words),
-                           .word = fill_word(attrs.bits, attrs.dtype)});
+        step.set(vk::FactoryFillSpec{.local_size = local_size},
+                 {.word_count = static_cast<std::uint32_t>(words),
+                  .word = fill_word(attrs.bits, attrs.dtype)});
     });
 }
 

@@ -10,6 +10,7 @@
 #include "geometry/walk.h"
 #include "ops/all_ops.h"
 #include "ops/factory/factory.h"
+#include "vk/kernels/factory_random.h"
 
 #include <fmt/format.h>
 
@@ -47,17 +48,6 @@ void infer_random(const OpCall& call, Inferred& inferred) {
     inferred.emplace_back(dispatch::contiguous_meta(attrs.sizes, attrs.dtype));
 }
 
-struct Push {
-    std::array<std::uint32_t, 2> seed;
-    std::array<std::uint32_t, 2> offset;
-    std::uint32_t element_count;
-    std::int32_t low;
-    std::uint32_t range;
-};
-
-constexpr std::size_t kPushBytes = vk::push_size_bytes(vk::KernelId::kFactoryRandomHost);
-static_assert(sizeof(Push) == kPushBytes);
-
 template <vk::RandomKind kKind>
 void select_random(const OpCall& call,
                    std::span<const Tensor> outputs,
@@ -68,21 +58,22 @@ void select_random(const OpCall& call,
     const bool is_captured = call.inputs[0].defined();
     dispatch::for_each_run(out.numel, out.dtype, caps, [&](const dispatch::Run& run) {
         Step& step = program.steps.emplace_back();
-        step.kernel =
-            is_captured ? vk::KernelId::kFactoryRandomDevice : vk::KernelId::kFactoryRandomHost;
-        launch_flat(step, dispatch::random_blocks(run.count), caps);
-        step.spec.push_back(static_cast<std::uint32_t>(attrs.dtype));
-        step.spec.push_back(static_cast<std::uint32_t>(kKind));
+        const std::uint32_t local_size =
+            launch_flat(step, dispatch::random_blocks(run.count), caps);
         step.bindings.push_back(dispatch::window_of(dispatch::output(), run.first, run.count));
         if (is_captured) {
             step.bindings.push_back(dispatch::input(0));
         }
-        step.set_push(Push{
-            .seed = dispatch::words_of(attrs.state.seed),
-            .offset = dispatch::words_of(attrs.state.offset + dispatch::random_blocks(run.first)),
-            .element_count = static_cast<std::uint32_t>(run.count),
-            .low = attrs.low,
-            .range = attrs.range});
+        step.set(
+            is_captured ? vk::KernelId::kFactoryRandomDevice : vk::KernelId::kFactoryRandomHost,
+            vk::FactoryRandomSpec{.local_size = local_size,
+                                  .dtype = attrs.dtype,
+                                  .kind = static_cast<std::uint32_t>(kKind)},
+            {.seed = dispatch::words_of(attrs.state.seed),
+             .offset = dispatch::words_of(attrs.state.offset + dispatch::random_blocks(run.first)),
+             .element_count = static_cast<std::uint32_t>(run.count),
+             .low = attrs.low,
+             .range = attrs.range});
         step.work = dispatch::random_blocks(run.count) * 200;
     });
 }

@@ -8,6 +8,7 @@
 #include "dispatch/windows.h"
 #include "geometry/walk.h"
 #include "ops/all_ops.h"
+#include "vk/kernels/index_cat.h"
 
 #include <fmt/format.h>
 
@@ -72,16 +73,6 @@ std::optional<std::int64_t> row_stride(const TensorImpl& x, std::int64_t dim) no
     return stride.value_or(block);
 }
 
-struct Push {
-    std::array<std::uint32_t, kMostInputs> end;
-    std::array<std::uint32_t, kMostInputs> row_stride;
-    std::array<std::uint32_t, kMostInputs> offset;
-    std::uint32_t row_elements;
-    std::uint32_t element_count;
-};
-
-static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kIndexCat));
-
 // The output as rows, in which each input has a part of its own.
 struct Rows {
     std::int64_t count = 1;
@@ -109,9 +100,14 @@ void add_step(const OpCall& call,
     const auto window = [&rows](dispatch::Operand operand, std::int64_t first, std::int64_t count) {
         return rows.count == 1 ? dispatch::window_of(operand, first, count) : operand;
     };
-    Push push{};
+    const DType dtype = impl_of(output).dtype;
+    const std::int64_t element_count = rows.count * run.count;
+    vk::IndexCatPush push{.end = {},
+                          .row_stride = {},
+                          .offset = {},
+                          .row_elements = static_cast<std::uint32_t>(run.count),
+                          .element_count = static_cast<std::uint32_t>(element_count)};
     Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kIndexCat;
     std::size_t used = 0;
     std::int64_t start = -run.first;  // of an input, counted from the run's first element
     for (std::size_t i = 0; i < call.inputs.size(); ++i) {
@@ -132,14 +128,11 @@ void add_step(const OpCall& call,
         step.bindings.push_back(step.bindings[0]);
     }
     step.bindings.push_back(window(dispatch::output(), run.first, run.count));
-    const DType dtype = impl_of(output).dtype;
-    const std::int64_t element_count = rows.count * run.count;
-    launch_flat(step, word_count(element_count, dtype), caps);
-    step.spec.push_back(static_cast<std::uint32_t>(dtype));
-    step.spec.push_back(static_cast<std::uint32_t>(used));
-    push.row_elements = static_cast<std::uint32_t>(run.count);
-    push.element_count = static_cast<std::uint32_t>(element_count);
-    step.set_push(push);
+    const std::uint32_t local_size = launch_flat(step, word_count(element_count, dtype), caps);
+    step.set(vk::IndexCatSpec{.local_size = local_size,
+                              .dtype = dtype,
+                              .input_count = static_cast<std::uint32_t>(used)},
+             push);
     step.work = static_cast<std::uint64_t>(element_count) * 4;
 }
 

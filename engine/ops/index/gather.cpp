@@ -11,6 +11,7 @@
 #include "ops/factory/factory.h"
 #include "ops/index/indexing.h"
 #include "tensor/scalar_bits.h"
+#include "vk/kernels/index_take.h"
 
 #include <fmt/format.h>
 
@@ -122,22 +123,6 @@ void infer_embedding(const OpCall& call, Inferred& inferred) {
     inferred.emplace_back(dispatch::contiguous_meta(sizes, weight.dtype));
 }
 
-struct Push {
-    std::array<std::uint32_t, kMaxDims> sizes;
-    std::array<std::uint32_t, kMaxDims> x_strides;
-    std::array<std::uint32_t, kMaxDims> index_strides;
-    std::uint32_t rank_and_user;
-    std::uint32_t element_count;
-    std::uint32_t x_offset;
-    std::uint32_t index_offset;
-    std::uint32_t dim_stride;
-    std::uint32_t dim_first;
-    std::uint32_t dim_extent;
-    std::int32_t ignored;
-};
-
-static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kIndexTake));
-
 // Which dimension of x the index counts, and x's and the index's strides for each dimension of the
 // output.
 struct Take {
@@ -164,28 +149,30 @@ void add_step(const OpCall& call,
     const auto user =
         static_cast<std::uint32_t>(has_last ? call.attrs_as<TakeAttrs>().user : IndexUser::kNone);
     Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kIndexTake;
     const std::uint32_t words_shift = words_shift_of(word_count(out.numel, out.dtype), caps);
-    launch_flat(step, word_count(out.numel, out.dtype), caps, words_shift);
-    step.spec.push_back(static_cast<std::uint32_t>(x.dtype));
-    step.spec.push_back(call.attrs_as<TakeAttrs>().missing_is_zero ? 0 : missing_bits(x.dtype));
-    step.spec.push_back(rows.first > 0 ? 1 : 0);
+    const std::uint32_t local_size =
+        launch_flat(step, word_count(out.numel, out.dtype), caps, words_shift);
+    const bool missing_is_zero = call.attrs_as<TakeAttrs>().missing_is_zero;
     step.bindings.push_back(
         dispatch::window_of(dispatch::input(kX), first, hull_elements(window, x.strides)));
     step.bindings.push_back(dispatch::input(kIndex));
     step.bindings.push_back(dispatch::output());
-    step.set_push(
-        Push{.sizes = walk.sizes,
-             .x_strides = walk.strides[0],
-             .index_strides = walk.strides[1],
-             .rank_and_user = walk.rank | words_shift << 4U | user << 8U,
-             .element_count = static_cast<std::uint32_t>(out.numel),
-             .x_offset = dispatch::bound_offset(x, caps, first) - static_cast<std::uint32_t>(first),
-             .index_offset = dispatch::bound_offset(call.inputs[kIndex], caps),
-             .dim_stride = static_cast<std::uint32_t>(dim_stride),
-             .dim_first = static_cast<std::uint32_t>(rows.first),
-             .dim_extent = static_cast<std::uint32_t>(rows.count),
-             .ignored = static_cast<std::int32_t>(take.ignored)});
+    step.set(
+        vk::IndexTakeSpec{.local_size = local_size,
+                          .dtype = x.dtype,
+                          .missing_bits = missing_is_zero ? 0 : missing_bits(x.dtype),
+                          .keeps_missing = rows.first > 0},
+        {.sizes = walk.sizes,
+         .x_strides = walk.strides[0],
+         .index_strides = walk.strides[1],
+         .rank_and_user = walk.rank | words_shift << 4U | user << 8U,
+         .element_count = static_cast<std::uint32_t>(out.numel),
+         .x_offset = dispatch::bound_offset(x, caps, first) - static_cast<std::uint32_t>(first),
+         .index_offset = dispatch::bound_offset(call.inputs[kIndex], caps),
+         .dim_stride = static_cast<std::uint32_t>(dim_stride),
+         .dim_first = static_cast<std::uint32_t>(rows.first),
+         .dim_extent = static_cast<std::uint32_t>(rows.count),
+         .ignored = static_cast<std::int32_t>(take.ignored)});
     step.work = static_cast<std::uint64_t>(out.numel) * (walk.rank + 1) * 4;
 }
 

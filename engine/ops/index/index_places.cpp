@@ -4,6 +4,7 @@
 #include "geometry/walk.h"
 #include "ops/all_ops.h"
 #include "ops/index/indexing.h"
+#include "vk/kernels/index_place.h"
 
 #include <utility>
 
@@ -15,18 +16,6 @@ struct PlaceAttrs {
     std::int64_t extent = 0;
     IndexUser user = IndexUser::kNone;
 };
-
-struct Push {
-    std::array<std::uint32_t, kMaxDims> sizes;
-    std::array<std::uint32_t, kMaxDims> strides;
-    std::uint32_t rank;
-    std::uint32_t element_count;
-    std::uint32_t index_offset;
-    std::uint32_t extent;
-    std::uint32_t user;
-};
-
-static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kIndexPlace));
 
 void infer_places(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
     inferred.push_back(dispatch::contiguous_meta(impl_of(call.inputs[0]).sizes, kInt32));
@@ -40,18 +29,19 @@ void select_places(const dispatch::OpCall& call,
     const TensorImpl& places = impl_of(outputs[0]);
     const Walk<1> walk = merge_dims<1>(places.sizes, {impl_of(call.inputs[0]).strides});
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kIndexPlace;
-    launch_flat(step, static_cast<std::uint64_t>(places.numel), caps);
-    step.spec.push_back(text_of(attrs.user).counts_back ? 1 : 0);
+    const std::uint32_t local_size =
+        launch_flat(step, static_cast<std::uint64_t>(places.numel), caps);
     step.bindings.push_back(dispatch::input(0));
     step.bindings.push_back(dispatch::output());
-    step.set_push(Push{.sizes = walk.sizes,
-                       .strides = walk.strides[0],
-                       .rank = walk.rank,
-                       .element_count = static_cast<std::uint32_t>(places.numel),
-                       .index_offset = dispatch::bound_offset(call.inputs[0], caps),
-                       .extent = static_cast<std::uint32_t>(attrs.extent),
-                       .user = static_cast<std::uint32_t>(attrs.user)});
+    step.set(vk::IndexPlaceSpec{.local_size = local_size,
+                                .counts_back = text_of(attrs.user).counts_back},
+             {.sizes = walk.sizes,
+              .strides = walk.strides[0],
+              .rank = walk.rank,
+              .element_count = static_cast<std::uint32_t>(places.numel),
+              .index_offset = dispatch::bound_offset(call.inputs[0], caps),
+              .extent = static_cast<std::uint32_t>(attrs.extent),
+              .user = static_cast<std::uint32_t>(attrs.user)});
     step.work = static_cast<std::uint64_t>(places.numel) * (walk.rank + 1) * 4;
 }
 

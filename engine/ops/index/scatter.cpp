@@ -16,6 +16,10 @@
 #include "ops/all_ops.h"
 #include "ops/index/indexing.h"
 #include "ops/view/strided_sum.h"
+#include "vk/kernels/factory_fill.h"
+#include "vk/kernels/index_bucket_link.h"
+#include "vk/kernels/index_bucket_mark.h"
+#include "vk/kernels/index_bucket_sum.h"
 
 #include <fmt/format.h>
 
@@ -62,50 +66,6 @@ void infer_scatter(const OpCall& call, Inferred& inferred) {
     inferred.emplace_back(
         dispatch::contiguous_meta(call.attrs_as<ScatterAttrs>().sizes, source.dtype));
 }
-
-struct FillPush {
-    std::uint32_t word_count;
-    std::uint32_t word;
-};
-
-static_assert(sizeof(FillPush) == vk::push_size_bytes(vk::KernelId::kFactoryFill));
-
-struct BucketPush {
-    std::uint32_t entry_count;
-    std::uint32_t entries;
-    std::uint32_t inner;
-    std::uint32_t extent;
-    std::uint32_t index_offset;
-    std::int32_t ignored;
-    std::uint32_t first_bucket;
-    std::uint32_t bucket_count;
-    std::uint32_t first_entry;
-    std::uint32_t end_entry;
-};
-
-static_assert(sizeof(BucketPush) == vk::push_size_bytes(vk::KernelId::kIndexBucketLink));
-
-struct MarkPush {
-    BucketPush bucket;
-    std::uint32_t user;
-    std::int32_t padding;
-};
-
-static_assert(sizeof(MarkPush) == vk::push_size_bytes(vk::KernelId::kIndexBucketMark));
-
-struct SumPush {
-    std::uint32_t element_count;
-    std::uint32_t entries;
-    std::uint32_t inner;
-    std::uint32_t extent;
-    std::uint32_t source_offset;
-    std::uint32_t base_offset;
-    std::uint32_t first_element;
-    std::uint32_t first_entry;
-    std::uint32_t end_entry;
-};
-
-static_assert(sizeof(SumPush) == vk::push_size_bytes(vk::KernelId::kIndexBucketSum));
 
 // The call seen as [outer, dim, inner], in elements, and what one step takes of it.
 struct Plan {
@@ -190,10 +150,47 @@ void add_fill(std::int64_t buckets, const vk::Capabilities& caps, Program& progr
     constexpr std::uint32_t kWordsPerInvocation = 4;
     const auto words = static_cast<std::uint32_t>(buckets * 2);
     Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kFactoryFill;
-    launch_flat(step, (words + kWordsPerInvocation - 1) / kWordsPerInvocation, caps);
+    const std::uint32_t local_size =
+        launch_flat(step, (words + kWordsPerInvocation - 1) / kWordsPerInvocation, caps);
     step.bindings.push_back(dispatch::workspace(0));
-    step.set_push(FillPush{.word_count = words, .word = ~0U});
+    step.set(vk::FactoryFillSpec{.local_size = local_size}, {.word_count = words, .word = ~0U});
+}
+
+// Marks the end of each list; `link` is what its members will be linked by.
+void add_marks(const vk::IndexBucketLinkPush& link,
+               IndexUser user,
+               bool is_padded,
+               const vk::Capabilities& caps,
+               Program& program) {
+    Step& step = program.steps.emplace_back();
+    const std::uint32_t local_size = launch_flat(step, link.entry_count, caps);
+    step.bindings.push_back(dispatch::input(kIndex));
+    step.bindings.push_back(dispatch::workspace(0));
+    step.set(vk::IndexBucketMarkSpec{.local_size = local_size},
+             {.entry_count = link.entry_count,
+              .entries = link.entries,
+              .inner = link.inner,
+              .extent = link.extent,
+              .index_offset = link.index_offset,
+              .ignored = link.ignored,
+              .first_bucket = link.first_bucket,
+              .bucket_count = link.bucket_count,
+              .first_entry = link.first_entry,
+              .end_entry = link.end_entry,
+              .user = static_cast<std::uint32_t>(user),
+              .padding = is_padded ? kPadding : 0});
+}
+
+void add_links(const vk::IndexBucketLinkPush& link,
+               const vk::Capabilities& caps,
+               Program& program) {
+    Step& step = program.steps.emplace_back();
+    const std::uint32_t local_size = launch_flat(step, link.entry_count, caps);
+    step.work *= 16;  // a guess at the gaps
+    step.bindings.push_back(dispatch::input(kIndex));
+    step.bindings.push_back(dispatch::workspace(0));
+    step.bindings.push_back(dispatch::workspace(1));
+    step.set(vk::IndexBucketLinkSpec{.local_size = local_size}, link);
 }
 
 // Links these entries of the targets in these rows.
@@ -211,7 +208,7 @@ void add_lists(const OpCall& call,
     if (entry_count == 0) {
         return;
     }
-    const BucketPush push{
+    const vk::IndexBucketLinkPush link{
         .entry_count = entry_count,
         .entries = plan.entries,
         .inner = plan.is_row_wise ? 1 : plan.inner,
@@ -222,27 +219,11 @@ void add_lists(const OpCall& call,
         .bucket_count = static_cast<std::uint32_t>(buckets),
         .first_entry = static_cast<std::uint32_t>(entries.first),
         .end_entry = static_cast<std::uint32_t>(entries.first + entries.count)};
-    for (const vk::KernelId kernel :
-         {vk::KernelId::kIndexBucketMark, vk::KernelId::kIndexBucketLink}) {
-        if (attrs.takes_last && kernel == vk::KernelId::kIndexBucketLink) {
-            continue;  // the ends are enough
-        }
-        Step& step = program.steps.emplace_back();
-        step.kernel = kernel;
-        launch_flat(step, entry_count, caps);
-        step.bindings.push_back(dispatch::input(kIndex));
-        step.bindings.push_back(dispatch::workspace(0));
-        if (kernel == vk::KernelId::kIndexBucketLink) {
-            step.bindings.push_back(dispatch::workspace(1));
-            step.work *= 16;  // a guess at the gaps
-            step.set_push(push);
-        } else {
-            // The first rows' run reports for all.
-            const IndexUser user = rows.first == 0 ? attrs.user : IndexUser::kNone;
-            step.set_push(MarkPush{.bucket = push,
-                                   .user = static_cast<std::uint32_t>(user),
-                                   .padding = attrs.is_padded ? kPadding : 0});
-        }
+    // The first rows' run reports for all.
+    const IndexUser user = rows.first == 0 ? attrs.user : IndexUser::kNone;
+    add_marks(link, user, attrs.is_padded, caps, program);
+    if (!attrs.takes_last) {  // else the ends are enough
+        add_links(link, caps, program);
     }
 }
 
@@ -302,28 +283,28 @@ void add_sum(const OpCall& call,
                               : source;
     const SumPlace& left = is_last ? result : sums;
     Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kIndexBucketSum;
-    launch_flat(step, word_count(targets.count, left.dtype), caps);
-    step.spec.push_back(static_cast<std::uint32_t>(source.dtype));
-    step.spec.push_back(has_base || !is_first ? 1 : 0);
-    step.spec.push_back(plan.is_row_wise ? 1 : 0);
-    step.spec.push_back(call.attrs_as<ScatterAttrs>().takes_last ? 1 : 0);
-    step.spec.push_back(static_cast<std::uint32_t>(base.dtype));
-    step.spec.push_back(static_cast<std::uint32_t>(left.dtype));
+    const std::uint32_t local_size = launch_flat(step, word_count(targets.count, left.dtype), caps);
     step.bindings.push_back(source.operand);
     step.bindings.push_back(base.operand);
     step.bindings.push_back(dispatch::workspace(0));
     step.bindings.push_back(dispatch::workspace(1));
     step.bindings.push_back(left.operand);
-    step.set_push(SumPush{.element_count = static_cast<std::uint32_t>(targets.count),
-                          .entries = plan.entries,
-                          .inner = plan.inner,
-                          .extent = plan.extent,
-                          .source_offset = source.offset,
-                          .base_offset = base.offset,
-                          .first_element = static_cast<std::uint32_t>(targets.first),
-                          .first_entry = static_cast<std::uint32_t>(entries.first),
-                          .end_entry = static_cast<std::uint32_t>(entries.first + entries.count)});
+    step.set(vk::IndexBucketSumSpec{.local_size = local_size,
+                                    .dtype = source.dtype,
+                                    .has_base = has_base || !is_first,
+                                    .is_row_wise = plan.is_row_wise,
+                                    .takes_last = call.attrs_as<ScatterAttrs>().takes_last,
+                                    .base_dtype = base.dtype,
+                                    .out_dtype = left.dtype},
+             {.element_count = static_cast<std::uint32_t>(targets.count),
+              .entries = plan.entries,
+              .inner = plan.inner,
+              .extent = plan.extent,
+              .source_offset = source.offset,
+              .base_offset = base.offset,
+              .first_element = static_cast<std::uint32_t>(targets.first),
+              .first_entry = static_cast<std::uint32_t>(entries.first),
+              .end_entry = static_cast<std::uint32_t>(entries.first + entries.count)});
     step.work = static_cast<std::uint64_t>(targets.count + entries.count * width) * 4;
 }
 

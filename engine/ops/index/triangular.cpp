@@ -6,6 +6,7 @@
 #include "dispatch/corridor.h"
 #include "geometry/walk.h"
 #include "ops/all_ops.h"
+#include "vk/kernels/index_triangular.h"
 
 #include <fmt/format.h>
 
@@ -39,19 +40,6 @@ void infer_triangular(const OpCall& call, Inferred& inferred) {
     inferred.emplace_back(dispatch::contiguous_meta(x.sizes, x.dtype));
 }
 
-struct Push {
-    std::array<std::uint32_t, kMaxDims> sizes;
-    std::array<std::uint32_t, kMaxDims> strides;
-    std::uint32_t rank;
-    std::uint32_t element_count;
-    std::uint32_t x_offset;
-    std::uint32_t rows;
-    std::uint32_t columns;
-    std::int32_t diagonal;
-};
-
-static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kIndexTriangular));
-
 template <bool kIsUpper>
 void select_triangular(const OpCall& call,
                        std::span<const Tensor> /*outputs*/,
@@ -65,20 +53,19 @@ void select_triangular(const OpCall& call,
     const std::int64_t diagonal =
         std::clamp(call.attrs_as<TriangularAttrs>().diagonal, -rows, columns);
     Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kIndexTriangular;
-    launch_flat(step, word_count(x.numel, x.dtype), caps);
-    step.spec.push_back(static_cast<std::uint32_t>(x.dtype));
-    step.spec.push_back(kIsUpper ? 1 : 0);
+    const std::uint32_t local_size = launch_flat(step, word_count(x.numel, x.dtype), caps);
     step.bindings.push_back(dispatch::input(0));
     step.bindings.push_back(dispatch::output());
-    step.set_push(Push{.sizes = walk.sizes,
-                       .strides = walk.strides[0],
-                       .rank = walk.rank,
-                       .element_count = static_cast<std::uint32_t>(x.numel),
-                       .x_offset = dispatch::bound_offset(call.inputs[0], caps),
-                       .rows = static_cast<std::uint32_t>(rows),
-                       .columns = static_cast<std::uint32_t>(columns),
-                       .diagonal = static_cast<std::int32_t>(diagonal)});
+    step.set(
+        vk::IndexTriangularSpec{.local_size = local_size, .dtype = x.dtype, .is_upper = kIsUpper},
+        {.sizes = walk.sizes,
+         .strides = walk.strides[0],
+         .rank = walk.rank,
+         .element_count = static_cast<std::uint32_t>(x.numel),
+         .x_offset = dispatch::bound_offset(call.inputs[0], caps),
+         .rows = static_cast<std::uint32_t>(rows),
+         .columns = static_cast<std::uint32_t>(columns),
+         .diagonal = static_cast<std::int32_t>(diagonal)});
     step.work = static_cast<std::uint64_t>(x.numel) * 4;
 }
 

@@ -12,12 +12,15 @@
 #include "geometry/tiles.h"
 #include "ops/all_ops.h"
 #include "vk/kernels.h"
+#include "vk/kernels/attention_subgroup_forward.h"
+#include "vk/kernels/attention_tiled_forward.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 namespace pumice::ops {
@@ -28,32 +31,6 @@ using vk::KernelId;
 
 constexpr std::string_view kName = "scaled_dot_product_attention";
 constexpr std::size_t kRank = kMaxAttentionBatchRank;
-
-struct Push {
-    std::uint32_t query_count;
-    std::uint32_t key_count;
-    std::uint32_t depth;
-    std::uint32_t value_depth;
-    std::uint32_t batch_count;
-    float scale;
-    std::uint32_t q_offset;
-    std::uint32_t k_offset;
-    std::uint32_t v_offset;
-    std::uint32_t mask_offset;
-    std::uint32_t q_row_stride;
-    std::uint32_t q_col_stride;
-    std::uint32_t k_row_stride;
-    std::uint32_t k_col_stride;
-    std::uint32_t v_row_stride;
-    std::uint32_t v_col_stride;
-    std::uint32_t mask_row_stride;
-    std::uint32_t mask_col_stride;
-    std::array<std::uint32_t, kRank - 1> batch_sizes;
-    std::array<std::array<std::uint32_t, kRank>, 4> batch_strides;
-};
-
-static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kAttentionTiledForwardOne));
-static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kAttentionSubgroupForwardInt64One));
 
 // Broadcasts `sizes`' dimensions before the last two into `batch`; false where they don't.
 bool join_batch(Dims& batch, const Dims& sizes) {
@@ -158,41 +135,47 @@ std::uint32_t offset_of(const Tensor& tensor, const vk::Capabilities& caps) {
     return tensor.defined() ? dispatch::bound_offset(tensor, caps) : 0;
 }
 
-Push make_push(const dispatch::OpCall& call, const Walk<4>& walk, const vk::Capabilities& caps) {
+vk::AttentionPush make_push(const dispatch::OpCall& call,
+                            const Walk<4>& walk,
+                            const vk::Capabilities& caps) {
     const Tensor& q = call.inputs[0];
     const Tensor& k = call.inputs[1];
     const Tensor& v = call.inputs[2];
     const Tensor& mask = call.inputs[3];
     const Dims& q_sizes = impl_of(q).sizes;
     const Dims& v_sizes = impl_of(v).sizes;
-    Push push{.query_count = u32(q_sizes[q_sizes.count() - 2]),
-              .key_count = u32(v_sizes[v_sizes.count() - 2]),
-              .depth = u32(q_sizes.back()),
-              .value_depth = u32(v_sizes.back()),
-              .batch_count = 1,
-              .scale = call.attrs_as<AttentionAttrs>().scale,
-              .q_offset = offset_of(q, caps),
-              .k_offset = offset_of(k, caps),
-              .v_offset = offset_of(v, caps),
-              .mask_offset = offset_of(mask, caps),
-              .q_row_stride = stride_of(q, -2),
-              .q_col_stride = stride_of(q, -1),
-              .k_row_stride = stride_of(k, -2),
-              .k_col_stride = stride_of(k, -1),
-              .v_row_stride = stride_of(v, -2),
-              .v_col_stride = stride_of(v, -1),
-              .mask_row_stride = mask_stride(mask, -2),
-              .mask_col_stride = mask_stride(mask, -1),
-              .batch_sizes = {},
-              .batch_strides = {}};
+    vk::AttentionPush push{.query_count = u32(q_sizes[q_sizes.count() - 2]),
+                           .key_count = u32(v_sizes[v_sizes.count() - 2]),
+                           .depth = u32(q_sizes.back()),
+                           .value_depth = u32(v_sizes.back()),
+                           .batch_count = 1,
+                           .scale = call.attrs_as<AttentionAttrs>().scale,
+                           .q_offset = offset_of(q, caps),
+                           .k_offset = offset_of(k, caps),
+                           .v_offset = offset_of(v, caps),
+                           .mask_offset = offset_of(mask, caps),
+                           .q_row_stride = stride_of(q, -2),
+                           .q_col_stride = stride_of(q, -1),
+                           .k_row_stride = stride_of(k, -2),
+                           .k_col_stride = stride_of(k, -1),
+                           .v_row_stride = stride_of(v, -2),
+                           .v_col_stride = stride_of(v, -1),
+                           .mask_row_stride = mask_stride(mask, -2),
+                           .mask_col_stride = mask_stride(mask, -1),
+                           .batch_sizes = {},
+                           .q_batch_strides = {},
+                           .k_batch_strides = {},
+                           .v_batch_strides = {},
+                           .mask_batch_strides = {}};
     for (std::uint32_t d = 0; d < walk.rank; ++d) {
         push.batch_count *= walk.sizes[d];
         if (d > 0) {
             push.batch_sizes[d - 1] = walk.sizes[d];
         }
-        for (std::size_t i = 0; i < 4; ++i) {
-            push.batch_strides[i][d] = walk.strides[i][d];
-        }
+        push.q_batch_strides[d] = walk.strides[0][d];
+        push.k_batch_strides[d] = walk.strides[1][d];
+        push.v_batch_strides[d] = walk.strides[2][d];
+        push.mask_batch_strides[d] = walk.strides[3][d];
     }
     return push;
 }
@@ -214,86 +197,44 @@ std::uint32_t choose_rows(std::uint32_t query_count, std::uint32_t cols_per_lane
     return query_count <= 8 || cols_per_lane > 4 ? 8 : 16;
 }
 
-// A subgroup a tile, see shaders/attention/subgroup_forward.comp. Returns the count of tiles.
-std::uint64_t plan_subgroup(const dispatch::OpCall& call,
-                            const Push& push,
-                            std::uint32_t batch_rank,
-                            const vk::Capabilities& caps,
-                            dispatch::Step& step) {
-    step.kernel = has_feature(caps, vk::KernelFeature::kInt64)
-                      ? KernelId::kAttentionSubgroupForwardInt64One
-                      : KernelId::kAttentionSubgroupForwardVec2One;
-    const std::uint32_t lanes = caps.subgroup_size;
-    const std::uint32_t wanted = (push.value_depth + lanes - 1) / lanes;
-    const std::uint32_t cols = wanted <= 2 ? 2 : (wanted <= 4 ? 4 : (wanted <= 8 ? 8 : 16));
-    const std::uint32_t rows = choose_rows(push.query_count, cols);
-    const auto& strides = push.batch_strides;
-    const bool qk_in_pairs = is_in_pairs(call.inputs[0], push.q_offset, strides[0]) &&
-                             is_in_pairs(call.inputs[1], push.k_offset, strides[1]);
-    const bool d_is_even = push.value_depth % 2 == 0;
-    const bool v_in_pairs = d_is_even && is_in_pairs(call.inputs[2], push.v_offset, strides[2]);
-    const bool is_causal = call.attrs_as<AttentionAttrs>().is_causal;
-    push_spec(step,
-              {lanes,
-               static_cast<std::uint32_t>(impl_of(call.inputs[0]).dtype),
-               rows,
-               cols,
-               static_cast<std::uint32_t>(mask_kind(call.inputs[3])),
-               is_causal,
-               batch_rank,
-               qk_in_pairs,
-               v_in_pairs,
-               d_is_even,
-               is_causal || push.mask_row_stride != 0});
-    const std::uint32_t chunks = (push.value_depth + cols * lanes - 1) / (cols * lanes);
-    return std::uint64_t{push.batch_count} * ((push.query_count + rows - 1) / rows) *
-           std::max(chunks, 1U);
-}
+// How a call is cut into workgroups.
+struct AttentionTiling {
+    bool is_subgroup = false;
+    std::uint32_t lanes = 1;     ///< whose sums stand apart
+    std::uint32_t rows = 16;     ///< queries
+    std::uint32_t cols = 16;     ///< of the result, of a lane or of all
+    std::uint32_t key_unit = 1;  ///< keys that are scored together
 
-std::uint64_t plan_tiled(const dispatch::OpCall& call,
-                         const Push& push,
-                         std::uint32_t batch_rank,
-                         dispatch::Step& step) {
-    constexpr std::uint32_t kLocalSize = 128;
-    constexpr std::uint32_t kRows = 16;
-    constexpr std::uint32_t kKeyBlock = 32;
-    constexpr std::uint32_t kTileDepth = 16;
-    step.kernel = KernelId::kAttentionTiledForwardOne;
-    const std::uint32_t cols =
-        push.value_depth <= 16
-            ? 16
-            : (push.value_depth <= 32 ? 32 : (push.value_depth <= 64 ? 64 : 128));
-    push_spec(step,
-              {kLocalSize,
-               static_cast<std::uint32_t>(impl_of(call.inputs[0]).dtype),
-               kRows,
-               cols,
-               static_cast<std::uint32_t>(mask_kind(call.inputs[3])),
-               call.attrs_as<AttentionAttrs>().is_causal,
-               batch_rank,
-               kKeyBlock,
-               kTileDepth});
-    const std::uint32_t chunks = std::max((push.value_depth + cols - 1) / cols, 1U);
-    return std::uint64_t{push.batch_count} * ((push.query_count + kRows - 1) / kRows) * chunks;
-}
-
-// How many queries, columns of the result and lanes share what a run of the keys hands on.
-struct RunShape {
-    std::uint32_t chunks;    ///< of the result's columns
-    std::uint32_t lanes;     ///< whose sums stand apart
-    std::uint32_t key_unit;  ///< keys that are scored together
+    /// Parts that the result's columns are cut into.
+    [[nodiscard]] std::uint32_t chunk_count(std::uint32_t value_depth) const noexcept {
+        return std::max(ceil_div(value_depth, lanes * cols), 1U);
+    }
 };
 
-RunShape run_shape_of(const dispatch::Step& step, const Push& push, bool is_subgroup) noexcept {
-    namespace subgroup = vk::spec::attention_subgroup_forward;
-    namespace tiled = vk::spec::attention_tiled_forward;
-    const std::uint32_t lanes = is_subgroup ? step.spec[subgroup::kLanes] : 1;
-    const std::uint32_t cols =
-        is_subgroup ? lanes * step.spec[subgroup::kColsPerLane] : step.spec[tiled::kChunkCols];
-    return {.chunks = std::max(ceil_div(push.value_depth, cols), 1U),
-            .lanes = lanes,
-            .key_unit = is_subgroup ? 2 * lanes : step.spec[tiled::kKeyBlock]};
+AttentionTiling choose_tiling(const vk::AttentionPush& push,
+                              const vk::Capabilities& caps) noexcept {
+    if (prefers_subgroup_tiles(caps)) {
+        const std::uint32_t lanes = caps.subgroup_size;
+        const std::uint32_t wanted = ceil_div(push.value_depth, lanes);
+        const std::uint32_t cols = wanted <= 2 ? 2 : (wanted <= 4 ? 4 : (wanted <= 8 ? 8 : 16));
+        return {.is_subgroup = true,
+                .lanes = lanes,
+                .rows = choose_rows(push.query_count, cols),
+                .cols = cols,
+                .key_unit = 2 * lanes};
+    }
+    constexpr std::uint32_t kKeyBlock = 32;
+    const std::uint32_t depth = push.value_depth;
+    return {.cols = depth <= 16 ? 16U : (depth <= 32 ? 32U : (depth <= 64 ? 64U : 128U)),
+            .key_unit = kKeyBlock};
 }
+
+// One of several runs over the keys.
+struct Run {
+    bool is_first = false;
+    bool is_last = false;
+    std::uint32_t key_count = ~0U;
+};
 
 // The kernel that walks the keys in several runs.
 KernelId many_runs(KernelId one) noexcept {
@@ -305,19 +246,97 @@ static_assert(static_cast<int>(KernelId::kAttentionTiledForwardMany) ==
               static_cast<int>(KernelId::kAttentionSubgroupForwardVec2Many) ==
                   static_cast<int>(KernelId::kAttentionSubgroupForwardVec2One) + 1);
 
+// What a call's kernel is chosen by.
+struct Launch {
+    const dispatch::OpCall& call;
+    const vk::AttentionPush& push;
+    AttentionTiling tiling;
+    std::uint32_t batch_rank;
+};
+
+// A subgroup a tile, see shaders/attention/subgroup_forward.comp.
+void set_subgroup_kernel(dispatch::Step& step,
+                         const Launch& launch,
+                         const std::optional<Run>& run,
+                         const vk::Capabilities& caps) {
+    const vk::AttentionPush& push = launch.push;
+    const std::span<const Tensor> inputs = launch.call.inputs;
+    const bool is_causal = launch.call.attrs_as<AttentionAttrs>().is_causal;
+    const bool d_is_even = push.value_depth % 2 == 0;
+    const Run part = run.value_or(Run{});
+    const KernelId one = has_feature(caps, vk::KernelFeature::kInt64)
+                             ? KernelId::kAttentionSubgroupForwardInt64One
+                             : KernelId::kAttentionSubgroupForwardVec2One;
+    step.set(
+        run ? many_runs(one) : one,
+        vk::AttentionSubgroupForwardSpec{
+            .lanes = launch.tiling.lanes,
+            .dtype = impl_of(inputs[0]).dtype,
+            .tile_rows = launch.tiling.rows,
+            .cols_per_lane = launch.tiling.cols,
+            .mask = static_cast<std::uint32_t>(mask_kind(inputs[3])),
+            .is_causal = is_causal,
+            .batch_rank = launch.batch_rank,
+            .qk_in_pairs = is_in_pairs(inputs[0], push.q_offset, push.q_batch_strides) &&
+                           is_in_pairs(inputs[1], push.k_offset, push.k_batch_strides),
+            .v_in_pairs = d_is_even && is_in_pairs(inputs[2], push.v_offset, push.v_batch_strides),
+            .store_in_pairs = d_is_even,
+            .mask_by_row = is_causal || push.mask_row_stride != 0,
+            .is_first_run = part.is_first,
+            .is_last_run = part.is_last,
+            .keys_per_run = part.key_count},
+        push);
+}
+
+void set_tiled_kernel(dispatch::Step& step, const Launch& launch, const std::optional<Run>& run) {
+    constexpr std::uint32_t kLocalSize = 128;
+    constexpr std::uint32_t kTileDepth = 16;
+    const std::span<const Tensor> inputs = launch.call.inputs;
+    const Run part = run.value_or(Run{});
+    step.set(
+        run ? KernelId::kAttentionTiledForwardMany : KernelId::kAttentionTiledForwardOne,
+        vk::AttentionTiledForwardSpec{.local_size = kLocalSize,
+                                      .dtype = impl_of(inputs[0]).dtype,
+                                      .tile_rows = launch.tiling.rows,
+                                      .chunk_cols = launch.tiling.cols,
+                                      .mask = static_cast<std::uint32_t>(mask_kind(inputs[3])),
+                                      .is_causal = launch.call.attrs_as<AttentionAttrs>().is_causal,
+                                      .batch_rank = launch.batch_rank,
+                                      .key_block = launch.tiling.key_unit,
+                                      .tile_depth = kTileDepth,
+                                      .is_first_run = part.is_first,
+                                      .is_last_run = part.is_last,
+                                      .keys_per_run = part.key_count},
+        launch.push);
+}
+
+// The kernel with what it is handed; without `run` it walks all keys.
+void set_kernel(dispatch::Step& step,
+                const Launch& launch,
+                const vk::Capabilities& caps,
+                const std::optional<Run>& run = {}) {
+    if (launch.tiling.is_subgroup) {
+        set_subgroup_kernel(step, launch, run, caps);
+    } else {
+        set_tiled_kernel(step, launch, run);
+    }
+}
+
 // A step for each part of the keys, the first in the place of one for all, which would take so many
 // passes; the last one stores.
-void append_runs(const Push& push,
-                 const RunShape& shape,
+void append_runs(const Launch& launch,
                  double passes,
+                 const vk::Capabilities& caps,
                  dispatch::Step& first_step,
                  dispatch::Program& program) {
     const dispatch::Step whole = first_step;
+    const vk::AttentionPush& push = launch.push;
+    const AttentionTiling& tiling = launch.tiling;
     // The kernel walks whole blocks of keys, which is what its passes grow by.
     const std::uint64_t walked =
-        (std::uint64_t{push.key_count} + shape.key_unit - 1) / shape.key_unit * shape.key_unit;
+        ceil_div(std::uint64_t{push.key_count}, std::uint64_t{tiling.key_unit}) * tiling.key_unit;
     const auto keys =
-        static_cast<std::uint32_t>(dispatch::bounded_count(walked, passes, shape.key_unit));
+        static_cast<std::uint32_t>(dispatch::bounded_count(walked, passes, tiling.key_unit));
     if (keys == 0) {
         throw UnsupportedError(
             kName,
@@ -328,13 +347,16 @@ void append_runs(const Push& push,
     const std::size_t carried = program.workspace_bytes.size();
     program.workspace_bytes.push_back(
         std::max<std::uint64_t>(rows * push.value_depth * sizeof(float), sizeof(float)));
-    program.workspace_bytes.push_back(rows * shape.chunks * shape.lanes * 16);
+    program.workspace_bytes.push_back(rows * tiling.chunk_count(push.value_depth) * tiling.lanes *
+                                      16);
     const std::uint32_t run_count = (push.key_count + keys - 1) / keys;
     for (std::uint32_t run = 0; run < run_count; ++run) {
         dispatch::Step& step = run == 0 ? first_step : program.steps.emplace_back();
         step = whole;
-        step.kernel = many_runs(whole.kernel);
-        push_spec(step, {run == 0, run + 1 == run_count, keys});
+        set_kernel(step,
+                   launch,
+                   caps,
+                   Run{.is_first = run == 0, .is_last = run + 1 == run_count, .key_count = keys});
         step.bindings.push_back(dispatch::workspace(carried));
         step.bindings.push_back(dispatch::workspace(carried + 1));
         step.work = whole.work / run_count;
@@ -351,7 +373,7 @@ void select_attention(const dispatch::OpCall& call,
                                         batch_strides(call.inputs[1], batch),
                                         batch_strides(call.inputs[2], batch),
                                         batch_strides(call.inputs[3], batch)});
-    const Push push = make_push(call, walk, caps);
+    const vk::AttentionPush push = make_push(call, walk, caps);
     dispatch::Step& step = program.steps.emplace_back();
     for (std::size_t i = 0; i < 3; ++i) {
         step.bindings.push_back(dispatch::input(i));
@@ -359,16 +381,18 @@ void select_attention(const dispatch::OpCall& call,
     step.bindings.push_back(dispatch::input(call.inputs[3].defined() ? 3 : 0));
     step.bindings.push_back(dispatch::output(0));
     step.bindings.push_back(dispatch::output(1));
-    const bool is_subgroup = prefers_subgroup_tiles(caps);
-    const std::uint64_t groups = is_subgroup ? plan_subgroup(call, push, walk.rank, caps, step)
-                                             : plan_tiled(call, push, walk.rank, step);
+    const Launch launch{
+        .call = call, .push = push, .tiling = choose_tiling(push, caps), .batch_rank = walk.rank};
+    set_kernel(step, launch, caps);
+    const std::uint64_t groups = std::uint64_t{push.batch_count} *
+                                 ceil_div(push.query_count, launch.tiling.rows) *
+                                 launch.tiling.chunk_count(push.value_depth);
     step.groups = dispatch::fold_groups(groups, caps);
     step.work = std::uint64_t{push.batch_count} * push.query_count * push.key_count *
                 (2 * (std::uint64_t{push.depth} + push.value_depth) + 32);
-    step.set_push(push);
     const double passes = dispatch::iterations_of(step);
     if (passes > vk::kMostIterations) [[unlikely]] {
-        append_runs(push, run_shape_of(step, push, is_subgroup), passes, step, program);
+        append_runs(launch, passes, caps, step, program);
     }
 }
 

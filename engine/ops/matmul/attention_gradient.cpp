@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gradient of an attention: from products of its operands and one kernel between them. Where
 // the gradient is itself differentiated, the weights are made of differentiable operators instead.
+#include "vk/kernels/attention_gradient.h"
+
 #include "pumice/grad_mode.h"
 #include "pumice/ops/elementwise.h"
 #include "pumice/ops/factory.h"
@@ -32,23 +34,6 @@ struct GradientAttrs {
     float factor = 1.0F;  ///< what d_scores is multiplied by
 };
 
-struct Push {
-    std::uint32_t query_count;
-    std::uint32_t key_count;
-    std::uint32_t element_count;
-    float scale;
-    float factor;
-    std::uint32_t log_sum_exp_offset;
-    std::uint32_t dot_offset;
-    std::uint32_t mask_offset;
-    std::uint32_t mask_row_stride;
-    std::uint32_t mask_col_stride;
-    std::array<std::uint32_t, kRank> mask_batch_strides;
-    std::array<std::uint32_t, kRank - 1> batch_sizes;
-};
-
-static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kAttentionGradient));
-
 void infer_gradient(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
     const TensorImpl& scores = checked_impl(call.inputs[0], "attention_gradient");
     inferred.push_back(dispatch::contiguous_meta(scores.sizes, scores.dtype));
@@ -66,18 +51,19 @@ void select_gradient(const dispatch::OpCall& call,
     batch.pop_back();
     batch.pop_back();
     const Walk<1> walk = merge_dims<1>(batch, {batch_strides(mask, batch)});
-    Push push{.query_count = static_cast<std::uint32_t>(scores.sizes[batch.count()]),
-              .key_count = static_cast<std::uint32_t>(scores.sizes.back()),
-              .element_count = static_cast<std::uint32_t>(scores.numel),
-              .scale = attrs.forward.scale,
-              .factor = attrs.factor,
-              .log_sum_exp_offset = dispatch::bound_offset(call.inputs[2], caps),
-              .dot_offset = dispatch::bound_offset(call.inputs[3], caps),
-              .mask_offset = mask.defined() ? dispatch::bound_offset(mask, caps) : 0,
-              .mask_row_stride = mask_stride(mask, -2),
-              .mask_col_stride = mask_stride(mask, -1),
-              .mask_batch_strides = {},
-              .batch_sizes = {}};
+    vk::AttentionGradientPush push{
+        .query_count = static_cast<std::uint32_t>(scores.sizes[batch.count()]),
+        .key_count = static_cast<std::uint32_t>(scores.sizes.back()),
+        .element_count = static_cast<std::uint32_t>(scores.numel),
+        .scale = attrs.forward.scale,
+        .factor = attrs.factor,
+        .log_sum_exp_offset = dispatch::bound_offset(call.inputs[2], caps),
+        .dot_offset = dispatch::bound_offset(call.inputs[3], caps),
+        .mask_offset = mask.defined() ? dispatch::bound_offset(mask, caps) : 0,
+        .mask_row_stride = mask_stride(mask, -2),
+        .mask_col_stride = mask_stride(mask, -1),
+        .mask_batch_strides = {},
+        .batch_sizes = {}};
     for (std::uint32_t d = 0; d < walk.rank; ++d) {
         push.mask_batch_strides[d] = walk.strides[0][d];
         if (d > 0) {
@@ -85,7 +71,6 @@ void select_gradient(const dispatch::OpCall& call,
         }
     }
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = KernelId::kAttentionGradient;
     const std::size_t mask_input = mask.defined() ? 4 : 0;
     for (const std::size_t i :
          {std::size_t{0}, std::size_t{1}, std::size_t{2}, mask_input, std::size_t{3}}) {
@@ -96,16 +81,15 @@ void select_gradient(const dispatch::OpCall& call,
     // Elements of an invocation: on software drivers enough to pay for finding the first.
     const std::uint32_t chunk = caps.is_cpu ? 16 : elements_per_word(scores.dtype);
     const auto chunk_count = static_cast<std::uint64_t>((scores.numel + chunk - 1) / chunk);
-    launch_flat(step, chunk_count, caps);
-    for (const std::uint32_t value : {static_cast<std::uint32_t>(scores.dtype),
-                                      chunk,
-                                      static_cast<std::uint32_t>(mask_kind(mask)),
-                                      static_cast<std::uint32_t>(attrs.forward.is_causal),
-                                      walk.rank}) {
-        step.spec.push_back(value);
-    }
+    const std::uint32_t local_size = launch_flat(step, chunk_count, caps);
+    step.set(vk::AttentionGradientSpec{.local_size = local_size,
+                                       .dtype = scores.dtype,
+                                       .chunk = chunk,
+                                       .mask = static_cast<std::uint32_t>(mask_kind(mask)),
+                                       .is_causal = attrs.forward.is_causal,
+                                       .batch_rank = walk.rank},
+             push);
     step.work = static_cast<std::uint64_t>(scores.numel) * 32;
-    step.set_push(push);
 }
 
 // Scores [batch, queries, keys]; causal queries count from the first.

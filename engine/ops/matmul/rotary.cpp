@@ -7,6 +7,7 @@
 #include "dispatch/corridor.h"
 #include "geometry/words.h"
 #include "ops/all_ops.h"
+#include "vk/kernels/attention_rotary.h"
 
 #include <fmt/format.h>
 
@@ -15,7 +16,6 @@ namespace pumice::ops {
 using dispatch::Grad;
 using dispatch::OpCall;
 using dispatch::OpDef;
-using vk::KernelId;
 
 namespace {
 
@@ -45,20 +45,6 @@ void infer(const OpCall& call, dispatch::Inferred& inferred) {
     inferred.push_back(dispatch::contiguous_meta(x.sizes, x.dtype));
 }
 
-struct Push {
-    std::array<std::uint32_t, 4> x_strides;
-    std::uint32_t n1;
-    std::uint32_t position_count;
-    std::uint32_t half_count;
-    std::uint32_t unit_count;
-    std::uint32_t x_offset;
-    std::uint32_t cos_offset;
-    std::uint32_t sin_offset;
-    float sign;
-};
-
-static_assert(sizeof(Push) == vk::push_size_bytes(KernelId::kAttentionRotary));
-
 void select(const OpCall& call,
             std::span<const Tensor> /*outputs*/,
             const vk::Capabilities& caps,
@@ -66,33 +52,34 @@ void select(const OpCall& call,
     const TensorImpl& x = impl_of(call.inputs[0]);
     const std::int64_t rank = x.sizes.count();
     const std::uint32_t per_word = elements_per_word(x.dtype);
-    Push push{};
+    std::array<std::uint32_t, 4> x_strides{};
     for (std::int64_t i = 0; i < rank; ++i) {
-        push.x_strides[static_cast<std::size_t>(4 - rank + i)] =
+        x_strides[static_cast<std::size_t>(4 - rank + i)] =
             static_cast<std::uint32_t>(x.strides[i]);
     }
-    push.n1 = rank >= 3 ? static_cast<std::uint32_t>(x.sizes[rank - 3]) : 1;
-    push.position_count = static_cast<std::uint32_t>(x.sizes[rank - 2]);
-    push.half_count = static_cast<std::uint32_t>(x.sizes[rank - 1] / 2);
+    const auto half_count = static_cast<std::uint32_t>(x.sizes[rank - 1] / 2);
     const auto rows = static_cast<std::uint32_t>(x.numel / x.sizes[rank - 1]);
-    push.unit_count = rows * ((push.half_count + per_word - 1) / per_word);
-    push.x_offset = dispatch::bound_offset(call.inputs[0], caps);
-    push.cos_offset = dispatch::bound_offset(call.inputs[1], caps);
-    push.sin_offset = dispatch::bound_offset(call.inputs[2], caps);
-    push.sign = call.attrs_as<Attrs>().is_inverse ? -1.0F : 1.0F;
+    const std::uint32_t unit_count = rows * ((half_count + per_word - 1) / per_word);
 
     constexpr std::uint32_t kLocalSize = 64;
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = KernelId::kAttentionRotary;
-    step.spec.push_back(kLocalSize);
-    step.spec.push_back(static_cast<std::uint32_t>(x.dtype));
-    step.spec.push_back(push.half_count % per_word != 0 ? 1 : 0);
     for (std::size_t i = 0; i < 3; ++i) {
         step.bindings.push_back(dispatch::input(i));
     }
     step.bindings.push_back(dispatch::output());
-    step.set_push(push);
-    step.groups = dispatch::fold_groups((push.unit_count + kLocalSize - 1) / kLocalSize, caps);
+    step.set(
+        vk::AttentionRotarySpec{
+            .local_size = kLocalSize, .dtype = x.dtype, .is_masked = half_count % per_word != 0},
+        {.x_strides = x_strides,
+         .n1 = rank >= 3 ? static_cast<std::uint32_t>(x.sizes[rank - 3]) : 1,
+         .position_count = static_cast<std::uint32_t>(x.sizes[rank - 2]),
+         .half_count = half_count,
+         .unit_count = unit_count,
+         .x_offset = dispatch::bound_offset(call.inputs[0], caps),
+         .cos_offset = dispatch::bound_offset(call.inputs[1], caps),
+         .sin_offset = dispatch::bound_offset(call.inputs[2], caps),
+         .sign = call.attrs_as<Attrs>().is_inverse ? -1.0F : 1.0F});
+    step.groups = dispatch::fold_groups((unit_count + kLocalSize - 1) / kLocalSize, caps);
     step.work = static_cast<std::uint64_t>(x.numel) * 4;
 }
 

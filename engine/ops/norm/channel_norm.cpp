@@ -16,6 +16,7 @@
 #include "geometry/tiles.h"
 #include "ops/all_ops.h"
 #include "ops/reduce/reduction.h"
+#include "vk/kernels/norm_channel_norm.h"
 
 #include <fmt/format.h>
 
@@ -30,20 +31,6 @@ constexpr std::size_t kScale = 1;
 constexpr std::size_t kShift = 2;
 constexpr std::size_t kMeanInput = 3;
 constexpr std::size_t kInverseDeviation = 4;
-
-struct ChannelNormPush {
-    std::uint32_t first;
-    std::uint32_t count;
-    std::uint32_t x_offset;
-    std::uint32_t channel_count;
-    std::uint32_t inner_count;
-    std::uint32_t scale_offset;
-    std::uint32_t shift_offset;
-    std::uint32_t mean_offset;
-    std::uint32_t inverse_deviation_offset;
-};
-
-static_assert(sizeof(ChannelNormPush) == vk::push_size_bytes(vk::KernelId::kNormChannelNorm));
 
 struct BatchNormAttrs {
     double eps = 0.0;
@@ -82,13 +69,6 @@ void select_channel_norm(const dispatch::OpCall& call,
     constexpr std::uint32_t kElementsAnInvocation = 4;
     dispatch::for_each_run(x.numel, x.dtype, caps, [&](const dispatch::Run& run) {
         dispatch::Step& step = program.steps.emplace_back();
-        step.kernel = vk::KernelId::kNormChannelNorm;
-        push_spec(step,
-                  {kLocalSize,
-                   static_cast<std::uint32_t>(x.dtype),
-                   static_cast<std::uint32_t>(has(call, kScale)),
-                   static_cast<std::uint32_t>(has(call, kShift)),
-                   static_cast<std::uint32_t>(has(call, kMeanInput))});
         const dispatch::Operand own =
             dispatch::window_of(dispatch::input(kX), run.first, run.count);
         step.bindings.push_back(own);
@@ -96,16 +76,20 @@ void select_channel_norm(const dispatch::OpCall& call,
         for (const std::size_t i : {kScale, kShift, kMeanInput, kInverseDeviation}) {
             step.bindings.push_back(has(call, i) ? dispatch::input(i) : own);
         }
-        step.set_push(
-            ChannelNormPush{.first = u32(run.first),
-                            .count = u32(run.count),
-                            .x_offset = dispatch::bound_offset(call.inputs[kX], caps, run.first),
-                            .channel_count = u32(x.sizes[1]),
-                            .inner_count = u32(inner_count_of(x.sizes)),
-                            .scale_offset = offset_of(call, kScale, caps),
-                            .shift_offset = offset_of(call, kShift, caps),
-                            .mean_offset = offset_of(call, kMeanInput, caps),
-                            .inverse_deviation_offset = offset_of(call, kInverseDeviation, caps)});
+        step.set(vk::NormChannelNormSpec{.local_size = kLocalSize,
+                                         .x_dtype = x.dtype,
+                                         .has_scale = has(call, kScale),
+                                         .has_shift = has(call, kShift),
+                                         .has_statistics = has(call, kMeanInput)},
+                 {.first = u32(run.first),
+                  .count = u32(run.count),
+                  .x_offset = dispatch::bound_offset(call.inputs[kX], caps, run.first),
+                  .channel_count = u32(x.sizes[1]),
+                  .inner_count = u32(inner_count_of(x.sizes)),
+                  .scale_offset = offset_of(call, kScale, caps),
+                  .shift_offset = offset_of(call, kShift, caps),
+                  .mean_offset = offset_of(call, kMeanInput, caps),
+                  .inverse_deviation_offset = offset_of(call, kInverseDeviation, caps)});
         step.groups = dispatch::fold_groups(
             ceil_div<std::int64_t>(run.count, std::int64_t{kLocalSize} * kElementsAnInvocation),
             caps);

@@ -11,6 +11,7 @@
 #include "ops/all_ops.h"
 #include "ops/factory/factory.h"
 #include "ops/reduce/reduction.h"
+#include "vk/kernels/norm_dropout.h"
 
 #include <fmt/format.h>
 
@@ -24,17 +25,6 @@ struct DropoutAttrs {
     double p = 0.0;
     GeneratorState state;
 };
-
-struct DropoutPush {
-    std::array<std::uint32_t, 2> seed;
-    std::array<std::uint32_t, 2> offset;
-    std::uint32_t count;
-    std::uint32_t x_offset;
-    float p;
-    float scale;
-};
-
-static_assert(sizeof(DropoutPush) == vk::push_size_bytes(vk::KernelId::kNormDropoutHost));
 
 void check_probability(double p) {
     if (!(p >= 0.0 && p <= 1.0)) {
@@ -59,22 +49,20 @@ void select_dropout(const dispatch::OpCall& call,
     constexpr std::uint32_t kLocalSize = 64;
     dispatch::for_each_run(x.numel, x.dtype, caps, [&](const dispatch::Run& run) {
         dispatch::Step& step = program.steps.emplace_back();
-        step.kernel =
-            is_captured ? vk::KernelId::kNormDropoutDevice : vk::KernelId::kNormDropoutHost;
-        step.spec.push_back(kLocalSize);
-        step.spec.push_back(static_cast<std::uint32_t>(x.dtype));
         step.bindings.push_back(dispatch::window_of(dispatch::input(0), run.first, run.count));
         step.bindings.push_back(dispatch::window_of(dispatch::output(0), run.first, run.count));
         if (is_captured) {
             step.bindings.push_back(dispatch::input(1));
         }
-        step.set_push(DropoutPush{
-            .seed = dispatch::words_of(attrs.state.seed),
-            .offset = dispatch::words_of(attrs.state.offset + dispatch::random_blocks(run.first)),
-            .count = static_cast<std::uint32_t>(run.count),
-            .x_offset = dispatch::bound_offset(call.inputs[0], caps, run.first),
-            .p = static_cast<float>(attrs.p),
-            .scale = static_cast<float>(1.0 / (1.0 - attrs.p))});
+        step.set(
+            is_captured ? vk::KernelId::kNormDropoutDevice : vk::KernelId::kNormDropoutHost,
+            vk::NormDropoutSpec{.local_size = kLocalSize, .x_dtype = x.dtype},
+            {.seed = dispatch::words_of(attrs.state.seed),
+             .offset = dispatch::words_of(attrs.state.offset + dispatch::random_blocks(run.first)),
+             .count = static_cast<std::uint32_t>(run.count),
+             .x_offset = dispatch::bound_offset(call.inputs[0], caps, run.first),
+             .p = static_cast<float>(attrs.p),
+             .scale = static_cast<float>(1.0 / (1.0 - attrs.p))});
         step.groups = dispatch::fold_groups(
             (dispatch::random_blocks(run.count) + kLocalSize - 1) / kLocalSize, caps);
         step.work = static_cast<std::uint64_t>(run.count) * 32;

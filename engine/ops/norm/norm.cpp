@@ -16,6 +16,7 @@
 #include "ops/norm/norm_backward.h"
 #include "ops/reduce/reduction.h"
 #include "vk/device.h"
+#include "vk/kernels/norm_row_norm.h"
 
 #include <fmt/format.h>
 
@@ -28,22 +29,6 @@ namespace {
 constexpr std::size_t kX = 0;
 constexpr std::size_t kWeight = 1;
 constexpr std::size_t kBias = 2;
-
-struct NormPush {
-    std::array<std::uint32_t, 4> kept_sizes;
-    std::array<std::uint32_t, 4> kept_strides;
-    std::uint32_t row_count;
-    std::uint32_t row_length;
-    std::uint32_t x_offset;
-    std::uint32_t x_stride;
-    std::uint32_t weight_offset;
-    std::uint32_t bias_offset;
-    float eps;
-    std::uint32_t chunk_length;
-    std::uint32_t chunk_count;
-};
-
-static_assert(sizeof(NormPush) == vk::push_size_bytes(vk::KernelId::kNormRowNorm));
 
 void check_parameter(const dispatch::OpCall& call, std::size_t index, DType dtype) {
     const Tensor& parameter = call.inputs[index];
@@ -171,34 +156,30 @@ void select_norm(const dispatch::OpCall& call,
     const dispatch::Operand stats =
         is_split ? append_stats(call, plan, op, caps, program) : dispatch::input(kX);
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kNormRowNorm;
-    for (const std::uint32_t value :
-         {layout.local_size,
-          static_cast<std::uint32_t>(op),
-          static_cast<std::uint32_t>(x.dtype),
-          static_cast<std::uint32_t>(weight.is_defined ? weight.dtype : bias.dtype),
-          layout.lanes,
-          static_cast<std::uint32_t>(weight.is_defined),
-          static_cast<std::uint32_t>(bias.is_defined),
-          static_cast<std::uint32_t>(shares_words),
-          static_cast<std::uint32_t>(is_split)}) {
-        step.spec.push_back(value);
-    }
     for (const dispatch::Operand operand :
          {dispatch::input(kX), weight.operand, bias.operand, dispatch::output(0), stats}) {
         step.bindings.push_back(operand);
     }
-    step.set_push(NormPush{.kept_sizes = plan.kept.sizes,
-                           .kept_strides = plan.kept.strides,
-                           .row_count = plan.output_count,
-                           .row_length = plan.reduced_count,
-                           .x_offset = dispatch::bound_offset(call.inputs[kX], caps),
-                           .x_stride = plan.reduced.strides[3],
-                           .weight_offset = weight.offset,
-                           .bias_offset = bias.offset,
-                           .eps = static_cast<float>(attrs.eps),
-                           .chunk_length = layout.chunk_length,
-                           .chunk_count = layout.chunk_count});
+    step.set(vk::NormRowNormSpec{.local_size = layout.local_size,
+                                 .reduce_op = static_cast<std::uint32_t>(op),
+                                 .reduce_dtype = x.dtype,
+                                 .weight_dtype = weight.is_defined ? weight.dtype : bias.dtype,
+                                 .lanes = layout.lanes,
+                                 .has_weight = weight.is_defined,
+                                 .has_bias = bias.is_defined,
+                                 .stores_masked = shares_words,
+                                 .reads_stats = is_split},
+             {.kept_sizes = plan.kept.sizes,
+              .kept_strides = plan.kept.strides,
+              .row_count = plan.output_count,
+              .row_length = plan.reduced_count,
+              .x_offset = dispatch::bound_offset(call.inputs[kX], caps),
+              .x_stride = plan.reduced.strides[3],
+              .weight_offset = weight.offset,
+              .bias_offset = bias.offset,
+              .eps = static_cast<float>(attrs.eps),
+              .chunk_length = layout.chunk_length,
+              .chunk_count = layout.chunk_count});
     const std::uint64_t items = static_cast<std::uint64_t>(plan.output_count) * layout.chunk_count;
     step.groups = fold_grid(layout, items, caps);
     step.work = static_cast<std::uint64_t>(impl_of(outputs[0]).numel) * 6;

@@ -11,6 +11,8 @@
 #include "geometry/tiles.h"
 #include "ops/all_ops.h"
 #include "ops/reduce/reduction.h"
+#include "vk/kernels/norm_column_grad.h"
+#include "vk/kernels/norm_row_norm_backward.h"
 
 #include <algorithm>
 #include <utility>
@@ -32,28 +34,6 @@ struct BackwardAttrs {
     NormNeeds needs;
     DType weight_dtype = kFloat32;
 };
-
-struct RowsPush {
-    std::uint32_t row_count;
-    std::uint32_t row_length;
-    std::uint32_t x_offset;
-    std::uint32_t grad_offset;
-    std::uint32_t weight_offset;
-    float eps;
-};
-
-static_assert(sizeof(RowsPush) == vk::push_size_bytes(vk::KernelId::kNormRowNormBackward));
-
-struct ColumnsPush {
-    std::uint32_t row_count;
-    std::uint32_t row_length;
-    std::uint32_t x_offset;
-    std::uint32_t grad_offset;
-    std::uint32_t chunk_length;
-    std::uint32_t chunk_count;
-};
-
-static_assert(sizeof(ColumnsPush) == vk::push_size_bytes(vk::KernelId::kNormColumnGrad));
 
 // Unwanted gradients are empty tensors.
 void infer_norm_backward(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
@@ -97,18 +77,6 @@ void append_rows(const dispatch::OpCall& call,
         plan_reduction(rows, contiguous_strides(rows), 0b10), geometry.row_count, false, caps);
     const vk::ReduceOp op = attrs.norm.is_centered ? vk::ReduceOp::kVar : vk::ReduceOp::kSquares;
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kNormRowNormBackward;
-    for (const std::uint32_t value :
-         {layout.local_size,
-          static_cast<std::uint32_t>(op),
-          static_cast<std::uint32_t>(x_dtype),
-          static_cast<std::uint32_t>(has_weight ? impl_of(call.inputs[kWeight]).dtype : x_dtype),
-          layout.lanes,
-          static_cast<std::uint32_t>(has_weight),
-          static_cast<std::uint32_t>(attrs.needs.x),
-          static_cast<std::uint32_t>(geometry.row_length * itemsize(x_dtype) % 4 != 0)}) {
-        step.spec.push_back(value);
-    }
     for (const dispatch::Operand operand : {dispatch::input(kX),
                                             dispatch::input(kGrad),
                                             dispatch::input(has_weight ? kWeight : kX),
@@ -116,13 +84,22 @@ void append_rows(const dispatch::OpCall& call,
                                             stats}) {
         step.bindings.push_back(operand);
     }
-    step.set_push(RowsPush{
-        .row_count = geometry.row_count,
-        .row_length = geometry.row_length,
-        .x_offset = geometry.x_offset,
-        .grad_offset = geometry.grad_offset,
-        .weight_offset = has_weight ? dispatch::bound_offset(call.inputs[kWeight], caps) : 0,
-        .eps = static_cast<float>(attrs.norm.eps)});
+    step.set(
+        vk::NormRowNormBackwardSpec{
+            .local_size = layout.local_size,
+            .reduce_op = static_cast<std::uint32_t>(op),
+            .reduce_dtype = x_dtype,
+            .weight_dtype = has_weight ? impl_of(call.inputs[kWeight]).dtype : x_dtype,
+            .lanes = layout.lanes,
+            .has_weight = has_weight,
+            .writes_grad = attrs.needs.x,
+            .stores_masked = geometry.row_length * itemsize(x_dtype) % 4 != 0},
+        {.row_count = geometry.row_count,
+         .row_length = geometry.row_length,
+         .x_offset = geometry.x_offset,
+         .grad_offset = geometry.grad_offset,
+         .weight_offset = has_weight ? dispatch::bound_offset(call.inputs[kWeight], caps) : 0,
+         .eps = static_cast<float>(attrs.norm.eps)});
     step.groups = fold_grid(layout, geometry.row_count, caps);
     step.work = static_cast<std::uint64_t>(impl_of(call.inputs[kX]).numel) * 16;
 }
@@ -176,23 +153,20 @@ void append_columns(const dispatch::OpCall& call,
     const auto& attrs = call.attrs_as<BackwardAttrs>();
     const TensorImpl& x = impl_of(call.inputs[kX]);
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kNormColumnGrad;
-    for (const std::uint32_t value : {kLocalSize,
-                                      static_cast<std::uint32_t>(x.dtype),
-                                      static_cast<std::uint32_t>(attrs.needs.weight),
-                                      static_cast<std::uint32_t>(attrs.needs.bias)}) {
-        step.spec.push_back(value);
-    }
     for (const dispatch::Operand operand :
          {dispatch::input(kX), dispatch::input(kGrad), stats, sums.weight, sums.bias}) {
         step.bindings.push_back(operand);
     }
-    step.set_push(ColumnsPush{.row_count = geometry.row_count,
-                              .row_length = geometry.row_length,
-                              .x_offset = geometry.x_offset,
-                              .grad_offset = geometry.grad_offset,
-                              .chunk_length = sums.chunk_length,
-                              .chunk_count = sums.chunk_count});
+    step.set(vk::NormColumnGradSpec{.local_size = kLocalSize,
+                                    .x_dtype = x.dtype,
+                                    .wants_weight = attrs.needs.weight,
+                                    .wants_bias = attrs.needs.bias},
+             {.row_count = geometry.row_count,
+              .row_length = geometry.row_length,
+              .x_offset = geometry.x_offset,
+              .grad_offset = geometry.grad_offset,
+              .chunk_length = sums.chunk_length,
+              .chunk_count = sums.chunk_count});
     const std::uint64_t items = static_cast<std::uint64_t>(sums.chunk_count) * geometry.row_length;
     step.groups = dispatch::fold_groups((items + kLocalSize - 1) / kLocalSize, caps);
     step.work = static_cast<std::uint64_t>(x.numel) * 4;

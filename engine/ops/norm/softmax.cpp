@@ -12,6 +12,7 @@
 #include "geometry/words.h"
 #include "ops/all_ops.h"
 #include "ops/reduce/reduction.h"
+#include "vk/kernels/norm_softmax.h"
 
 #include <algorithm>
 #include <utility>
@@ -31,20 +32,6 @@ void infer_softmax(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     inferred.push_back(dispatch::contiguous_meta(x.sizes, x.dtype));
 }
-
-struct SoftmaxPush {
-    std::array<std::uint32_t, 4> kept_sizes;
-    std::array<std::uint32_t, 4> kept_strides;
-    std::uint32_t row_count;
-    std::uint32_t row_length;
-    std::uint32_t x_offset;
-    std::uint32_t x_stride;
-    std::uint32_t inner_count;
-    std::uint32_t chunk_length;
-    std::uint32_t chunk_count;
-};
-
-static_assert(sizeof(SoftmaxPush) == vk::push_size_bytes(vk::KernelId::kNormSoftmax));
 
 // Elements of y between neighbours of a row.
 std::uint32_t inner_count(const Dims& sizes, std::int64_t dim) {
@@ -105,27 +92,24 @@ void select_softmax(const dispatch::OpCall& call,
     const dispatch::Operand stats =
         is_split ? append_stats(call, plan, caps, program) : dispatch::input(0);
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kNormSoftmax;
-    for (const std::uint32_t value : {layout.local_size,
-                                      static_cast<std::uint32_t>(x.dtype),
-                                      layout.lanes,
-                                      static_cast<std::uint32_t>(kIsLog),
-                                      static_cast<std::uint32_t>(is_split),
-                                      static_cast<std::uint32_t>(!owns_words)}) {
-        step.spec.push_back(value);
-    }
     for (const dispatch::Operand operand : {dispatch::input(0), dispatch::output(0), stats}) {
         step.bindings.push_back(operand);
     }
-    step.set_push(SoftmaxPush{.kept_sizes = plan.kept.sizes,
-                              .kept_strides = plan.kept.strides,
-                              .row_count = plan.output_count,
-                              .row_length = plan.reduced_count,
-                              .x_offset = dispatch::bound_offset(call.inputs[0], caps),
-                              .x_stride = plan.reduced.strides[3],
-                              .inner_count = inner,
-                              .chunk_length = layout.chunk_length,
-                              .chunk_count = layout.chunk_count});
+    step.set(vk::NormSoftmaxSpec{.local_size = layout.local_size,
+                                 .reduce_dtype = x.dtype,
+                                 .lanes = layout.lanes,
+                                 .is_log = kIsLog,
+                                 .reads_stats = is_split,
+                                 .stores_masked = !owns_words},
+             {.kept_sizes = plan.kept.sizes,
+              .kept_strides = plan.kept.strides,
+              .row_count = plan.output_count,
+              .row_length = plan.reduced_count,
+              .x_offset = dispatch::bound_offset(call.inputs[0], caps),
+              .x_stride = plan.reduced.strides[3],
+              .inner_count = inner,
+              .chunk_length = layout.chunk_length,
+              .chunk_count = layout.chunk_count});
     const std::uint64_t items = static_cast<std::uint64_t>(plan.output_count) * layout.chunk_count;
     step.groups = fold_grid(layout, items, caps);
     step.work = static_cast<std::uint64_t>(impl_of(outputs[0]).numel) * 8;

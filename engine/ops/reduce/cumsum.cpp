@@ -8,6 +8,7 @@
 #include "geometry/tiles.h"
 #include "ops/all_ops.h"
 #include "ops/reduce/reduction.h"
+#include "vk/kernels/reduce_cumsum.h"
 
 #include <algorithm>
 #include <utility>
@@ -25,23 +26,6 @@ struct CumsumAttrs {
     std::int64_t dim;
     bool is_reversed;
 };
-
-struct CumsumPush {
-    std::array<std::uint32_t, 4> kept_sizes;
-    std::array<std::uint32_t, 4> kept_strides;
-    std::uint32_t row_count;
-    std::uint32_t row_length;
-    std::uint32_t x_offset;
-    std::uint32_t x_stride;
-    std::uint32_t inner_count;
-    std::uint32_t chunk_length;
-    std::uint32_t chunk_count;
-    std::uint32_t y_offset;
-    std::uint32_t first_chunk;
-    std::uint32_t end_chunk;
-};
-
-static_assert(sizeof(CumsumPush) == vk::push_size_bytes(vk::KernelId::kReduceCumsum));
 
 std::int64_t cumsum_dim(const dispatch::OpCall& call) {
     return wrap_dim(
@@ -86,7 +70,7 @@ Part part_of(dispatch::Operand operand,
 }
 
 // Positions along the dimension that the push's chunks cover.
-dispatch::Run positions_of(const CumsumPush& push, bool is_reversed) noexcept {
+dispatch::Run positions_of(const vk::ReduceCumsumPush& push, bool is_reversed) noexcept {
     const std::int64_t length = push.row_length;
     const std::int64_t first = std::int64_t{push.first_chunk} * push.chunk_length;
     const std::int64_t end = std::min(std::int64_t{push.end_chunk} * push.chunk_length, length);
@@ -96,14 +80,14 @@ dispatch::Run positions_of(const CumsumPush& push, bool is_reversed) noexcept {
 // One step over chunks [push.first_chunk, push.end_chunk).
 void append_phase(dispatch::Program& program,
                   Phase phase,
-                  CumsumPush push,
+                  vk::ReduceCumsumPush push,
                   const Scan& scan,
                   const vk::Capabilities& caps) {
     const bool is_reversed = scan.call.attrs_as<CumsumAttrs>().is_reversed;
     const Tensor& input = scan.call.inputs[0];
     const std::int64_t dim = cumsum_dim(scan.call);
     const bool is_scan = phase == Phase::kScanChunks;
-    CumsumPush bound = push;
+    vk::ReduceCumsumPush bound = push;
     bound.end_chunk = is_scan ? push.first_chunk + 1 : push.end_chunk;  // a scan reads no elements
     const dispatch::Run positions = positions_of(bound, is_reversed);
     const Part x = part_of(dispatch::input(0), input, dim, positions, caps);
@@ -111,18 +95,15 @@ void append_phase(dispatch::Program& program,
     push.x_offset = x.offset;
     push.y_offset = y.offset;
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kReduceCumsum;
-    for (const std::uint32_t value : {scan.layout.local_size,
-                                      static_cast<std::uint32_t>(impl_of(input).dtype),
-                                      static_cast<std::uint32_t>(impl_of(scan.y).dtype),
-                                      static_cast<std::uint32_t>(phase),
-                                      static_cast<std::uint32_t>(is_reversed)}) {
-        step.spec.push_back(value);
-    }
     step.bindings.push_back(x.operand);
     step.bindings.push_back(y.operand);
     step.bindings.push_back(push.chunk_count > 1 ? dispatch::workspace(0) : y.operand);
-    step.set_push(push);
+    step.set(vk::ReduceCumsumSpec{.local_size = scan.layout.local_size,
+                                  .x_dtype = impl_of(input).dtype,
+                                  .y_dtype = impl_of(scan.y).dtype,
+                                  .phase = static_cast<std::uint32_t>(phase),
+                                  .is_reversed = is_reversed},
+             push);
     const std::uint32_t chunks = push.end_chunk - push.first_chunk;
     const std::uint64_t items = static_cast<std::uint64_t>(push.row_count) * (is_scan ? 1 : chunks);
     step.groups = fold_grid(scan.layout, items, caps);
@@ -172,7 +153,7 @@ void select_cumsum(const dispatch::OpCall& call,
         layout.chunk_count = ceil_div(plan.reduced_count, most);
     }
     const Scan scan{.call = call, .y = outputs[0], .layout = layout};
-    CumsumPush push{
+    vk::ReduceCumsumPush push{
         .kept_sizes = plan.kept.sizes,
         .kept_strides = plan.kept.strides,
         .row_count = plan.output_count,

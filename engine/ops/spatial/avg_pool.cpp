@@ -12,6 +12,7 @@
 #include "ops/all_ops.h"
 #include "ops/reduce/reduction.h"
 #include "ops/spatial/pool_window.h"
+#include "vk/kernels/spatial_average_pool.h"
 
 #include <fmt/format.h>
 
@@ -32,16 +33,6 @@ struct AverageAttrs {
     bool is_adaptive = false;
     bool counts_padding = true;
 };
-
-struct AveragePush {
-    std::uint32_t count;
-    std::uint32_t x_offset;
-    std::array<std::uint32_t, 10> geometry;  ///< in_rows .. pad_cols
-    std::int32_t divisor;
-    PoolPart part;
-};
-
-static_assert(sizeof(AveragePush) == vk::push_size_bytes(vk::KernelId::kSpatialAveragePoolOne));
 
 void check_adaptive(const Tensor& x, const IntPair& size) {
     constexpr auto kName = "adaptive_avg_pool2d";
@@ -103,6 +94,18 @@ IntPair average_spans(const AverageAttrs& attrs,
             along(3, attrs.window.kernel.cols, attrs.window.stride.cols)};
 }
 
+vk::SpatialAveragePoolPush make_push(const AverageAttrs& attrs,
+                                     const Dims& image,
+                                     const Dims& pooled) noexcept {
+    constexpr PoolPart kWhole{};
+    vk::SpatialAveragePoolPush push{};
+    set_geometry(push, image, pooled, attrs.window);
+    push.divisor = static_cast<std::int32_t>(attrs.divisor);
+    push.part_first = kWhole.first;
+    push.part_end = kWhole.end;
+    return push;
+}
+
 template <bool kIsGradient>
 void select_average(const dispatch::OpCall& call,
                     std::span<const Tensor> outputs,
@@ -115,24 +118,18 @@ void select_average(const dispatch::OpCall& call,
         return;
     }
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kSpatialAveragePoolOne;
     step.bindings.push_back(dispatch::input(0));
     step.bindings.push_back(dispatch::output(0));
-    launch_words(step, made, caps);
-    push_spec(step,
-              {static_cast<std::uint32_t>(made.dtype),
-               kIsGradient,
-               attrs.is_adaptive,
-               attrs.counts_padding});
-    const PoolGeometry geometry = geometry_of(
-        kIsGradient ? made.sizes : read.sizes, kIsGradient ? read.sizes : made.sizes, attrs.window);
-    AveragePush push{.count = u32(made.numel),
-                     .x_offset = dispatch::bound_offset(call.inputs[0], caps),
-                     .geometry = {},
-                     .divisor = static_cast<std::int32_t>(attrs.divisor),
-                     .part = kWholePool};
-    std::copy_n(geometry.begin(), push.geometry.size(), push.geometry.begin());
-    step.set_push(push);
+    vk::SpatialAveragePoolSpec spec{.local_size = launch_words(step, made, caps),
+                                    .dtype = made.dtype,
+                                    .is_gradient = kIsGradient,
+                                    .is_adaptive = attrs.is_adaptive,
+                                    .counts_padding = attrs.counts_padding};
+    vk::SpatialAveragePoolPush push = make_push(
+        attrs, kIsGradient ? made.sizes : read.sizes, kIsGradient ? read.sizes : made.sizes);
+    push.count = u32(made.numel);
+    push.x_offset = dispatch::bound_offset(call.inputs[0], caps);
+    step.set(vk::KernelId::kSpatialAveragePoolOne, spec, push);
     step.work = attrs.is_adaptive
                     ? static_cast<std::uint64_t>(read.numel + made.numel)
                     : window_work(kIsGradient ? read.numel : made.numel, attrs.window);
@@ -141,17 +138,19 @@ void select_average(const dispatch::OpCall& call,
     }
     const auto sums = dispatch::workspace(program.workspace_bytes.size());
     program.workspace_bytes.push_back(static_cast<std::uint64_t>(made.numel) * sizeof(float));
+    const auto set_part = [&](dispatch::Step& run, const PoolPart& part) {
+        spec.is_first_run = part.is_first;
+        spec.is_last_run = part.is_last;
+        push.part_first = part.first;
+        push.part_end = part.end;
+        run.set(vk::KernelId::kSpatialAveragePoolMany, spec, push);
+        run.bindings.push_back(sums);
+    };
     append_pool_runs(program,
                      step,
                      made.dtype,
                      average_spans(attrs, read.sizes, made.sizes, kIsGradient),
-                     [&](dispatch::Step& run, const PoolPart& part, bool is_first, bool is_last) {
-                         run.kernel = vk::KernelId::kSpatialAveragePoolMany;
-                         push_spec(run, {is_first, is_last});
-                         run.bindings.push_back(sums);
-                         push.part = part;
-                         run.set_push(push);
-                     });
+                     set_part);
 }
 
 Tensor average(const Tensor& x, const AverageAttrs& attrs) {

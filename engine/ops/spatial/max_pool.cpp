@@ -9,6 +9,8 @@
 #include "ops/all_ops.h"
 #include "ops/reduce/reduction.h"
 #include "ops/spatial/pool_window.h"
+#include "vk/kernels/spatial_max_pool.h"
+#include "vk/kernels/spatial_max_pool_gradient.h"
 
 #include <algorithm>
 #include <utility>
@@ -22,25 +24,7 @@ struct PoolAttrs {
     IntPair extent = 0;  ///< gradient: rows and columns of the image
 };
 
-struct MaxPoolPush {
-    std::uint32_t count;
-    std::uint32_t x_offset;
-    PoolGeometry geometry;
-    PoolPart part;
-};
-
-static_assert(sizeof(MaxPoolPush) == vk::push_size_bytes(vk::KernelId::kSpatialMaxPool));
-
-struct MaxPoolGradientPush {
-    std::uint32_t count;
-    std::uint32_t gradient_offset;
-    std::uint32_t place_offset;
-    PoolGeometry geometry;
-    PoolPart part;
-};
-
-static_assert(sizeof(MaxPoolGradientPush) ==
-              vk::push_size_bytes(vk::KernelId::kSpatialMaxPoolGradientOne));
+constexpr PoolPart kWhole{};
 
 template <bool kKeepsPlaces>
 void infer_max_pool(const dispatch::OpCall& call, dispatch::Inferred& inferred) {
@@ -65,30 +49,30 @@ void select_max_pool(const dispatch::OpCall& call,
         return;
     }
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kSpatialMaxPool;
-    launch_words(step, y, caps);
     const bool keeps_places = outputs.size() > 1;
-    push_spec(step,
-              {static_cast<std::uint32_t>(x.dtype), static_cast<std::uint32_t>(keeps_places)});
+    vk::SpatialMaxPoolSpec spec{.local_size = launch_words(step, y, caps),
+                                .x_dtype = x.dtype,
+                                .keeps_places = keeps_places,
+                                .continues = false};
     step.bindings.push_back(dispatch::input(0));
     step.bindings.push_back(dispatch::output(0));
     step.bindings.push_back(dispatch::output(keeps_places ? 1 : 0));
-    MaxPoolPush push{.count = u32(y.numel),
-                     .x_offset = dispatch::bound_offset(call.inputs[0], caps),
-                     .geometry = geometry_of(x.sizes, y.sizes, window),
-                     .part = kWholePool};
-    step.set_push(push);
+    vk::SpatialMaxPoolPush push{};
+    push.count = u32(y.numel);
+    push.x_offset = dispatch::bound_offset(call.inputs[0], caps);
+    set_geometry(push, x.sizes, y.sizes, window);
+    push.part_first = kWhole.first;
+    push.part_end = kWhole.end;
+    step.set(spec, push);
     step.work = window_work(y.numel, window);
     if (!dispatch::is_within_bound(step)) [[unlikely]] {
-        append_pool_runs(program,
-                         step,
-                         x.dtype,
-                         window.kernel,
-                         [&](dispatch::Step& run, const PoolPart& part, bool is_first, bool) {
-                             push_spec(run, {!is_first});
-                             push.part = part;
-                             run.set_push(push);
-                         });
+        const auto set_part = [&](dispatch::Step& run, const PoolPart& part) {
+            spec.continues = !part.is_first;
+            push.part_first = part.first;
+            push.part_end = part.end;
+            run.set(spec, push);
+        };
+        append_pool_runs(program, step, x.dtype, window.kernel, set_part);
     }
 }
 
@@ -119,36 +103,35 @@ void select_max_pool_gradient(const dispatch::OpCall& call,
         return;
     }
     dispatch::Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kSpatialMaxPoolGradientOne;
-    launch_words(step, made, caps);
-    push_spec(step, {static_cast<std::uint32_t>(made.dtype)});
+    vk::SpatialMaxPoolGradientSpec spec{.local_size = launch_words(step, made, caps),
+                                        .dtype = made.dtype};
     step.bindings.push_back(dispatch::input(0));
     step.bindings.push_back(dispatch::input(1));
     step.bindings.push_back(dispatch::output(0));
     const Dims& pooled = impl_of(call.inputs[0]).sizes;
-    MaxPoolGradientPush push{.count = u32(made.numel),
-                             .gradient_offset = dispatch::bound_offset(call.inputs[0], caps),
-                             .place_offset = dispatch::bound_offset(call.inputs[1], caps),
-                             .geometry = geometry_of(made.sizes, pooled, window),
-                             .part = kWholePool};
-    step.set_push(push);
+    vk::SpatialMaxPoolGradientPush push{};
+    push.count = u32(made.numel);
+    push.gradient_offset = dispatch::bound_offset(call.inputs[0], caps);
+    push.place_offset = dispatch::bound_offset(call.inputs[1], caps);
+    set_geometry(push, made.sizes, pooled, window);
+    push.part_first = kWhole.first;
+    push.part_end = kWhole.end;
+    step.set(vk::KernelId::kSpatialMaxPoolGradientOne, spec, push);
     step.work = window_work(impl_of(call.inputs[0]).numel, window);
     if (dispatch::is_within_bound(step)) [[likely]] {
         return;
     }
     const auto sums = dispatch::workspace(program.workspace_bytes.size());
     program.workspace_bytes.push_back(static_cast<std::uint64_t>(made.numel) * sizeof(float));
-    append_pool_runs(program,
-                     step,
-                     made.dtype,
-                     won_spans(pooled, window),
-                     [&](dispatch::Step& run, const PoolPart& part, bool is_first, bool is_last) {
-                         run.kernel = vk::KernelId::kSpatialMaxPoolGradientMany;
-                         push_spec(run, {is_first, is_last});
-                         run.bindings.push_back(sums);
-                         push.part = part;
-                         run.set_push(push);
-                     });
+    const auto set_part = [&](dispatch::Step& run, const PoolPart& part) {
+        spec.is_first_run = part.is_first;
+        spec.is_last_run = part.is_last;
+        push.part_first = part.first;
+        push.part_end = part.end;
+        run.set(vk::KernelId::kSpatialMaxPoolGradientMany, spec, push);
+        run.bindings.push_back(sums);
+    };
+    append_pool_runs(program, step, made.dtype, won_spans(pooled, window), set_part);
 }
 
 void backward_max_pool(dispatch::BackwardCall& call) {

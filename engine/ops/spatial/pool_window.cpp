@@ -77,27 +77,14 @@ IntPair count_windows(std::string_view op, const Tensor& x, const PoolWindow& w)
     return windows;
 }
 
-PoolGeometry geometry_of(const Dims& image, const Dims& pooled, const PoolWindow& w) noexcept {
-    return {u32(image[2]),
-            u32(image[3]),
-            u32(pooled[2]),
-            u32(pooled[3]),
-            u32(w.kernel.rows),
-            u32(w.kernel.cols),
-            u32(w.stride.rows),
-            u32(w.stride.cols),
-            u32(w.padding.rows),
-            u32(w.padding.cols),
-            u32(w.dilation.rows),
-            u32(w.dilation.cols)};
-}
-
-void launch_words(dispatch::Step& step, const TensorImpl& made, const vk::Capabilities& caps) {
+std::uint32_t launch_words(dispatch::Step& step,
+                           const TensorImpl& made,
+                           const vk::Capabilities& caps) {
     constexpr std::uint32_t kLocalSize = 64;
-    push_spec(step, {kLocalSize});
     const std::int64_t words = ceil_div<std::int64_t>(made.numel * itemsize(made.dtype), 4);
     step.groups = dispatch::fold_groups(
         static_cast<std::uint64_t>(ceil_div<std::int64_t>(words, kLocalSize)), caps);
+    return kLocalSize;
 }
 
 std::uint64_t window_work(std::int64_t count, const PoolWindow& window) noexcept {

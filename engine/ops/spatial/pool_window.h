@@ -38,28 +38,44 @@ struct PoolWindow {
 /// floating, ArgumentError for an undefined x or numbers out of range
 IntPair count_windows(std::string_view op, const Tensor& x, const PoolWindow& window);
 
-/// in_rows .. dilation_cols, as the kernels' push constants have them.
-using PoolGeometry = std::array<std::uint32_t, 12>;
+/// Sets what every pooling kernel is told of the image, the pooled one and the windows.
+template <class Push>
+void set_geometry(Push& push, const Dims& image, const Dims& pooled, const PoolWindow& w) noexcept {
+    push.in_rows = u32(image[2]);
+    push.in_cols = u32(image[3]);
+    push.out_rows = u32(pooled[2]);
+    push.out_cols = u32(pooled[3]);
+    push.kernel_rows = u32(w.kernel.rows);
+    push.kernel_cols = u32(w.kernel.cols);
+    push.stride_rows = u32(w.stride.rows);
+    push.stride_cols = u32(w.stride.cols);
+    push.pad_rows = u32(w.padding.rows);
+    push.pad_cols = u32(w.padding.cols);
+    if constexpr (requires { push.dilation_rows; }) {  // an average has none
+        push.dilation_rows = u32(w.dilation.rows);
+        push.dilation_cols = u32(w.dilation.cols);
+    }
+}
 
-PoolGeometry geometry_of(const Dims& image, const Dims& pooled, const PoolWindow& window) noexcept;
-
-/// Grid and local size (the first specialization constant) of one invocation a word of `made`.
-void launch_words(dispatch::Step& step, const TensorImpl& made, const vk::Capabilities& caps);
+/// Sets the grid for one invocation a word of `made`, and returns the workgroup size.
+[[nodiscard]] std::uint32_t launch_words(dispatch::Step& step,
+                                         const TensorImpl& made,
+                                         const vk::Capabilities& caps);
 
 /// dispatch::Step::work for `count` windows.
 std::uint64_t window_work(std::int64_t count, const PoolWindow& window) noexcept;
 
 /// Rows and columns that a run walks, of a window or of the windows over an element.
 struct PoolPart {
-    alignas(8) std::array<std::uint32_t, 2> first;
-    std::array<std::uint32_t, 2> end;
+    std::array<std::uint32_t, 2> first{0, 0};
+    std::array<std::uint32_t, 2> end{~0U, ~0U};
+    bool is_first = false;
+    bool is_last = false;
 };
 
-inline constexpr PoolPart kWholePool{.first = {0, 0}, .end = {~0U, ~0U}};
-
 /// Puts steps in the place of `first_step`, which walks too much in one invocation: one for each
-/// part of `spans` rows and columns, in row-major order. `set_part(step, part, is_first, is_last)`
-/// makes each of them out of a copy.
+/// part of `spans` rows and columns, in row-major order. `set_part(step, part)` makes each of
+/// them out of a copy.
 template <class SetPart>
 void append_pool_runs(dispatch::Program& program,
                       dispatch::Step& first_step,
@@ -74,9 +90,9 @@ void append_pool_runs(dispatch::Program& program,
         step = whole;
         set_part(step,
                  PoolPart{.first = {part.first_row, part.first_col},
-                          .end = {part.end_row, part.end_col}},
-                 part.is_first,
-                 part.is_last);
+                          .end = {part.end_row, part.end_col},
+                          .is_first = part.is_first,
+                          .is_last = part.is_last});
     };
     dispatch::for_each_part(u32(spans.rows), u32(spans.cols), {most, 2, 1, 1}, visit);
 }

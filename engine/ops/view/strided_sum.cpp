@@ -16,6 +16,7 @@
 #include "ops/factory/factory.h"
 #include "tensor/scalar_bits.h"
 #include "vk/device.h"
+#include "vk/kernels/index_strided_sum.h"
 
 #include <fmt/format.h>
 
@@ -63,20 +64,6 @@ void infer_strided_sum(const OpCall& call, Inferred& inferred) {
     }
     inferred.emplace_back(dispatch::contiguous_meta(attrs.sizes, parts.dtype));
 }
-
-struct Push {
-    std::array<std::uint32_t, kMaxDims> sizes;
-    std::array<std::uint32_t, kMaxDims> strides;
-    std::array<std::uint32_t, kMaxDims> part_strides;
-    std::uint32_t rank;
-    std::uint32_t offset;
-    std::uint32_t element_count;
-    std::uint32_t part_offset;
-    std::uint32_t fill_bits;
-    std::uint32_t candidates;
-};
-
-static_assert(sizeof(Push) == vk::push_size_bytes(vk::KernelId::kIndexStridedSum));
 
 // Dimensions of more than one element, by falling stride in the output.
 void sort_by_stride(const Dims& sizes,
@@ -160,23 +147,22 @@ void add_step(const Tensor& parts,
     sort_by_stride(from.sizes, placement.strides, from.strides, sizes, both);
     const Walk<2> walk = merge_dims<2>(sizes, both);
     Step& step = program.steps.emplace_back();
-    step.kernel = vk::KernelId::kIndexStridedSum;
-    launch_flat(step, word_count(element_count, from.dtype), caps);
-    step.spec.push_back(static_cast<std::uint32_t>(from.dtype));
-    step.spec.push_back(overlaps(walk) ? 1 : 0);
+    const std::uint32_t local_size = launch_flat(step, word_count(element_count, from.dtype), caps);
     step.bindings.push_back(dispatch::input(0));
     step.bindings.push_back(dispatch::output());
-    step.set_push(Push{
-        .sizes = walk.sizes,
-        .strides = walk.strides[0],
-        .part_strides = walk.strides[1],
-        .rank = walk.rank,
-        // No part at all: nothing is reached.
-        .offset = static_cast<std::uint32_t>(from.numel == 0 ? element_count : placement.offset),
-        .element_count = static_cast<std::uint32_t>(element_count),
-        .part_offset = dispatch::bound_offset(parts, caps),
-        .fill_bits = placement.fill_bits,
-        .candidates = static_cast<std::uint32_t>(candidates_of(walk))});
+    step.set(
+        vk::IndexStridedSumSpec{
+            .local_size = local_size, .dtype = from.dtype, .overlaps = overlaps(walk)},
+        {.sizes = walk.sizes,
+         .strides = walk.strides[0],
+         .part_strides = walk.strides[1],
+         .rank = walk.rank,
+         // No part at all: nothing is reached.
+         .offset = static_cast<std::uint32_t>(from.numel == 0 ? element_count : placement.offset),
+         .element_count = static_cast<std::uint32_t>(element_count),
+         .part_offset = dispatch::bound_offset(parts, caps),
+         .fill_bits = placement.fill_bits,
+         .candidates = static_cast<std::uint32_t>(candidates_of(walk))});
     step.work = static_cast<std::uint64_t>(element_count) * walk.rank * 4;
 }
 
