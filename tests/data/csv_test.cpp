@@ -28,7 +28,8 @@ TEST_CASE("csv: quotes, CRLF, byte-order mark and missing values") {
 
 TEST_CASE("csv: errors name file, row and column") {
     const test::Scratch scratch;
-    test::check_throws<FileError>([&] { CsvTable("/nonexistent/x.csv"); }, "/nonexistent/x.csv");
+    const std::string nowhere = scratch.path_below_file("x.csv");
+    test::check_throws<FileError>([&] { CsvTable{nowhere}; }, nowhere);
     test::check_throws<FileError>([&] { CsvTable(scratch.write("empty.csv", "")); }, "is empty");
     test::check_throws<FileError>([&] { CsvTable(scratch.write("short.csv", "a,b\n1,2\n3\n")); },
                                   "line 3 has 1 fields, the header has 2");

@@ -5,6 +5,7 @@
 #include "pumice/memory.h"
 
 #include "support/programs.h"
+#include "support/scratch.h"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -153,5 +154,7 @@ TEST_CASE("trace: the separate program recomputes the same figures") {
 
 TEST_CASE("trace: a file that cannot be written is refused and leaves nothing") {
     const MemoryTrace trace;
-    CHECK_THROWS_AS(trace.dump("/nonexistent/trace.jsonl"), pumice::FileError);
+    const pumice::test::Scratch scratch;
+    CHECK_THROWS_AS(trace.dump(scratch.path_below_file("trace.jsonl")), pumice::FileError);
+    CHECK(scratch.file_count() == 1);  // the file in its way
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/harness.h"
 
+#include "pumice/graph.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -8,6 +10,7 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <span>
 
 namespace pumice::test {
 
@@ -142,6 +145,35 @@ void check_same_bits(const Tensor& got, const Tensor& wanted) {
     CHECK(got.to_host().bytes == wanted.to_host().bytes);
 }
 
+namespace {
+
+// A plan sees the inputs as they lie, and is replayed on them and on contiguous copies.
+void check_replays(const Function& function,
+                   const std::vector<Tensor>& inputs,
+                   const Tensor& wanted) {
+    std::vector<Tensor> given;
+    std::vector<Tensor> copies;
+    for (const Tensor& input : inputs) {
+        if (input.defined()) {
+            given.push_back(input);
+            copies.push_back(input.clone());
+        }
+    }
+    const auto captured = [&](std::span<const Tensor> arguments) {
+        std::vector<Tensor> all;
+        auto next = arguments.begin();
+        for (const Tensor& input : inputs) {
+            all.push_back(input.defined() ? *next++ : Tensor());
+        }
+        return function(all);
+    };
+    const Plan plan = capture(captured, given);
+    check_same_bits(plan.replay(given)[0], wanted);
+    check_same_bits(plan.replay(copies)[0], wanted);
+}
+
+}  // namespace
+
 Tensor check_modes(const Function& function, const std::vector<Tensor>& inputs) {
     const Tensor eager = function(inputs);
     check_same_bits(function(leaves_of(inputs)), eager);
@@ -155,6 +187,7 @@ Tensor check_modes(const Function& function, const std::vector<Tensor>& inputs) 
             check_same_bits(function(copies), eager);
         }
     });
+    check_replays(function, inputs, eager);
     return eager;
 }
 

@@ -42,8 +42,9 @@ double ulp_error(float got, double wanted);
 void check_same_bits(const Tensor& got, const Tensor& wanted);
 
 /// Runs the function eagerly in grad mode, with every floating input requiring grad, under no_grad,
-/// and twice in inference mode with inputs made there (so that memory is reused); all results must
-/// have the same bits. Returns the eager result.
+/// twice in inference mode with inputs made there (so that memory is reused), and captured,
+/// replayed twice from different memory; all results must have the same bits. Returns the eager
+/// result.
 Tensor check_modes(const Function& function, const std::vector<Tensor>& inputs);
 
 /// Compares the gradients of sum(function(inputs) * fixed weights) with central differences, in

@@ -26,6 +26,10 @@ std::string Scratch::write(const std::string& name, const std::string& bytes) co
     return path(name);
 }
 
+std::string Scratch::path_below_file(const std::string& name) const {
+    return write("file", "") + "/" + name;
+}
+
 std::size_t Scratch::file_count() const {
     std::size_t count = 0;
     for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder_)) {

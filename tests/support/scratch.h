@@ -19,6 +19,9 @@ public:
 
     /// Writes a file and returns its path.
     std::string write(const std::string& name, const std::string& bytes) const;
+    /// A path below a file, which nobody can read, write or make, root included. Two calls may
+    /// share it.
+    std::string path_below_file(const std::string& name) const;
     /// Files in the folder.
     std::size_t file_count() const;
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """However a process ends, it ends in time and with its code: gate_leave, as built by the dev preset, on
-both drivers, with a cold and a warm cache of the driver."""
+both drivers, with a cold and a warm cache of the driver. LEAVE_TIMES says how often each way is tried."""
 import collections
+import functools
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -45,6 +47,14 @@ def leave(driver, way, seed, cache):
     return run.returncode if not run.stderr or way == "throw" else (run.returncode, run.stderr)
 
 
+@functools.cache
+def warm_cache(driver):
+    """A folder that a process of seed 1 left, to copy; removed at the end."""
+    folder = tempfile.TemporaryDirectory()
+    leave(driver, "return", 1, folder.name)
+    return folder
+
+
 class Leave(unittest.TestCase):
     def check(self, driver):
         reason = why_not(driver)
@@ -60,7 +70,7 @@ class Leave(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as threads:
             shared = Path(folder) / "shared"
             if cache != "cold":
-                leave(driver, "return", 1, str(shared))
+                shutil.copytree(warm_cache(driver).name, shared)
 
             def one(index):
                 own = str(Path(folder) / str(index)) if cache == "cold" else str(shared)

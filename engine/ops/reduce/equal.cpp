@@ -35,8 +35,10 @@ bool equal(const Tensor& a, const Tensor& b) try {
 bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) try {
     check_same_dtype("allclose", a, b);
     const NoGradGuard guard;
-    // Equal infinities have no difference.
-    Tensor close = logical_or(eq(a, b), le(abs(a - b), add(mul(abs(b), rtol), atol)));
+    // Equal infinities have no difference; the bound of an infinite b admits no other one.
+    const Tensor difference = abs(a - b);
+    const Tensor is_within = le(difference, add(mul(abs(b), rtol), atol));
+    Tensor close = logical_or(eq(a, b), logical_and(isfinite(difference), is_within));
     if (equal_nan) {
         close = logical_or(close, logical_and(isnan(a), isnan(b)));
     }
