@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# ctest runs the same processes as tools/test, which adds set-up and the sum at the end.
+# ctest runs the main processes of tools/test; that adds set-up, the other jobs and the sum at the end.
 file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*_test.cpp
      ${PROJECT_SOURCE_DIR}/tests/support/*.cpp)
 list(FILTER test_sources EXCLUDE REGEX "/tests/install/")

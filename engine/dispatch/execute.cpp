@@ -120,7 +120,7 @@ void prepare(vk::Device& device, const Program& program) {
         InlineVector<vk::KernelUse, kMostAtOnce> uses;
         for (std::size_t i = first; i < std::min(count, first + kMostAtOnce); ++i) {
             const Step& step = program.steps[i];
-            uses.push_back({step.kernel, {step.spec.data(), step.spec.size()}});
+            uses.push_back({step.kernel(), step.spec()});
         }
         device.queue().prepare({uses.data(), uses.size()});
     }

@@ -255,7 +255,7 @@ void check_kinds_apart(const Tensor& result, In inputs) {
 
 }  // namespace
 
-TEST_CASE("G81 operators give the same bits in all three modes") {
+TEST_CASE("G81 operators give the same bits in all three modes" * doctest::test_suite("long")) {
     const std::vector<Tensor> inputs = make_inputs();
     for (const Call& call : calls()) {
         CAPTURE(call.name);
@@ -290,7 +290,8 @@ TEST_CASE("G24 a result shares no storage with an operand of the other kind") {
 }
 
 // If a node kept memory of an inference tensor, writing that tensor would change the gradients.
-TEST_CASE("G24 no inference tensor's memory is reachable from what a recorded call saved") {
+TEST_CASE("G24 no inference tensor's memory is reachable from what a recorded call saved" *
+          doctest::test_suite("long")) {
     std::size_t recorded = 0;
     std::size_t refused = 0;
     for (const Call& call : calls()) {

@@ -409,7 +409,8 @@ TEST_CASE("windows: movements and scans") {
     check_close(cumsum(positive, 0), wanted, 1e-6);
 }
 
-TEST_CASE("windows: attention is cut along batch, heads and queries") {
+TEST_CASE("windows: attention is cut along batch, heads and queries" *
+          doctest::test_suite("long")) {
     const Tensor q = random_tensor({2, 4, 64, 64}, -1, 1, 1);
     const Tensor k = random_tensor({2, 4, 64, 64}, -1, 1, 2);
     const Tensor shared = random_tensor({64, 64}, -1, 1, 3);
@@ -433,7 +434,7 @@ TEST_CASE("windows: attention is cut along batch, heads and queries") {
     });
 }
 
-TEST_CASE("windows: reductions to few values") {
+TEST_CASE("windows: reductions to few values" * doctest::test_suite("long")) {
     const Tensor x = random_tensor({256, 128}, 100, 101, 1);
     const Tensor rows = random_tensor({6, 20001}, 100, 101, 2);
     const Tensor half = random_tensor({100001}, -1, 1, 3, kFloat16);
@@ -445,7 +446,7 @@ TEST_CASE("windows: reductions to few values") {
     check_reductions(half, {}, 2);
 }
 
-TEST_CASE("windows: gradients of what is cut") {
+TEST_CASE("windows: gradients of what is cut" * doctest::test_suite("long")) {
     const Tensor x = random_tensor({256, 128}, -1, 1, 1);
     const Tensor table = random_tensor({4096, 16}, -1, 1, 2);
     const Tensor q = random_tensor({2, 4, 64, 64}, -1, 1, 3);

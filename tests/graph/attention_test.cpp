@@ -56,7 +56,8 @@ void check_recognised(const Heads& heads,
 
 }  // namespace
 
-TEST_CASE("attention from its parts: with and without a scale and a mask") {
+TEST_CASE("attention from its parts: with and without a scale and a mask" *
+          doctest::test_suite("long")) {
     const InferenceMode guard;
     for (const DType dtype : {kFloat32, kFloat16}) {
         Heads heads;

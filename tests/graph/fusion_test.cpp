@@ -89,7 +89,8 @@ void for_each_three(std::size_t count, const F& call) {
 
 }  // namespace
 
-TEST_CASE("fusion: every map of one operand gives the bits that it gives alone") {
+TEST_CASE("fusion: every map of one operand gives the bits that it gives alone" *
+          doctest::test_suite("long")) {
     const InferenceMode guard;
     const std::vector<Map> maps = one_operand_maps();
     for (const DType dtype : {kFloat32, kBFloat16, kInt32}) {
@@ -107,7 +108,8 @@ TEST_CASE("fusion: every map of one operand gives the bits that it gives alone")
     }
 }
 
-TEST_CASE("fusion: every map of two operands gives the bits that it gives alone") {
+TEST_CASE("fusion: every map of two operands gives the bits that it gives alone" *
+          doctest::test_suite("long")) {
     const InferenceMode guard;
     const std::vector<std::pair<DType, DType>> kDTypes = {
         {kFloat32, kFloat32}, {kFloat16, kBFloat16}, {kInt32, kUInt8}, {kInt8, kFloat16}};
@@ -125,7 +127,8 @@ TEST_CASE("fusion: every map of two operands gives the bits that it gives alone"
     }
 }
 
-TEST_CASE("fusion: strides, broadcasts, parts of tensors and many sizes") {
+TEST_CASE("fusion: strides, broadcasts, parts of tensors and many sizes" *
+          doctest::test_suite("long")) {
     const InferenceMode guard;
     const auto fn = [](const Tensor& x, const Tensor& row, const Tensor& column) {
         return mul(sub(x, column), add(row, 1.0));

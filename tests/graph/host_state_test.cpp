@@ -197,7 +197,8 @@ TEST_CASE("graph: checkpoints in a captured step draw the same twice") {
     check_streams(step, {true, false, true}, {.seed = 77, .offset = 1});
 }
 
-TEST_CASE("graph: a network with dropout, trained by replays, is the one trained eagerly") {
+TEST_CASE("graph: a network with dropout, trained by replays, is the one trained eagerly" *
+          doctest::test_suite("long")) {
     using Step = std::function<Tensor(const Tensor&)>;
     const auto train = [](const std::function<Tensor(const Step&, const Tensor&)>& call) {
         manual_seed(5);

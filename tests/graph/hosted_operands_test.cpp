@@ -117,15 +117,16 @@ const std::vector<Host> kProductHosts = {
 
 }  // namespace
 
-TEST_CASE("hosted operands: reductions, softmax and norms") {
+TEST_CASE("hosted operands: reductions, softmax and norms" * doctest::test_suite("long")) {
     check_operands(kRowHosts, kFloat32, 4);
 }
 
-TEST_CASE("hosted operands: reductions, softmax and norms of half types") {
+TEST_CASE("hosted operands: reductions, softmax and norms of half types" *
+          doctest::test_suite("long")) {
     check_operands(kRowHosts, kFloat16, 1);
 }
 
-TEST_CASE("hosted operands: products, convolutions, attention") {
+TEST_CASE("hosted operands: products, convolutions, attention" * doctest::test_suite("long")) {
     check_operands(kProductHosts, kFloat32, 3);
 }
 

@@ -41,7 +41,8 @@ Tensor numbers(const Dims& sizes, std::uint64_t seed, DType dtype = kFloat32) {
 
 }  // namespace
 
-TEST_CASE("hosted: a matrix product stores what bias, activation and residual make of it") {
+TEST_CASE("hosted: a matrix product stores what bias, activation and residual make of it" *
+          doctest::test_suite("long")) {
     const InferenceMode guard;
 
     struct Case {
@@ -95,7 +96,7 @@ TEST_CASE("hosted: matrix products of batches, of turned operands, of integers, 
         1);
 }
 
-TEST_CASE("hosted: convolutions") {
+TEST_CASE("hosted: convolutions" * doctest::test_suite("long")) {
     const InferenceMode guard;
     const auto block =
         [](const Tensor& x, const Tensor& w, const Tensor& scale, const Tensor& rest) {
@@ -114,7 +115,7 @@ TEST_CASE("hosted: convolutions") {
     }
 }
 
-TEST_CASE("hosted: chains before and after reductions") {
+TEST_CASE("hosted: chains before and after reductions" * doctest::test_suite("long")) {
     const InferenceMode guard;
     const std::vector<Map> reductions = {
         [](const Tensor& x) { return sum(x, {1}); },
@@ -141,7 +142,7 @@ TEST_CASE("hosted: chains before and after reductions") {
     check_hosted([](const Tensor& x) { return exp(sum(abs(x))); }, {numbers({300, 400}, 1)}, 2);
 }
 
-TEST_CASE("hosted: chains before and after softmax and the norms") {
+TEST_CASE("hosted: chains before and after softmax and the norms" * doctest::test_suite("long")) {
     const InferenceMode guard;
     for (const DType dtype : {kFloat32, kFloat16}) {
         for (const std::int64_t length : {8, 33, 300}) {
@@ -172,7 +173,8 @@ TEST_CASE("hosted: chains before and after softmax and the norms") {
                  2);
 }
 
-TEST_CASE("hosted: formulas of every group, in every kernel with hooks") {
+TEST_CASE("hosted: formulas of every group, in every kernel with hooks" *
+          doctest::test_suite("long")) {
     const InferenceMode guard;
     const auto wild = [](const Tensor& x) {
         return pow(abs(asinh(sin(gelu(sigmoid(x))))), add(x, 2.5));

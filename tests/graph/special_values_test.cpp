@@ -150,7 +150,8 @@ bool is_same(float got, float wanted, double most_ulp) {
 
 }  // namespace
 
-TEST_CASE("special values: fused kernels give what eager calls do, with every number") {
+TEST_CASE("special values: fused kernels give what eager calls do, with every number" *
+          doctest::test_suite("long")) {
     for (const double number : {0.0, -0.0, 1.0, double{kInf}, double{kNaN}}) {
         CAPTURE(number);
         check_captured(maps_with(number), kFloat32);
@@ -158,7 +159,8 @@ TEST_CASE("special values: fused kernels give what eager calls do, with every nu
     check_captured(kMaps, kFloat32);
 }
 
-TEST_CASE("special values: fused kernels of half types give what eager calls do") {
+TEST_CASE("special values: fused kernels of half types give what eager calls do" *
+          doctest::test_suite("long")) {
     check_captured(maps_with(0.0), kFloat16);
     check_captured(kMaps, kBFloat16);
 }
@@ -180,7 +182,8 @@ TEST_CASE("special values: numbers of eager calls follow IEEE 754") {
     }
 }
 
-TEST_CASE("special values: chains in the kernels of others lose none") {
+TEST_CASE("special values: chains in the kernels of others lose none" *
+          doctest::test_suite("long")) {
     const InferenceMode guard;
     const Tensor x = from_values<float>(kValues, {4, 4}, {});
     const Tensor eye = from_values<float>(

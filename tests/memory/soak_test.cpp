@@ -33,7 +33,8 @@ public:
 
 }  // namespace
 
-TEST_CASE("soak: what mixed passes of changing sizes hold does not grow after their warm-up") {
+TEST_CASE("soak: what mixed passes of changing sizes hold does not grow after their warm-up" *
+          doctest::test_suite("long")) {
     empty_cache();
     const NullExecution null;
     const soak::Report report =

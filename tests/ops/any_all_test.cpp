@@ -12,7 +12,7 @@
 using namespace pumice;
 using namespace pumice::test;
 
-TEST_CASE("any, all: reference over shapes and dtypes") {
+TEST_CASE("any, all: reference over shapes and dtypes" * doctest::test_suite("long")) {
     const auto is_true = [](double value) { return value != 0.0; };
     const auto has_any = [&](const std::vector<double>& group) {
         return std::any_of(group.begin(), group.end(), is_true) ? 1.0 : 0.0;

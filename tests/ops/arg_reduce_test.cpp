@@ -24,7 +24,8 @@ double index_of_smallest(const std::vector<double>& group) {
 
 }  // namespace
 
-TEST_CASE("argmax, argmin: reference over shapes; the first of equals wins") {
+TEST_CASE("argmax, argmin: reference over shapes; the first of equals wins" *
+          doctest::test_suite("long")) {
     for (const Dims& sizes : {Dims{1},
                               Dims{7},
                               Dims{3, 257},

@@ -138,7 +138,7 @@ Operands operands(std::int64_t length,
 
 }  // namespace
 
-TEST_CASE("attention: shapes around the tiles") {
+TEST_CASE("attention: shapes around the tiles" * doctest::test_suite("long")) {
     for (const std::int64_t length : {1, 3, 8, 9, 17}) {
         for (const std::int64_t keys : {1, 2, 15, 16, 17, 33}) {
             const Operands x = operands(length, keys, 6, 4);
@@ -173,7 +173,8 @@ TEST_CASE("attention: scale changes the result") {
     check_attention(x.q, x.k, x.v, {2}, {.scale = 0.0});
 }
 
-TEST_CASE("attention: bool and additive masks of every broadcast shape") {
+TEST_CASE("attention: bool and additive masks of every broadcast shape" *
+          doctest::test_suite("long")) {
     const Operands x = operands(9, 19, 6, 4);
     const auto shapes = {Dims{19},
                          Dims{1, 19},
@@ -212,7 +213,7 @@ TEST_CASE("attention: large scores do not overflow") {
         attend(mul(x.q, 300.0), x.k, x.v, {}), reference(mul(x.q, 300.0), x.k, x.v, {2}, {}), 1e-3);
 }
 
-TEST_CASE("attention: narrow dtypes") {
+TEST_CASE("attention: narrow dtypes" * doctest::test_suite("long")) {
     for (const DType dtype : {kFloat16, kBFloat16}) {
         for (const std::int64_t cols : {3, 4, 16}) {
             const Operands x = operands(9, 21, 6, cols, dtype);
@@ -256,7 +257,7 @@ TEST_CASE("attention: empty sizes") {
           std::vector<float>(2, 1.0F));
 }
 
-TEST_CASE("attention: modes agree") {
+TEST_CASE("attention: modes agree" * doctest::test_suite("long")) {
     const Operands x = operands(17, 21, 6, 18);
     check_modes([](const std::vector<Tensor>& t) { return attend(t[0], t[1], t[2], {}); },
                 {x.q, x.k, x.v});
@@ -267,7 +268,7 @@ TEST_CASE("attention: modes agree") {
         {x.q, x.k, x.v, bool_mask({17, 21}, 5)});
 }
 
-TEST_CASE("attention: gradients") {
+TEST_CASE("attention: gradients" * doctest::test_suite("long")) {
     const std::vector<Tensor> x = {random_tensor({2, 3, 4}, -1.0, 1.0, 1),
                                    random_tensor({2, 5, 4}, -1.0, 1.0, 2),
                                    random_tensor({2, 5, 3}, -1.0, 1.0, 3)};

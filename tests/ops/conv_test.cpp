@@ -217,7 +217,8 @@ Tensor call_on(const dispatch::OpDef& def,
 
 }  // namespace
 
-TEST_CASE("conv2d: float64 reference over shapes, strides, paddings, dilations and groups") {
+TEST_CASE("conv2d: float64 reference over shapes, strides, paddings, dilations and groups" *
+          doctest::test_suite("long")) {
     for (const Shape& s : shapes()) {
         CAPTURE(std::string(s.what));
         const Tensor x = random_tensor(s.x, -1.0, 1.0, 1);
@@ -231,7 +232,8 @@ TEST_CASE("conv2d: float64 reference over shapes, strides, paddings, dilations a
     check_close(no_channels, {3, 3, 3, 3, 4, 4, 4, 4});
 }
 
-TEST_CASE("conv2d: narrow floats, views, and images without a batch") {
+TEST_CASE("conv2d: narrow floats, views, and images without a batch" *
+          doctest::test_suite("long")) {
     const Shape full = {.what = "", .x = {2, 4, 5, 7}, .weight = {5, 4, 3, 3}, .padding = 1};
     const Shape depthwise = {
         .what = "", .x = {2, 3, 4, 5}, .weight = {3, 1, 3, 3}, .padding = 1, .groups = 3};

@@ -662,7 +662,7 @@ TEST_CASE("expected values: reductions") {
     check_family("reductions", kReductions);
 }
 
-TEST_CASE("expected values: linalg") {
+TEST_CASE("expected values: linalg" * doctest::test_suite("long")) {
     check_family("linalg", kLinalg);
 }
 
@@ -686,7 +686,7 @@ TEST_CASE("expected values: losses") {
     check_family("losses", kLosses);
 }
 
-TEST_CASE("expected values: attention and rotary embedding") {
+TEST_CASE("expected values: attention and rotary embedding" * doctest::test_suite("long")) {
     check_family("attention", kAttention);
 }
 

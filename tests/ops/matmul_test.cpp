@@ -105,7 +105,7 @@ const auto kMatmul = [](const std::vector<Tensor>& x) { return matmul(x[0], x[1]
 
 }  // namespace
 
-TEST_CASE("matmul: every layout at sizes around the tiles") {
+TEST_CASE("matmul: every layout at sizes around the tiles" * doctest::test_suite("long")) {
     const std::int64_t shapes[][2] = {
         {1, 1}, {1, 7}, {2, 2}, {7, 8}, {8, 16}, {9, 17}, {16, 33}, {17, 32}, {33, 31}, {40, 1}};
     for (const auto& shape : shapes) {
@@ -118,7 +118,7 @@ TEST_CASE("matmul: every layout at sizes around the tiles") {
     check_shapes(131, 127, 257);
 }
 
-TEST_CASE("matmul: dtypes") {
+TEST_CASE("matmul: dtypes" * doctest::test_suite("long")) {
     for (const DType dtype : {kFloat16, kBFloat16}) {
         check_shapes(1, 5, 9, dtype);
         check_shapes(19, 7, 33, dtype);
@@ -198,7 +198,8 @@ TEST_CASE("matmul: strided, offset and expanded operands are read in place") {
                   4);
 }
 
-TEST_CASE("matmul: a long depth is split, in the same order every time") {
+TEST_CASE("matmul: a long depth is split, in the same order every time" *
+          doctest::test_suite("long")) {
     for (const std::int64_t k : {2048, 4097}) {
         check_shapes(16, 16, k);
         check_shapes(1, 9, k);

@@ -11,7 +11,8 @@ using namespace pumice;
 using namespace pumice::ops;
 using namespace pumice::test;
 
-TEST_CASE("norm_backward: the fused kernels agree with the composed formula") {
+TEST_CASE("norm_backward: the fused kernels agree with the composed formula" *
+          doctest::test_suite("long")) {
     for (const bool is_centered : {true, false}) {
         for (const Dims& sizes : {Dims{1, 1}, Dims{5, 7}, Dims{300, 65}, Dims{70001, 2}}) {
             for (const DType dtype : {kFloat32, kFloat16}) {

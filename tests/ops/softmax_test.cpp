@@ -69,7 +69,8 @@ TEST_CASE("softmax, log_softmax: float64 reference over shapes and dims") {
     CHECK(softmax(scalar_tensor(5.0), 0).item() == 1.0);
 }
 
-TEST_CASE("softmax: narrow floats, in words shared between rows or not") {
+TEST_CASE("softmax: narrow floats, in words shared between rows or not" *
+          doctest::test_suite("long")) {
     for (const DType dtype : {kFloat16, kBFloat16}) {
         for (const Dims& sizes : {Dims{6, 8}, Dims{6, 7}, Dims{3, 6000}, Dims{3, 6001}}) {
             CAPTURE(to_string(dtype));

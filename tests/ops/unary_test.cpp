@@ -149,7 +149,7 @@ TEST_CASE("unary operators are accurate over all floats") {
     }
 }
 
-TEST_CASE("unary operators agree in all modes, shapes and dtypes") {
+TEST_CASE("unary operators agree in all modes, shapes and dtypes" * doctest::test_suite("long")) {
     for (const Case& test : cases()) {
         INFO(test.name);
         const Function function = [&test](const std::vector<Tensor>& in) { return test.op(in[0]); };

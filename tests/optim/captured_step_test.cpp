@@ -111,20 +111,21 @@ Options& options_of(const Trainer& trainer) {
 
 }  // namespace
 
-TEST_CASE("captured steps: SGD with and without momentum, dampening, decay and nesterov") {
+TEST_CASE("captured steps: SGD with and without momentum, dampening, decay and nesterov" *
+          doctest::test_suite("long")) {
     check_captured(maker<SGD>(SGDOptions{.lr = 0.1}));
     check_captured(maker<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9, .dampening = 0.5}));
     check_captured(
         maker<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true}));
 }
 
-TEST_CASE("captured steps: Adam and AdamW") {
+TEST_CASE("captured steps: Adam and AdamW" * doctest::test_suite("long")) {
     check_captured(maker<Adam>(AdamOptions{.lr = 0.05}));
     check_captured(maker<Adam>(AdamOptions{.lr = 0.05, .beta2 = 0.95, .weight_decay = 0.1}));
     check_captured(maker<AdamW>(AdamOptions{.lr = 0.05, .weight_decay = 0.1}));
 }
 
-TEST_CASE("captured steps: half parameters have the eager bits too") {
+TEST_CASE("captured steps: half parameters have the eager bits too" * doctest::test_suite("long")) {
     for (const DType dtype : {kFloat16, kBFloat16}) {
         check_captured(maker<SGD>(SGDOptions{.lr = 0.3, .momentum = 0.9, .dampening = 0.3}), dtype);
         check_captured(maker<AdamW>(AdamOptions{.lr = 0.05, .eps = 1e-3, .weight_decay = 0.1}),
@@ -154,7 +155,8 @@ TEST_CASE("captured steps: replays follow a schedule and rates set by hand") {
     }
 }
 
-TEST_CASE("captured steps: several in one function, and the optimizer's alone in inference mode") {
+TEST_CASE("captured steps: several in one function, and the optimizer's alone in inference mode" *
+          doctest::test_suite("long")) {
     const MakeOptimizer damped =
         maker<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9, .dampening = 0.5});
     for (const MakeOptimizer& make : {damped, maker<Adam>(AdamOptions{.lr = 0.1})}) {
@@ -207,7 +209,8 @@ TEST_CASE("captured steps: a capture alone is no step") {
     check_same_training(trainer, eager);
 }
 
-TEST_CASE("captured steps: state is saved and loaded between replays; the old plan is stale") {
+TEST_CASE("captured steps: state is saved and loaded between replays; the old plan is stale" *
+          doctest::test_suite("long")) {
     const MakeOptimizer make = maker<AdamW>(AdamOptions{.lr = 0.1, .weight_decay = 0.1});
     Trainer first(make, kFloat32);
     for (int t = 0; t < 3; ++t) {
@@ -230,7 +233,8 @@ TEST_CASE("captured steps: state is saved and loaded between replays; the old pl
     CHECK(second.optimizer->state_dict()["step"].to_vector<int>() == std::vector<int>(3, 5));
 }
 
-TEST_CASE("captured steps: compile captures again for other options or groups, not for rates") {
+TEST_CASE("captured steps: compile captures again for other options or groups, not for rates" *
+          doctest::test_suite("long")) {
     Trainer eager(maker<Adam>(AdamOptions{.lr = 0.1}), kFloat32);
     Trainer compiled(maker<Adam>(AdamOptions{.lr = 0.1}), kFloat32);
     auto fast = compile([&](const Tensor& x) { return compiled.step(x); });

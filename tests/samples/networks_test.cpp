@@ -37,7 +37,7 @@ void check_network(const Forward& forward, const Tensor& input) {
 
 }  // namespace
 
-TEST_CASE("networks: an encoder, eager and captured") {
+TEST_CASE("networks: an encoder, eager and captured" * doctest::test_suite("long")) {
     const networks::Encoder encoder(networks::EncoderConfig{.vocabulary = 50,
                                                             .most_positions = 16,
                                                             .dim = 64,

@@ -755,7 +755,7 @@ TEST_CASE("CustomAutogradTest.Reentrant") {
     check_variables(x.grad(), x.detach());
 }
 
-TEST_CASE("CustomAutogradTest.DeepReentrant") {
+TEST_CASE("CustomAutogradTest.DeepReentrant" * doctest::test_suite("long")) {
     // Deeper than one stack allows.
     const auto v = torch::tensor({8193.0F}, torch::dtype(torch::kFloat).requires_grad(true));
     Countdown::apply(v).sum().backward();
