@@ -21,7 +21,7 @@ SUFFIXES = (".h", ".cpp", ".inc", ".comp", ".glsl", ".py", ".md", ".txt", ".cmak
 # Data is nobody's text; this file and the tests of scripts cite what is made up.
 SKIPPED = ("tools/check_citations.py", "tests/tools", "tests/data", "samples/models", "samples/data")
 # What is named without being here: files that the build makes, and LibTorch's header.
-ELSEWHERE = re.compile(r"vk/(kernels|iterations)\.(h|cpp)|torch/torch\.h")
+ELSEWHERE = re.compile(r"vk/(kernels|iterations)\.(h|cpp)|vk/kernels/\w+\.h|torch/torch\.h")
 # Folders that paths in the sources begin at.
 HOMES = ("", "include", "include/pumice", "engine", "shaders", "tests", "tools", "samples")
 RULES = "docs/grad_modes.md"

@@ -6,14 +6,14 @@
 namespace PUMICE_API pumice {
 namespace autograd {
 
-/// Finds the forward operator behind an error of a backward walk. While one lives, on every thread,
-/// nodes note the call that made them; a walk that throws warns with that call, and with the one
-/// that induced it if it was itself part of a walk. With check_nan, a node that returns NaN throws
-/// GradModeError. Slow: it describes each call, and reads gradients back.
-/// Source: torch::autograd::DetectAnomalyGuard.
+/// Finds the forward call behind an error of a backward walk. While such a guard lives, the nodes
+/// of every thread note the call that made them. A walk that throws then warns with that call and,
+/// if the call was itself made during a walk, with the call behind that. With check_nan, a node
+/// whose gradient is NaN throws GradModeError. This is slow: each call is described, and gradients
+/// are read back. Source: torch::autograd::DetectAnomalyGuard.
 class DetectAnomalyGuard {
 public:
-    /// Turns detection on; the guard before it has its say again when this one ends.
+    /// Turns detection on; when this guard ends, the settings of the guard before it hold again.
     [[nodiscard]] explicit DetectAnomalyGuard(bool check_nan = true) noexcept;
     DetectAnomalyGuard(const DetectAnomalyGuard&) = delete;
     DetectAnomalyGuard& operator=(const DetectAnomalyGuard&) = delete;

@@ -46,17 +46,20 @@ protected:
 };
 
 /// Adds the gradients of the sum over i of tensors[i] times grad_tensors[i] to `grad` of the
-/// leaves. Source: torch.autograd.backward. grad_tensors: one for each tensor, of its shape,
-/// converted to its dtype; an undefined one, or an empty list, stands for ones and needs
-/// one-element tensors. retain_graph keeps what operators saved, for a second walk; it defaults to
-/// create_graph. create_graph records the walk, so that gradients can be differentiated, and warns
-/// of the cycle it makes. With `inputs`, only they receive a gradient, non-leaves too.
+/// leaves. Source: torch.autograd.backward.
+///
+/// grad_tensors has one gradient for each tensor, of its shape, which is converted to its dtype. An
+/// undefined gradient, or an empty list, stands for ones and needs tensors of one element.
+/// retain_graph keeps what operators saved, for a second walk; it defaults to create_graph.
+/// create_graph records the walk, so that gradients can be differentiated, and warns of the
+/// reference cycle that this makes. With `inputs`, only these receive a gradient; they need not be
+/// leaves.
 /// @throws GradModeError for a tensor without history (E12), in inference mode (E16), if a saved
 ///         tensor was modified (E9) or freed by an earlier walk; ShapeError for a gradient of
 ///         another shape; ArgumentError for another count, an undefined tensor, or an empty list
-///         of inputs. All are thrown
-///         before the walk. OutOfMemoryError in the midst of it: no `grad` is written then, but
-///         without retain_graph the saved tensors that were passed are freed
+///         of inputs. These are all thrown before the walk begins. OutOfMemoryError may come during
+///         the walk: then no `grad` is written, but without retain_graph the saved tensors of the
+///         nodes that were passed are freed
 void backward(const std::vector<Tensor>& tensors,
               const std::vector<Tensor>& grad_tensors = {},
               std::optional<bool> retain_graph = {},
@@ -67,9 +70,9 @@ void backward(const std::vector<Tensor>& tensors,
 /// dtype; no leaf's `grad` is touched. The rest as backward. With allow_unused, an input that is
 /// not reached gets an undefined gradient. Source: torch.autograd.grad.
 /// @throws GradModeError as backward, and for an input that does not require grad or, unless
-///         `allow_unused`, is not reached (before the walk; after it where a path is there but
-///         nothing flows along it); ShapeError as backward; ArgumentError as backward, and for no
-///         inputs
+///         `allow_unused`, is not reached (thrown before the walk, or after it if there is a path
+///         but no gradient came along it); ShapeError as backward; ArgumentError as backward, and
+///         for no inputs
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs,
                          const std::vector<Tensor>& inputs,
                          const std::vector<Tensor>& grad_outputs = {},

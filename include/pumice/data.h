@@ -75,10 +75,11 @@ private:
     std::vector<CsvRecord> rows_;
 };
 
-/// Continues a time column: by calendar months or years where the dates step so, by weekdays where
-/// they leave out each weekend, by days or seconds else; by the mean step for numbers (which need
-/// not step evenly). Calendar months keep the time of day and the day, which is the month's last
-/// where a month is too short; dates that are all at the end of their month stay there.
+/// Continues a time column. Dates are continued by calendar months or years if they step so, by
+/// weekdays if they leave out each weekend, and by days or seconds otherwise; numbers by their mean
+/// step (they need not step evenly). Calendar months keep the time of day and the day of the month,
+/// or use the last day of a month that is too short. Dates that are all at the end of their month
+/// stay there.
 class TimeAxis {
 public:
     /// At least two labels, ascending: dates with or without a time of day, a fraction of a second

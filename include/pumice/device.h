@@ -28,8 +28,8 @@ struct DeviceInfo {
 
 /// All devices of all drivers, usable or not. `PUMICE_DEVICE` (index, part of the name, or UUID)
 /// chooses; without it a discrete GPU comes before an integrated, a virtual and a software one.
-/// None is chosen where the variable names none or none of those it allows is usable: the first
-/// tensor throws DeviceError then. @throws DeviceError without a Vulkan loader or driver
+/// If the variable fits no device, or none that is usable, none is chosen, and the first tensor
+/// throws DeviceError. @throws DeviceError without a Vulkan loader or driver
 std::vector<DeviceInfo> list_devices();
 
 /// Blocks until everything that any thread recorded so far has run; returns at once where there is

@@ -14,7 +14,7 @@ enum class DType : std::uint8_t {
     kFloat32 = 0,   ///< IEEE 754, 4 bytes
     kFloat16 = 1,   ///< IEEE 754, 2 bytes, up to 65504
     kBFloat16 = 2,  ///< float32's upper 2 bytes
-    kInt32 = 3,     ///< also what PyTorch has int64 for
+    kInt32 = 3,     ///< also where PyTorch uses int64
     kInt8 = 4,      ///< -128 to 127
     kUInt8 = 5,     ///< 0 to 255
     kBool = 6,      ///< a byte, 0 or 1
@@ -60,9 +60,9 @@ constexpr bool is_integral(DType dtype, bool include_bool) noexcept {
 /// Name as PyTorch prints it without the prefix: "float32", "bfloat16", "bool".
 std::string_view to_string(DType dtype) noexcept;
 
-/// Common dtype of two tensors of equal dimensionality class, by PyTorch's lattice without int64
-/// and float64: bool < uint8, int8 < int32 < float16, bfloat16 < float32; uint8 with int8 gives
-/// int32 (PyTorch: int16), float16 with bfloat16 gives float32.
+/// Common dtype of two operands (scalars count less, see ops/elementwise.h), by PyTorch's rules
+/// without int64 and float64: bool < uint8, int8 < int32 < float16, bfloat16 < float32; uint8 with
+/// int8 gives int32 (PyTorch: int16), float16 with bfloat16 gives float32.
 DType promote_types(DType a, DType b) noexcept;
 
 }  // namespace pumice

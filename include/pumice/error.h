@@ -57,8 +57,8 @@ public:
     using Error::Error;
 };
 
-/// An index or label outside its extent, which a kernel met: `where()` is the operator that was
-/// called with it, what throws is a later read on the host (pumice/ops/index.h).
+/// An index or a label outside its extent, which a kernel found. `where()` is the operator that was
+/// called with it; it is a later read on the host that throws (pumice/ops/index.h).
 class IndexError : public ArgumentError {
 public:
     using ArgumentError::ArgumentError;

@@ -47,15 +47,15 @@ public:
     AutogradContext& operator=(AutogradContext&&) = delete;
     ~AutogradContext() = default;
 
-    /// Anything but tensors of the call, which go to save_for_backward.
+    /// Whatever backward needs besides tensors of the call, which go to save_for_backward.
     std::unordered_map<std::string, IValue> saved_data;
 
-    /// Keeps inputs and outputs of the call, undefined ones too. Where nothing is recorded, keeps
-    /// nothing (grad-mode rule G47). Kept when forward has returned.
-    /// The call throws GradModeError (E3) for an inference tensor that it would keep
+    /// Keeps inputs and outputs of the call, undefined ones too, from the end of forward on. Where
+    /// nothing is recorded, keeps nothing (grad-mode rule G47). Function::apply throws
+    /// GradModeError (E3) for an inference tensor that would be kept.
     void save_for_backward(variable_list to_save);
     /// What was kept, for backward.
-    /// @throws GradModeError if one was written since (E9), or all were freed
+    /// @throws GradModeError if one was written since (E9), or an earlier walk freed them
     [[nodiscard]] variable_list get_saved_variables() const;
     /// Inputs that forward has written in place; they must be among the outputs.
     void mark_dirty(const variable_list& inputs);
@@ -65,8 +65,9 @@ public:
     /// Whether backward gets zeros instead of undefined gradients; true at first.
     void set_materialize_grads(bool value) noexcept { materializes_ = value; }
 
-    /// Whether the tensor operand at this position (others do not count) is to have a gradient: in
-    /// forward, whether it requires one; in backward, whether this walk asks for it.
+    /// Whether the tensor operand at this position is to have a gradient: in forward, whether it
+    /// requires one; in backward, whether this walk asks for it. Operands that are no tensors do
+    /// not count for positions.
     [[nodiscard]] bool needs_input_grad(std::size_t index) const;
     /// Whether one of the operands in these ranges is to have a gradient.
     [[nodiscard]] bool needs_input_grad(std::initializer_list<IndexRange> ranges) const;
@@ -93,7 +94,7 @@ using BackwardFunction = variable_list (*)(AutogradContext*, variable_list);
 /// The operands of a call, flat.
 struct FunctionOperands {
     variable_list tensors;
-    std::vector<bool> is_tensor;  ///< one an operand; a list counts for its tensors
+    std::vector<bool> is_tensor;  ///< of each operand; a list counts as its tensors
 
     void add(const Tensor& tensor) {
         tensors.push_back(tensor);
@@ -166,14 +167,14 @@ inline variable_list to_list(variable_list&& outputs) {
 ///     Tensor y = Cube::apply(x);
 ///
 /// forward takes the context and the operands, tensors and others in any order, and returns a
-/// tensor or a list of them. It runs with recording off. backward gets one gradient an output and
-/// returns one an operand, undefined for those that are no tensors. Recorded iff grad mode is on
-/// and an operand requires grad (G47). Source: torch::autograd::Function.
+/// tensor or a list of them. It runs with recording off. backward gets one gradient for each output
+/// and returns one for each operand, undefined for operands that are no tensors. A call is recorded
+/// if grad mode is on and an operand requires grad (G47). Source: torch::autograd::Function.
 template <class T>
 struct Function {
     /// Calls T::forward. The result is its result, with history.
-    /// @throws GradModeError for an output that is an inference tensor while recording (E17), one
-    ///         that is kept (E3), a leaf that requires grad and is marked dirty (E10)
+    /// @throws GradModeError while recording, for an inference tensor that is an output (E17) or
+    ///         would be kept (E3), and for a leaf that requires grad and is marked dirty (E10)
     template <class... Args>
     static auto apply(Args&&... args) {
         using Result =

@@ -167,8 +167,9 @@ public:
         return source->get();
     }
 
-    /// Has the pool call `fn` with the value (with nothing for void) once it is there, in the modes
-    /// of the thread that calls `then`. An exception goes past `fn` into the future returned.
+    /// Has the pool call `fn` with the value (without arguments for void) once it is there, in the
+    /// modes of the thread that calls `then`. If there is an exception instead of a value, `fn` is
+    /// not called and the returned future has the exception.
     template <class F>
     auto then(F fn) {
         const auto source = std::move(source_);

@@ -12,7 +12,7 @@
 namespace PUMICE_API pumice {
 
 /// The whole state of the grad-mode layer on one thread. `inference` implies that both others are
-/// off. Source: the project's grad-mode rules, G1 and G2.
+/// off. Source: docs/grad_modes.md, G1 and G2.
 struct AutogradState {
     bool grad = true;        ///< operators are recorded where an operand requires grad
     bool inference = false;  ///< operators make inference tensors
@@ -48,9 +48,9 @@ struct GradMode {
     static void set_enabled(bool enabled) { set_grad_enabled(enabled); }
 };
 
-/// Whether R is the result of an asynchronous callable whose whole body has the modes in which it
-/// was called: Future, Task, and coroutine types for which a user says so (true if their promise
-/// derives from ModePromise, see task.h).
+/// Whether R is what an asynchronous callable returns whose whole body runs in the modes in which
+/// it was called. True for Future and Task; specialise it for coroutine types of your own whose
+/// promise derives from ModePromise (task.h).
 template <class R>
 inline constexpr bool is_async_result_v = false;
 
@@ -142,8 +142,8 @@ public:
     [[nodiscard]] NoGradGuard() { set_grad_enabled(false); }
 };
 
-/// Turns inference mode on (or, with false, sanctions the one exit from it) for its lifetime.
-/// In it, outputs are inference tensors: no history, no version, transient memory.
+/// Turns inference mode on for its lifetime or, with false, off: that is the one way out of it. In
+/// inference mode results are inference tensors, without history or version, in transient memory.
 class InferenceMode : private detail::StateGuard {
 public:
     /// true: inference on, recording off. false: inference off, recording on.
@@ -153,7 +153,8 @@ public:
     static bool is_enabled() noexcept { return is_inference_mode_enabled(); }
 };
 
-/// For lazily made long-lived buffers: inference off, grad off, storage persistent (G64).
+/// For buffers that are made when first needed and live long: inference mode is off, nothing is
+/// recorded, and storage is persistent (G64).
 class PersistentAllocGuard : private detail::StateGuard {
 public:
     /// Allowed in every mode; tensors made under it are normal and not tracked.
@@ -186,9 +187,9 @@ constexpr void check_covers_body() {
 
 }  // namespace detail
 
-/// Runs `fn` once without recording and forwards its result. Of a callable that returns a Task or a
-/// Future, the mode covers the whole asynchronous body; the caller has its own mode back at once.
-/// So it is with all forms below.
+/// Runs `fn` once without recording and forwards its result. If `fn` returns a Task or a Future,
+/// the mode covers the whole asynchronous body, and the caller has its own mode back at once. The
+/// same holds for all forms below.
 template <class F>
 decltype(auto) no_grad(F&& fn) {
     detail::check_covers_body<std::invoke_result_t<F>>();
@@ -247,8 +248,8 @@ auto with_grad(F fn) {
     };
 }
 
-/// Wraps a callable so that each call has the modes of the thread that wraps it, whatever thread
-/// calls (G57).
+/// Wraps a callable so that each call, on whatever thread, runs in the modes of the thread that
+/// wrapped it (G57).
 template <class F>
 auto bind_mode(F fn) {
     return [fn = std::move(fn),

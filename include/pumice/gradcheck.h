@@ -22,7 +22,7 @@ struct GradcheckOptions {
 /// Whether the derivatives of fn by its inputs that require grad, as backward gives them, agree
 /// with central differences: |analytic - numerical| <= atol + rtol * |numerical| for each element
 /// of the input and each output, weighted with fixed random numbers. fn must be smooth around the
-/// inputs and take them as leaves. Source: torch.autograd.gradcheck.
+/// inputs and use them as leaves. Source: torch.autograd.gradcheck.
 /// @throws GradModeError for a difference, ArgumentError unless an input requires grad, DTypeError
 ///         unless inputs and outputs that count are float32
 bool gradcheck(const std::function<std::vector<Tensor>(const std::vector<Tensor>&)>& fn,

@@ -25,8 +25,8 @@
 
 namespace PUMICE_API pumice {
 
-/// How a function is captured. Switching a pass off changes no bit of any result, but for
-/// recognise_attention, whose one kernel rounds less often.
+/// How a function is captured. Switching a pass off changes no bit of any result; only
+/// recognise_attention does, because its one kernel rounds less often than the parts.
 struct CaptureOptions {
     bool eliminate_dead_code = true;              ///< drop operators whose results nobody sees
     bool fold_constants = true;                   ///< run what depends on nothing once, at capture
@@ -39,55 +39,56 @@ struct CaptureOptions {
     /// Run such chains, before or after, in the kernels of reductions, softmax, norms, matrix
     /// products and convolutions; not without fuse_elementwise.
     bool fuse_into_kernels = true;
-    /// Results are the plan's own memory instead of copies: each is good until the next replay, or
-    /// the plan's end; reading one after that throws GradModeError. What the function returns of
-    /// the program's own tensors, and constants, are copies all the same.
+    /// Results are the plan's own memory instead of copies. Each is valid until the next replay or
+    /// the plan's end; reading it after that throws GradModeError. Results that are the program's
+    /// own tensors, and constants, are copies all the same.
     bool alias_outputs = false;
-    /// For the memory planner's search, should its heuristic not reach the lower bound at once.
+    /// Time for the memory planner's search, which begins if its heuristic misses the lower bound.
     double plan_time_limit_s = 0.5;
 };
 
 /// What a plan is made of. Bytes are device bytes.
 struct PlanStats {
-    std::size_t operator_count = 0;       ///< after the passes, fused ones too
-    std::size_t kernel_count = 0;         ///< a replay
-    std::size_t barrier_count = 0;        ///< a replay
+    std::size_t operator_count = 0;       ///< left by the passes; a fused chain counts as one
+    std::size_t kernel_count = 0;         ///< in one replay
+    std::size_t barrier_count = 0;        ///< in one replay
     std::size_t recording_count = 0;      ///< times that the commands were recorded
     std::size_t inputs_in_place = 0;      ///< read by the last replay where they lay, not copied
     std::uint64_t planned_bytes = 0;      ///< the one block of all transients, inputs and outputs
-    std::uint64_t lower_bound_bytes = 0;  ///< of any placement of these
+    std::uint64_t lower_bound_bytes = 0;  ///< the least that any placement of these needs
     std::uint64_t constant_bytes = 0;     ///< kept results of folded operators
 };
 
 /// A captured function. Copies share one plan. Thread-safe: replays take their turns.
 ///
-/// A replay runs the operators that the capture saw, in the mode of the capture, on the memory that
-/// tensors other than the arguments had then: parameters and states are shared with the program,
-/// and what the function wrote to them it writes again, version counters included. The results are
-/// new tensors of the kind that the capture's mode gives, without history, bit for bit those of the
-/// function for arguments that lie like the examples. Gradients and states that the function itself
-/// made and left behind stay the plan's, and each replay writes them anew and makes them `grad`
-/// again. What it uploads, writes and forgets is new in each replay.
+/// A replay runs the operators that the capture saw, in the mode of the capture. Tensors other than
+/// the arguments (parameters, states) are shared with the program: a replay uses the memory that
+/// they had at the capture, and writes what the function wrote to them, counting versions. The
+/// results are new tensors of the kind that the capture's mode gives, without history. They are bit
+/// for bit those of the function, for arguments with the examples' strides. Gradients and states
+/// that the function itself made and left behind stay in the plan's memory; each replay writes them
+/// anew and makes them `grad` again. A tensor that the function uploads, writes and drops starts
+/// afresh in each replay.
 ///
-/// Not noticed, so that a replay goes on with what the capture saw: a variable that the function
-/// uses is rebound to another tensor (`w = other`; set_data is noticed), a branch would go
-/// another way, a module changes between training and evaluation (compile notices), hooks come or
-/// go. An argument that is also a state is read as it was when the replay began, whatever the
-/// function writes before it reads it.
+/// Some changes are not noticed; a replay then does what the capture saw. These are: a variable
+/// that the function uses now names another tensor (`w = other`; set_data is noticed), a branch
+/// would go another way, a module was switched between training and evaluation (compile notices),
+/// hooks were added or removed. An argument that is also a state is read as it was when the replay
+/// began, whatever the function writes before it reads it.
 ///
-/// Random numbers are those that the function would draw at the replay, and the generator moves on
-/// as far; dead draws count. Optimizers' steps count theirs, and take the learning rates of the
-/// replay; see host_call.
+/// Random numbers are those that the function would draw at the time of the replay, and the
+/// generator advances as far as it would, draws with unused results included. A captured optimizer
+/// step counts as a step and uses the learning rates at the time of the replay; see host_call.
 class Plan {
 public:
     /// Undefined; only assigning to it is legal.
     Plan() = default;
 
-    /// Runs the function on these arguments. Like operators it may return before the device has
-    /// been given the work: reading a result or synchronize() does that. Arguments have the same
-    /// count, shapes, dtypes, kinds and requires_grad as the examples. Strides are free, but where
-    /// the example's elements share memory (expand, unfold). Arguments are copied into the
-    /// example's layout, and the last bits of some results depend on it.
+    /// Runs the function on these arguments. Like an operator it may return before the device has
+    /// the work; reading a result or synchronize() hands it over. Arguments must have the count,
+    /// shapes, dtypes, kinds and requires_grad of the examples. Strides may differ, unless the
+    /// example's elements share memory (expand, unfold). Arguments are copied into the example's
+    /// layout, on which the last bits of some results depend.
     /// @throws GradModeError (E19) in another mode than the capture's; ArgumentError, ShapeError or
     ///         DTypeError naming the argument; ArgumentError if the plan is stale; what a host_call
     ///         throws, and nothing has run then; OutOfMemoryError, DeviceError
@@ -108,11 +109,14 @@ public:
 
     /// @}
 
-    /// Whether a tensor that the function used was given other memory since (set_data, Module::to),
-    /// or lost it (a result of a plan with alias_outputs), or was frozen or unfrozen though the
-    /// function records; a gradient that the function adds to was exchanged (one that it clears
-    /// first may be); or a host_call finds the plan out of date (an optimizer was given other
-    /// state, groups or options than learning rates). Then replay would throw.
+    /// Whether replay would throw because the program has changed something that the plan relies
+    /// on:
+    /// - a tensor that the function uses was given other memory (set_data, Module::to), or lost it,
+    ///   being a result of a plan with alias_outputs;
+    /// - such a tensor was frozen or unfrozen, and the function records;
+    /// - a gradient that the function adds to was exchanged (one that it clears first may be);
+    /// - a host_call finds the plan out of date (an optimizer has other state, groups or options;
+    ///   learning rates may change).
     [[nodiscard]] bool is_stale() const;
     /// Figures of the plan.
     [[nodiscard]] PlanStats stats() const;
@@ -226,12 +230,13 @@ concept ModulePointer = requires(M& module) {
 /// most eight), or one `std::span<const Tensor>`, and returns a Tensor, a vector or a tuple of
 /// them.
 ///
-/// Nothing runs, and no version counts, until a replay. Only uploads (`tensor({1, 2})`), and
-/// whatever runs under PersistentAllocGuard, happen at once and are constants of the plan. Values
-/// of Scalars are the plan's too; host_number gives one that changes.
-/// @throws what `fn` throws; GradModeError for a host's read of a value (naming the line), or where
-///         inference mode changes inside (G75); UnsupportedError for writes to an argument, or a
-///         backward() that leaves a gradient in one (take it with autograd::grad); OutOfMemoryError
+/// Nothing runs, and no version is counted, until a replay. Only uploads (`tensor({1, 2})`), and
+/// whatever runs under PersistentAllocGuard, happen at once; they are constants of the plan.
+/// Scalars are constants too; host_number gives a number that changes.
+/// @throws what `fn` throws; GradModeError if it reads a value on the host (the text names the
+///         line) or changes inference mode (G75); UnsupportedError if it writes to an argument, or
+///         leaves a gradient in one (take that with autograd::grad); ArgumentError for a capture
+///         inside another or for an undefined tensor; OutOfMemoryError
 /// Source: grad-mode rules G72 to G76.
 template <class F>
 Plan capture(F&& fn,
@@ -252,10 +257,12 @@ Plan capture(F&& fn,
     }
 }
 
-/// A function or module that captures itself for each new signature of a call and replays: count,
-/// shapes, strides, dtypes, kinds and requires_grad of the arguments, the thread's mode, and
-/// whether modules train. Captures again once a plan is stale. Keeps `most_plans` plans, the least
-/// recently used goes first. Copies share them. Inside another capture it is the plain function.
+/// A function or module that is captured at the first call with a new signature, and replayed at
+/// later calls with it. The signature is the count, shapes, strides, dtypes, kinds and
+/// requires_grad of the arguments, the thread's mode, and which modules train. A stale plan is
+/// captured again. At most `most_plans` plans are kept, and the least recently used is dropped
+/// first. Copies share the plans. Threads may call it at the same time. Inside another capture it
+/// is the plain function.
 template <class F>
 class Compiled {
 public:
@@ -299,7 +306,8 @@ private:
     detail::PlanCache cache_;
 };
 
-/// Makes a function, or a module's `forward`, capture and replay itself.
+/// Wraps a function, or a module's `forward`, so that it is captured and replayed by signature; see
+/// Compiled. @throws ArgumentError for most_plans of 0
 template <class F>
 Compiled<std::decay_t<F>> compile(F&& fn,
                                   const CaptureOptions& options = CaptureOptions(),
@@ -307,18 +315,19 @@ Compiled<std::decay_t<F>> compile(F&& fn,
     return {std::forward<F>(fn), options, most_plans};
 }
 
-/// Whether a capture runs on this thread, for code that has a choice.
+/// Whether this thread is inside a capture.
 bool is_capturing() noexcept;
 
-/// Calls `call` whenever the function around it runs: now, or, under a capture, at each replay
-/// before its operators, in the order of the function. It may not use the plan itself
-/// (ArgumentError), nor wait for a thread that does; what it throws leaves the replay. Where
-/// `is_current` gives false a plan is stale (empty: never).
+/// Calls `call` whenever the function around it runs: at once or, in a captured function, at the
+/// beginning of each replay, in the order of the function. `call` must not use the plan itself
+/// (ArgumentError), nor wait for a thread that does. An exception of `call` leaves the replay. The
+/// plan is stale when `is_current` gives false; an empty one never does.
 /// @throws ArgumentError for an empty `call`; what it throws
 void host_call(std::function<void()> call, std::function<bool()> is_current = {});
 
-/// What `read` gives whenever the function around it runs, as host_call: a number of the host, such
-/// as a rate that follows a schedule, as a zero-dimensional float32 tensor. Not to be written.
+/// A zero-dimensional float32 tensor with the number that `read` gives whenever the function around
+/// it runs (see host_call): a rate that follows a schedule, for instance. The tensor must not be
+/// written.
 /// @throws ArgumentError for an empty `read`; what it throws; OutOfMemoryError
 [[nodiscard]] Tensor host_number(std::function<double()> read);
 

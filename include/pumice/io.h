@@ -36,25 +36,25 @@ struct SafetensorsRefusal {
     std::string reason;
 };
 
-/// A memory-mapped safetensors file: the header is checked whole when it is opened, in time linear
-/// in its length; values are read when asked for. Tensors that Pumice cannot hold (dtypes other
-/// than HostDType's, more than eight dimensions, 2^31 elements and more) are listed, and refused
-/// when they are loaded. Source: the safetensors format, version 0.3.
+/// A memory-mapped safetensors file. All of its header is checked when it is opened, in time linear
+/// in the header's length; values are read when they are asked for. Tensors that Pumice cannot hold
+/// (dtypes other than HostDType's, more than eight dimensions, 2^31 elements or more) are listed,
+/// and refused when they are loaded. Source: the safetensors format, version 0.3.
 class SafetensorsFile {
 public:
-    /// @throws FileError for what is no regular file, cannot be read, is truncated or malformed: a
-    ///         header of more than 100 MB, that reaches over the file or does not begin with `{`,
-    ///         offsets that overlap, leave holes or lie outside, a byte count that does not fit
-    ///         dtype and shape, a key twice in one object, text that is not UTF-8, metadata that is
-    ///         not an object of strings
+    /// @throws FileError if it is no regular file, cannot be read, is truncated or malformed.
+    ///         Malformed are: a header that is larger than 100 MB, reaches past the end of the file
+    ///         or does not begin with `{`; offsets that overlap, leave holes or lie outside; a byte
+    ///         count that does not fit dtype and shape; a key twice in one object; text that is not
+    ///         UTF-8; metadata that is not an object of strings
     explicit SafetensorsFile(const std::string& path);
     /// Ends the mapping; loaded tensors have their own memory.
     ~SafetensorsFile();
     SafetensorsFile(const SafetensorsFile&) = delete;
     SafetensorsFile& operator=(const SafetensorsFile&) = delete;
-    /// Takes over the mapping; the other may only be destroyed or assigned to.
+    /// Takes over the mapping; after that the other may only be destroyed or assigned to.
     SafetensorsFile(SafetensorsFile&& other) noexcept;
-    /// Takes over the mapping likewise.
+    /// Takes over the mapping in the same way.
     SafetensorsFile& operator=(SafetensorsFile&& other) noexcept;
 
     /// In order of their place in the file.
@@ -85,9 +85,9 @@ private:
 nn::StateDict load_safetensors(const std::string& path);
 
 /// Writes the tensors in order, row-major, with metadata as the header's `__metadata__`; the file
-/// appears whole or not at all. Tensors of either kind, in any mode; the names of those that
-/// require grad go to the metadata as "pumice.requires_grad", a list in JSON that metadata() leaves
-/// out. Waits for the device, and holds all bytes in host memory.
+/// appears whole or not at all. Tensors may have either kind, and the mode does not matter. The
+/// names of tensors that require grad are written to the metadata as "pumice.requires_grad", a list
+/// in JSON that metadata() leaves out. Waits for the device, and holds all bytes in host memory.
 /// @throws FileError if it cannot be written; ArgumentError for a name that is empty,
 ///         "__metadata__" or not UTF-8, for metadata that is not UTF-8 or has that key, or an
 ///         undefined tensor
@@ -97,7 +97,7 @@ void save_safetensors(const std::string& path,
 
 /// Writes bytes to a file that appears whole or not at all: a draft beside it is written, brought
 /// to the disk and renamed. A pipe or a device (/dev/stdout) is written as it is.
-/// @throws FileError with the system's reason; what was there is as it was
+/// @throws FileError with the system's reason; a file that was there before is unchanged then
 void write_file(const std::string& path, const std::string& bytes);
 
 /// The whole file as bytes, a pipe's up to its end. @throws FileError if it cannot be read, for a

@@ -31,17 +31,18 @@ struct MemoryStats {
 /// Reads all counters. Thread-safe; all zero before the first tensor.
 MemoryStats memory_stats();
 
-/// Starts both peaks anew from what is live.
+/// Sets both peaks to what is live now.
 void reset_peak_memory_stats();
 
 /// Gives cached blocks that hold no tensor back to the driver. Waits for the device.
 /// @throws DeviceError if the device is lost
 void empty_cache();
 
-/// Records, while it lives, which kernel reads and writes which storage, and derives the least
-/// memory that any placement needs: at each kernel, the bytes of the storages that were allocated
-/// in the trace and are needed there (from the kernel that writes one to the last that reads it,
-/// or to the host's last read). One trace at a time, over all threads.
+/// While it lives, notes which kernel reads and writes which storage, and derives the lower bound:
+/// the least memory that any placement needs. That is the largest sum, over all kernels, of the
+/// bytes of storages that were allocated in the trace and are needed at that kernel. A storage is
+/// needed from the kernel that writes it to the last one that reads it, or to the host's last read.
+/// There can be one trace at a time, and it sees all threads.
 class MemoryTrace {
 public:
     /// @throws ArgumentError if another trace is open
@@ -58,7 +59,7 @@ public:
     /// Lower bound in bytes of what was recorded so far; 0 if events were lost because host memory
     /// ran out.
     [[nodiscard]] std::uint64_t lower_bound_bytes() const;
-    /// Highest sum of the live bytes of storages allocated in the trace; 0 as above.
+    /// Highest sum of the live bytes of storages allocated in the trace; 0 if events were lost.
     [[nodiscard]] std::uint64_t peak_bytes() const;
     /// Writes the events as JSON lines; `lower_bound TRACE` recomputes the bound from them.
     /// The file appears whole or not at all.

@@ -17,13 +17,13 @@
 namespace PUMICE_API pumice {
 namespace optim {
 
-/// Base of the optimizers. Steps run under no_grad and bump each parameter's version by 1; state
-/// has each parameter's shape and dtype and lives in persistent memory whatever the mode of the
-/// first step (G64, G78).
+/// Base of the optimizers. A step runs under no_grad and raises each parameter's version by 1.
+/// State has each parameter's shape and dtype and lives in persistent memory, whatever the mode of
+/// the first step (G64, G78).
 ///
-/// Steps may be captured (pumice/graph.h). A replay counts as a step, has the bits of one and takes
-/// the learning rates of its time. The plan is stale once state was loaded, a group was added or
-/// other options were changed.
+/// Steps may be captured (pumice/graph.h). A replay counts as a step, gives the same bits and uses
+/// the learning rates at that time. The plan is stale once state was loaded, a group was added or
+/// options other than learning rates were changed.
 class Optimizer {
 public:
     Optimizer(const Optimizer&) = delete;
@@ -32,25 +32,25 @@ public:
     Optimizer& operator=(Optimizer&&) = delete;
     virtual ~Optimizer() = default;
 
-    /// Updates every parameter that has a gradient, with its group's options; only their step
-    /// counts go up. State is made for all of them first, so that a step that finds no memory for
-    /// it changes nothing.
-    /// @throws ArgumentError for options that were set to what the optimizer does not take, and
-    ///         nothing changes; OutOfMemoryError; one that comes later leaves the parameters before
-    ///         the failing one updated, and counted
+    /// Updates every parameter that has a gradient, with its group's options; only these
+    /// parameters' step counts grow. State is made for all of them first, so that a step without
+    /// memory for it changes nothing.
+    /// @throws ArgumentError for options with a value that the optimizer does not take; nothing
+    ///         changes then. OutOfMemoryError; if it comes during the updates, the parameters
+    ///         before the failing one are updated and counted
     void step();
     /// Calls `closure`, which computes the loss and its gradients, with recording on, then updates
     /// as above; returns the loss. @throws GradModeError (E1) in inference mode, where `closure` is
-    /// not called; ArgumentError for an empty one; what it throws; what step() throws
+    /// not called; ArgumentError for an empty closure; what it throws; what step() throws
     Tensor step(const std::function<Tensor()>& closure);
     /// Drops the parameters' gradients or, with false, writes zeros into them.
     void zero_grad(bool set_to_none = true);
 
-    /// Appends a copy of a group; without options it takes a copy of the defaults.
-    /// @throws ArgumentError without parameters, for an undefined one, one that is no leaf
-    ///         requiring grad or one that is in another group, or for options of another optimizer
-    ///         or values that this one does not take; GradModeError (E18) for an inference tensor;
-    ///         nothing is appended then
+    /// Appends a copy of a group; one without options gets a copy of the defaults.
+    /// @throws ArgumentError without parameters; for a parameter that is undefined, is no leaf that
+    ///         requires grad, or is in another group; for options of another optimizer or with
+    ///         values that this one does not take. GradModeError (E18) for an inference tensor.
+    ///         Nothing is appended then
     void add_param_group(const OptimizerParamGroup& group);
 
     /// The groups in order; `param_groups()[1].options().set_lr(0.1)` changes the options of one.
@@ -79,13 +79,13 @@ public:
     void set_lrs(const std::vector<double>& lrs);
     /// @}
 
-    /// "step", the updates of each parameter (int32, in order), and state tensors by name
-    /// "0.exp_avg" (index of the parameter over all groups, name of the state), which share memory
-    /// with the optimizer until the next load. A parameter that was never updated has no state.
-    /// Options are not in it.
+    /// "step", how often each parameter was updated (int32, in order), and the state tensors under
+    /// names such as "0.exp_avg" (the parameter's index over all groups, and the state's name). The
+    /// tensors share memory with the optimizer until the next load. A parameter that was never
+    /// updated has no state. Options are not included.
     [[nodiscard]] OrderedDict<std::string, Tensor> state_dict() const;
-    /// Takes copies of the values, converted to each parameter's dtype, in place of all counts and
-    /// state there were: a parameter with 0 steps starts anew.
+    /// Replaces all counts and state by copies of the values, converted to each parameter's dtype.
+    /// A parameter with 0 steps starts anew.
     /// @throws ArgumentError for a name that is unknown or missing, a count below 0 or an undefined
     ///         value; ShapeError for another shape; DTypeError for counts that are no int32;
     ///         nothing is loaded then
@@ -261,10 +261,10 @@ protected:
     void update(Tensor& parameter, const Tensor& grad, const Update& now) override;
 };
 
-/// Scales all gradients in place so that their joint 2-norm is at most `max_norm`, by
-/// min(1, max_norm / (norm + 1e-6)); returns the norm before (zero-dimensional float32, on the
-/// device: nothing waits). Parameters without a gradient are passed over.
-/// Source: torch.nn.utils.clip_grad_norm_. @throws ArgumentError unless max_norm > 0
+/// Scales all gradients in place by min(1, max_norm / (norm + 1e-6)), so that their joint 2-norm is
+/// at most `max_norm`. Returns the norm before that, as a zero-dimensional float32 tensor; nothing
+/// waits for the device. Parameters without a gradient are skipped. Source:
+/// torch.nn.utils.clip_grad_norm_. @throws ArgumentError unless max_norm > 0
 Tensor clip_grad_norm_(const std::vector<Tensor>& parameters, double max_norm);
 
 /// A factor on the learning rate over steps, counted from 0: step k of the warm-up has

@@ -14,14 +14,14 @@
 
 namespace PUMICE_API pumice {
 
-/// Threads of the pool that runs `launch`, `parallel_for`, `Future::then` and coroutines that were
-/// suspended; at first as many as the host has.
+/// How many threads the pool has that runs `launch`, `parallel_for`, `Future::then` and resumed
+/// coroutines; at first as many as the host has processors.
 int get_num_threads() noexcept;
-/// Sets their number before the pool's first use. @throws ArgumentError below 1 and after it
+/// Sets that number. @throws ArgumentError for less than 1, or after the pool was first used
 void set_num_threads(int count);
 
-/// Has the pool call `fn` in this thread's modes, which the worker loses again after it (G58).
-/// The future has its result or its exception.
+/// Has the pool call `fn` in this thread's modes; the pool's thread has its own modes back after
+/// that (G58). The future gives the result or the exception of `fn`.
 template <class F>
 auto launch(F fn) {
     auto call = bind_mode(std::move(fn));
@@ -32,7 +32,7 @@ auto launch(F fn) {
     return Future<Result>(result);
 }
 
-/// Calls `fn(from, to)` for pieces of [begin, end) of at least `grain_size` (but for the last), on
+/// Calls `fn(from, to)` for pieces of [begin, end) of at least `grain_size` (the last excepted), on
 /// this thread and those of the pool, in this thread's modes, and returns when all are done.
 /// Source: at::parallel_for. @throws ArgumentError for a grain below 1; the first exception of `fn`
 void parallel_for(std::int64_t begin,

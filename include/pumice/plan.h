@@ -11,7 +11,7 @@
 namespace PUMICE_API pumice {
 
 /// Bytes that are needed at the steps in [lower, upper), with an address that is a multiple of
-/// `alignment_bytes` (any number from 1). A buffer without bytes meets nobody.
+/// `alignment_bytes` (any number from 1). A buffer without bytes overlaps no other.
 struct PlanBuffer {
     std::int64_t lower = 0;             ///< the first step
     std::int64_t upper = 0;             ///< one past the last step
@@ -31,10 +31,10 @@ struct PlanOptions {
 
 /// Where each buffer goes.
 struct MemoryPlan {
-    std::vector<std::uint64_t> offsets;        ///< in bytes, one a buffer in the caller's order
+    std::vector<std::uint64_t> offsets;        ///< in bytes, of each buffer in the caller's order
     std::uint64_t height_bytes = 0;            ///< the largest offset + size
     std::uint64_t heuristic_height_bytes = 0;  ///< of the plan that the solver started from
-    /// The most bytes that live at one step, with the padding that the alignments force on them.
+    /// The most bytes that are needed at one step, with the padding that alignments force.
     std::uint64_t lower_bound_bytes = 0;
     /// No plan is lower: the lower bound, or more where the search has shown more.
     std::uint64_t proven_bound_bytes = 0;

@@ -32,14 +32,15 @@ struct ProfileRow {
     double share = 0.0;     ///< of the sum of all durations; 0 where that is 0
 };
 
-/// Times, from its making to `stop`, what every thread records: two timestamps a command, taken by
-/// the device and read once they are there, so that nothing waits. What was recorded before is not
-/// timed. A command that takes several kernels gives several events.
+/// Times what every thread records, from the profiler's construction to `stop`. The device takes
+/// two timestamps for each command, which are read when they have arrived, so that nothing waits.
+/// Commands that were recorded before are not timed. A command that takes several kernels gives
+/// several events.
 ///
-/// A start is the moment when the device comes to a command, past the barrier before it, an end the
-/// moment when it has finished all up to it: kernels that overlap on the device overlap here.
-/// Replays of captured functions are recorded anew while a profiler is on, each kernel with its
-/// times; the host pays for that, values and order stay.
+/// The start is when the device reaches a command, after the barrier in front of it. The end is
+/// when it has finished everything up to that command. So kernels that overlap on the device
+/// overlap here. Replays of captured functions are recorded anew while a profiler is on, so that
+/// each kernel has its times. That costs host time; values and order stay the same.
 class Profiler {
 public:
     /// Starts at once; makes the device if there is none yet.
@@ -65,7 +66,7 @@ public:
     /// From the earliest start to the latest end; 0 without events.
     /// @throws ArgumentError before `stop`
     [[nodiscard]] double span_us() const;
-    /// A row a label, the largest total first. @throws ArgumentError before `stop`
+    /// One row for each label, the largest total first. @throws ArgumentError before `stop`
     [[nodiscard]] std::vector<ProfileRow> summary() const;
     /// The summary as lines of text, for people. @throws ArgumentError before `stop`
     [[nodiscard]] std::string table() const;

@@ -7,11 +7,11 @@
 
 namespace PUMICE_API pumice {
 
-/// Seeds the random operators and starts the offset at 0. One generator serves all threads; until
-/// it is seeded its seed is PyTorch's default. Philox4x32-10 counters: the same seed gives the same
-/// uniform numbers on every device and in every grad mode, not those of PyTorch. In a captured
-/// function all three functions mean the generator of the replay: seeding is part of the function.
-/// Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+/// Seeds the random operators and sets the offset to 0. One generator serves all threads; its first
+/// seed is PyTorch's default. The numbers come from Philox4x32-10 counters: the same seed gives the
+/// same uniform numbers on every device and in every grad mode, but not those of PyTorch. In a
+/// captured function all three functions are about the generator at the replay: seeding is part of
+/// the function. Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 void manual_seed(std::uint64_t seed) noexcept;
 
 /// Seed and offset of the generator; the offset counts Philox blocks handed out.
@@ -20,8 +20,8 @@ struct GeneratorState {
     std::uint64_t offset = 0;  ///< next block
 };
 
-/// The generator's state now. In a captured function, one to come back to within the function: its
-/// numbers are not those of a replay.
+/// The generator's state now. In a captured function it is a state to return to within the
+/// function; its numbers are not those of a replay.
 GeneratorState get_rng_state() noexcept;
 /// Continues from a state, as after a resume.
 void set_rng_state(GeneratorState state) noexcept;

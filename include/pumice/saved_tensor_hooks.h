@@ -19,11 +19,12 @@ struct SavedTensorHooks {
     std::function<Tensor(const std::any&)> unpack;
 };
 
-/// While it lives, each tensor that this flow (thread or coroutine) saves for backward goes through
-/// the hooks: to the host, to half precision, to a file. The innermost guard alone counts. Hooks
-/// run in no_grad, and never in inference mode, which saves nothing (G46). What `pack` throws comes
-/// out of the operator, what `unpack` throws out of the walk; a tensor that was packed is not
-/// checked for later writes. Source: torch.autograd.graph.saved_tensors_hooks.
+/// While it lives, each tensor that this thread or coroutine saves for backward goes through the
+/// hooks, which may keep it on the host, in half precision or in a file. Of nested guards the
+/// innermost alone counts. Hooks run in no_grad, and never in inference mode, which saves nothing
+/// (G46). An exception of `pack` leaves the operator, one of `unpack` the backward walk. A tensor
+/// that was packed is not checked for later writes. Source:
+/// torch.autograd.graph.saved_tensors_hooks.
 class SavedTensorHooksGuard {
 public:
     /// @throws ArgumentError for an empty function

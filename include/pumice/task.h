@@ -267,10 +267,10 @@ public:
 
 }  // namespace detail
 
-/// A coroutine that gives a T. Its body runs in the modes in which it was called, from the call to
-/// the first suspension on the caller's thread and then where what it awaits resumes it; nobody
-/// else sees a mode that it sets (grad-mode rules G60 to G63). A task whose handle is dropped runs
-/// to its end. Movable; `get` or `co_await` may be used once.
+/// A coroutine that gives a T. Its body runs in the modes in which it was called: up to the first
+/// suspension on the caller's thread, and then on the thread on which what it awaits resumes it.
+/// Modes that it sets are seen by nobody else (grad-mode rules G60 to G63). A task whose handle is
+/// dropped runs to its end. Movable; `get` or `co_await` may be used once.
 template <class T>
 class [[nodiscard]] Task {
 public:
@@ -356,8 +356,8 @@ inline Task<void> TaskPromise<void>::get_return_object() noexcept {
 }  // namespace detail
 
 /// A coroutine that yields values of type T one at a time. Its body runs in the modes in which it
-/// was called, and only between two values; the consumer sees its own (grad-mode rule G18). It
-/// starts with the first value asked for.
+/// was called; between two values the consumer has its own modes (grad-mode rule G18). The body
+/// starts when the first value is asked for.
 template <class T>
 class [[nodiscard]] LazyRange {
 public:

@@ -40,7 +40,7 @@ public:
     /// float32, not tracked.
     constexpr TensorOptions() = default;
 
-    /// A dtype alone stands for options that are not tracked.
+    /// Options with this dtype, not tracked unless `requires_grad` says so.
     // NOLINTNEXTLINE(google-explicit-constructor): a dtype is meant to convert
     constexpr TensorOptions(DType dtype, bool requires_grad = false)
         : dtype_(dtype), has_dtype_(true), requires_grad_(requires_grad) {}
@@ -52,8 +52,8 @@ public:
     /// Of the elements.
     [[nodiscard]] constexpr DType dtype() const noexcept { return dtype_; }
 
-    /// Whether the dtype was given: where it was not, tensor() takes its values' and to() keeps
-    /// one.
+    /// Whether the dtype was given. Where it was not, tensor() takes the dtype of its values and
+    /// to() keeps the tensor's.
     [[nodiscard]] constexpr bool has_dtype() const noexcept { return has_dtype_; }
 
     /// For floating dtypes only.
@@ -85,7 +85,7 @@ private:
 /// A version counter, shared by a tensor and its views. Source: c10::VariableVersion.
 class VariableVersion {
 public:
-    /// None, as inference tensors have it.
+    /// No counter, as for inference tensors.
     VariableVersion() noexcept = default;
 
     /// For the engine.
@@ -114,11 +114,12 @@ public:
 
     /// The tensor's counter.
     [[nodiscard]] VariableVersion version_counter() const;
-    /// Counts a write that no operator made; nothing on an inference tensor in inference mode.
-    /// @throws GradModeError (E2) on an inference tensor outside of it
+    /// Counts a write that no operator made. Does nothing for an inference tensor in inference
+    /// mode.
+    /// @throws GradModeError (E2) for an inference tensor outside of inference mode
     void bump_version();
-    /// Has the tensor count with another's counter. @throws GradModeError (E7) on an inference
-    /// tensor, ArgumentError for no counter on a normal one
+    /// Makes the tensor use another's counter. @throws GradModeError (E7) for an inference tensor;
+    /// ArgumentError if `version` has no counter
     void set_version_counter(const VariableVersion& version);
 
 private:
@@ -126,11 +127,12 @@ private:
 };
 
 /// A handle to a strided n-dimensional array on the device. Copies share the array; views share its
-/// storage. Handles may be used from any thread; writes need the callers' own order.
+/// storage. Handles may be used from any thread; threads that write a tensor which others use have
+/// to order that themselves.
 ///
 /// Methods with LibTorch's names do what LibTorch's do. Dimensions may be negative: -1 is the last.
-/// Every method throws ArgumentError on an undefined tensor, but for `defined`, `is_same`,
-/// `use_count`, `impl` and `reset`.
+/// Every method except `defined`, `is_same`, `use_count`, `impl` and `reset` throws ArgumentError
+/// on an undefined tensor.
 class Tensor {
 public:
     /// Undefined: no array.
@@ -139,23 +141,23 @@ public:
     /// For the engine: a handle to its object.
     explicit Tensor(IntrusivePtr<RefCounted> impl) noexcept : impl_(std::move(impl)) {}
 
-    /// The same array; one that was moved from is undefined.
+    /// A handle to the same array; a handle that was moved from is undefined.
     /// @{
     Tensor(const Tensor& other) = default;
     Tensor(Tensor&& other) noexcept = default;
     ~Tensor() = default;
     /// @}
 
-    /// Has a variable stand for the other's array.
+    /// Makes this handle one of the other's array.
     /// @{
     Tensor& operator=(const Tensor& other) & = default;
     Tensor& operator=(Tensor&& other) & noexcept = default;
 
     /// @}
 
-    /// Writes values to what an expression names, `x[0] = y`: copy_, or fill_ of a number. Where
-    /// the expression made a copy, as x.index does with tensors, only that is written: use
-    /// index_put_.
+    /// Assignment to a temporary writes values into it: `x[0] = y` is copy_ into the view x[0], or
+    /// fill_ for a number. Where the temporary is a copy, as x.index gives with tensors, only the
+    /// copy is written: use index_put_ there.
     /// @throws what copy_ and fill_ throw
     /// @{
     Tensor& operator=(const Tensor& values) && { return copy_(values); }
@@ -208,7 +210,7 @@ public:
 
     // Grad mode and autograd; see grad_mode.h and autograd.h.
 
-    /// Whether it is an inference tensor, for good: no history and no version.
+    /// Whether it is an inference tensor, which has no history and no version. This never changes.
     [[nodiscard]] bool is_inference() const;
     /// Whether it is a normal tensor made by a view of ops/view.h; inference tensors, detach() and
     /// data() keep no record of their base.
@@ -232,9 +234,9 @@ public:
     /// Replaces the gradient; an undefined one clears it.
     /// @throws ShapeError, DTypeError unless it has this tensor's shape and dtype
     void set_grad(Tensor grad);
-    /// The recorded operator that made this tensor (see autograd.h), or null. Of a view whose base
-    /// was written, computed anew.
-    /// @throws GradModeError for such a view made in no_grad or inference mode (E6, E8)
+    /// The recorded operator that made this tensor (see autograd.h), or null. If this is a view
+    /// whose base was written since, its history is computed anew.
+    /// @throws GradModeError for such a view that was made in no_grad or inference mode (E6, E8)
     [[nodiscard]] std::shared_ptr<autograd::Node> grad_fn() const;
     /// Lets `backward` add to `grad` of this non-leaf too; does nothing on a leaf.
     /// @throws GradModeError unless it requires grad (E13)
@@ -242,9 +244,10 @@ public:
     /// Whether retain_grad was called on this non-leaf.
     [[nodiscard]] bool retains_grad() const;
 
-    /// Has `hook` called with the gradient of this tensor's present value in every walk that
-    /// reaches it, before anything else gets it. A hook may return a gradient to go on with, of the
-    /// same shape; void or an undefined one keeps it. Returns its position.
+    /// From now on every backward walk that reaches this tensor calls `hook` with the gradient of
+    /// its present value, before anything else gets that gradient. A hook may return another
+    /// gradient of the same shape, with which the walk goes on; if it returns nothing or an
+    /// undefined tensor, the gradient stays. Returns the hook's position.
     /// @throws GradModeError unless it requires grad (E13)
     template <class F>
     unsigned register_hook(F&& hook) {
@@ -258,7 +261,7 @@ public:
         }
     }
 
-    /// Takes the hook at a position away; the others keep theirs.
+    /// Removes the hook at a position; the others keep their positions.
     /// @throws ArgumentError where there is none
     void remove_hook(unsigned position);
     /// Adds d(this)/d(leaf), weighted by `gradient`, to `grad` of the leaves. `gradient` has this
@@ -279,24 +282,26 @@ public:
         backward(gradient, retain_graph, create_graph, std::vector<Tensor>{input});
     }
 
-    /// Same storage and version counter, no history; of this tensor's kind in every mode.
+    /// A tensor with the same storage and version counter and without history. It has this tensor's
+    /// kind, in every mode.
     [[nodiscard]] Tensor detach() const;
-    /// Drops this tensor's history and stops tracking it; nothing on an inference tensor.
+    /// Drops this tensor's history and stops tracking it. Does nothing for an inference tensor.
     /// @throws GradModeError for a view
     Tensor& detach_();
-    /// Same storage, a version counter of its own, no history: writes to it are not noticed.
+    /// A tensor with the same storage, a version counter of its own and no history: autograd does
+    /// not notice writes to it.
     [[nodiscard]] Tensor data() const;
 
-    /// The same as detach(): writes to it are noticed.
+    /// As detach(): writes to it are noticed.
     [[nodiscard]] Tensor tensor_data() const { return detach(); }
 
     /// Takes over the other's storage, shape, strides and dtype; version counter, history and
     /// gradient stay. Source: grad-mode rule G52.
-    /// @throws GradModeError when the kinds differ (E14), and for inference tensors outside of
-    /// inference mode (E2)
+    /// @throws GradModeError if the kinds differ (E14), and for inference tensors outside of
+    ///         inference mode (E2); ArgumentError for an undefined tensor
     void set_data(const Tensor& other);
-    /// Moves an inference tensor's storage, with all its views, to persistent memory; the kind
-    /// stays. Does nothing where it is already.
+    /// Moves the storage of an inference tensor, with all its views, to persistent memory; the kind
+    /// stays. Does nothing if the storage is there already.
     /// @throws OutOfMemoryError, GradModeError naming `line` for a tensor of a captured function
     Tensor& persist(SourceLocation line = SourceLocation::current());
 
@@ -347,8 +352,9 @@ public:
 
     /// @}
 
-    /// In the options' dtype if they have one, else itself. @throws ArgumentError if the options
-    /// ask for requires_grad, which a result cannot be given: set_requires_grad() does it.
+    /// This tensor in the options' dtype, or itself if they have none. @throws ArgumentError if the
+    /// options ask for requires_grad (call set_requires_grad() on the result); UnsupportedError for
+    /// float64
     [[nodiscard]] Tensor to(const TensorOptions& options) const;
 
     /// The function of this name in ops/elementwise.h, which writes into this tensor.
@@ -439,13 +445,14 @@ public:
     /// Ellipsis stands for the dimensions not named, and the last ones may be left out. The result
     /// is a view.
     ///
-    /// With int32 or bool tensors (or bools) it is a copy. int32 tensors are broadcast together,
-    /// each takes one dimension; negative indices count from the end, for others see ops/index.h. A
-    /// bool tensor takes as many dimensions as it has, whose extents are its own: the elements
-    /// where it is true, for which the host waits. The dimensions of the broadcast indices stand
-    /// where the first one did, or in front if a Slice, None or Ellipsis stands between two of
-    /// them. A zero-dimensional int32 tensor is read and taken as an integer. Gradients: those of
-    /// the views, and for a copy the sum over the uses of each element; saves the indices.
+    /// With int32 or bool tensors (or bools) among the indices the result is a copy. int32 tensors
+    /// are broadcast together, and each stands for one dimension; negative indices count from the
+    /// end, for indices outside see ops/index.h. A bool tensor stands for as many dimensions as it
+    /// has, of its own extents, and selects the elements where it is true; the host waits for it.
+    /// The dimensions of the broadcast indices stand where the first of them did, or in front if a
+    /// Slice, None or Ellipsis stands between two of them. A zero-dimensional int32 tensor is read
+    /// and used as an integer. Gradients: those of the views; for a copy each element gets the sum
+    /// over its uses. Backward saves the indices.
     /// @throws ArgumentError for no or too many indices, two Ellipses, an integer outside its
     ///         dimension, a step below 1 or an undefined tensor; ShapeError for a mask of another
     ///         shape or indices that do not broadcast; DTypeError for tensors of other dtypes
@@ -458,12 +465,12 @@ public:
     /// index with one int32 or bool tensor.
     Tensor operator[](const Tensor& index) const;
 
-    /// Writes values, broadcast, to the elements that `index` would give, or with `accumulate` adds
-    /// them. Of several values for one element the last in row-major order stays, and has the
-    /// gradient. An in-place write of this tensor; with tensors among the indices it takes time and
-    /// memory for the whole of what the other indices leave of it.
-    /// @throws as index; DTypeError unless the values have this tensor's dtype (a Scalar: fit it);
-    ///         ShapeError unless they broadcast; what copy_ throws
+    /// Writes values, broadcast, to the elements that `index` would give, or adds them with
+    /// `accumulate`. Of several values for one element the last in row-major order stays, and has
+    /// the gradient. This is an in-place write of this tensor. With tensors among the indices, time
+    /// and memory grow with all that the other indices leave of it.
+    /// @throws as index; DTypeError unless the values have this tensor's dtype, or if it cannot
+    ///         hold the Scalar; ShapeError unless they broadcast; what copy_ throws
     /// @{
     Tensor& index_put_(std::initializer_list<indexing::TensorIndex> indices,
                        const Tensor& values,
@@ -565,8 +572,8 @@ private:
     IntrusivePtr<RefCounted> impl_;
 };
 
-/// Values in brackets, shape and dtype: at most six leading and trailing values a dimension;
-/// "undefined tensor" for an undefined one. Copies all values and waits for the device.
+/// Values in brackets, shape and dtype. Of a long dimension the first and the last six values are
+/// shown; an undefined tensor is "undefined tensor". Copies all values and waits for the device.
 /// @throws DeviceError
 /// @{
 std::string to_string(const Tensor& tensor);

@@ -3,9 +3,9 @@
 
 /// @file
 /// Pumice under LibTorch's names: a program for LibTorch's C++ front end includes this file instead
-/// of torch/torch.h and compiles, as far as it keeps to what Pumice has (docs/libtorch.md). The
-/// namespaces torch, at and c10 are made of using-directives, so that all their spellings name one
-/// entity; torch::nn is pumice::nn.
+/// of torch/torch.h and compiles, as long as it uses what Pumice has (docs/libtorch.md). The
+/// namespaces torch, at and c10 consist of using-directives, so that a name is the same thing in
+/// each of them; torch::nn is pumice::nn.
 
 #include "pumice/anomaly.h"
 #include "pumice/checkpoint.h"

@@ -8,7 +8,7 @@
 
 namespace PUMICE_API pumice {
 
-/// Something legal that is likely a mistake.
+/// A message about something that is allowed, but likely a mistake.
 class Warning {
 public:
     /// For the engine.
@@ -38,7 +38,8 @@ public:
 /// Who is told, and how often.
 namespace WarningUtils {
 
-/// Installs a handler for all threads, which must live until the next; null stands for the first.
+/// Installs a handler for all threads, which must live until another is installed; null restores
+/// the first one.
 void set_warning_handler(WarningHandler* handler) noexcept;
 /// The handler of all threads.
 WarningHandler* get_warning_handler() noexcept;
@@ -47,7 +48,7 @@ void set_warnAlways(bool always) noexcept;
 /// As it was set.
 bool get_warnAlways() noexcept;
 
-/// Has every warning given for its lifetime.
+/// While it lives, every warning is given every time.
 class WarnAlways {
 public:
     /// Sets it, and restores what was when it ends.

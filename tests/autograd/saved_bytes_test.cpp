@@ -2,6 +2,7 @@
 // What operators keep for their backward formulas, by which operands require grad: nothing that the
 // wanted gradients do not read.
 #include "pumice/gradcheck.h"
+#include "pumice/nn/functional.h"
 #include "pumice/pumice.h"
 #include "pumice/saved_tensor_hooks.h"
 
@@ -97,6 +98,22 @@ const std::vector<Row>& rows() {
          [](In in) { return div(in[0], in[1]); },
          {{6, 4}, {4}},
          {{1, 16}, {2, 112}, {3, 112}}},
+        {"sqrt", [](In in) { return sqrt(in[0]); }, {{5}}, {{1, 20}}},
+        {"log", [](In in) { return log(in[0]); }, {{5}}, {{1, 20}}},
+        {"pow",
+         [](In in) { return pow(in[0], in[1]); },
+         {{6, 4}, {4}},
+         {{1, 112}, {2, 112}, {3, 112}}},
+        {"masked_fill",
+         [](In in) { return masked_fill(in[0], gt(in[0].detach(), 1.0), 0.0); },
+         {{5}},
+         {{1, 5}}},
+        {"sum", [](In in) { return sum(in[0]); }, {{5}}, {{1, 0}}},
+        {"var", [](In in) { return var(in[0]); }, {{5}}, {{1, 20}}},
+        {"std", [](In in) { return pumice::std(in[0]); }, {{5}}, {{1, 24}}},
+        {"amax", [](In in) { return amax(in[0]); }, {{5}}, {{1, 24}}},
+        {"logsumexp", [](In in) { return logsumexp(in[0], {0}); }, {{5}}, {{1, 24}}},
+        {"cumsum", [](In in) { return cumsum(in[0], 0); }, {{5}}, {{1, 0}}},
         {"matmul",
          [](In in) { return matmul(in[0], in[1]); },
          {{3, 5}, {5, 2}},
@@ -134,6 +151,52 @@ const std::vector<Row>& rows() {
          [](In in) { return index_add(in[0], 0, indices(), in[1]); },
          {{4, 7}, {3, 7}},
          {{1, 0}, {2, 12}, {3, 12}}},
+        {"scatter_add",
+         [](In in) {
+             return scatter_add(in[0], 0, view(indices(), {3, 1}), in[1]);
+         },
+         {{4, 1}, {3, 1}},
+         {{1, 0}, {2, 12}, {3, 12}}},
+        {"index_copy",
+         [](In in) { return index_copy(in[0], 0, indices(), in[1]); },
+         {{4, 7}, {3, 7}},
+         {{1, 12}, {2, 12}}},
+        {"mse_loss",
+         [](In in) { return mse_loss(in[0], in[1]); },
+         {{5}, {5}},
+         {{1, 20}, {2, 20}, {3, 20}}},
+        {"l1_loss", [](In in) { return l1_loss(in[0], in[1]); }, {{5}, {5}}, {{1, 20}}},
+        // Three tensors and a bit for each element.
+        {"huber_loss", [](In in) { return huber_loss(in[0], in[1]); }, {{40}, {40}}, {{1, 488}}},
+        // Two bits for each of 15 elements, and two factors of three.
+        {"quantile_loss",
+         [](In in) { return quantile_loss(in[0], in[1], in[2]); },
+         {{5, 3}, {5}, {3}},
+         {{1, 28}, {2, 28}}},
+        // The logarithms 112, the classes 16, which of them count 4, and their number 4.
+        {"cross_entropy",
+         [](In in) {
+             return cross_entropy(in[0], tensor({0, 6, 3, 1}));
+         },
+         {{4, 7}},
+         {{1, 136}}},
+        {"nll_loss",
+         [](In in) {
+             return nn::functional::nll_loss(in[0], tensor({0, 6, 3, 1}));
+         },
+         {{4, 7}},
+         {{1, 24}}},
+        // Input, target, relu's result, and exp's, which two formulas keep.
+        {"binary_cross_entropy_with_logits",
+         [](In in) { return nn::functional::binary_cross_entropy_with_logits(in[0], in[1]); },
+         {{5}, {5}},
+         {{1, 100}}},
+        {"leaky_relu", [](In in) { return nn::functional::leaky_relu(in[0]); }, {{5}}, {{1, 5}}},
+        // x for the rows' norm, a factor for each channel; the weight's gradient reads the norm.
+        {"group_norm",
+         [](In in) { return group_norm(in[0], 2, in[1], in[2]); },
+         {{2, 4, 3}, {4}, {4}},
+         {{1, 112}, {2, 96}, {4, 0}, {7, 208}}},
         {"max_pool2d", [](In in) { return max_pool2d(in[0], 2); }, {{1, 2, 4, 6}}, {{1, 48}}},
         {"avg_pool2d", [](In in) { return avg_pool2d(in[0], 2); }, {{1, 2, 4, 6}}, {{1, 0}}},
         // Query 48, key 80, value 40, result 24, logarithms of sums 12.

@@ -38,7 +38,7 @@ public:
     Tensor forward(Tensor x);
 
 protected:
-    /// There is nothing to fill: copies share the tables, which nobody writes.
+    /// Does nothing: copies share the tables, which are never written.
     void rebind() override {}
 
 private:

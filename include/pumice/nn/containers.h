@@ -53,8 +53,8 @@ public:
 
     /// @}
 
-    /// Appends a function without parameters, such as an activation; it takes a number but has no
-    /// name in state_dict.
+    /// Appends a function without parameters, such as an activation. It counts as a position, so
+    /// that a module after it is called by the next number, but has no entry in state_dict.
     void push_back(Tensor (*function)(Tensor)) { steps_.push_back({.function = function}); }
 
     /// The last child's result. @throws ArgumentError without children; what the children throw

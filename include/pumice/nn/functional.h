@@ -334,7 +334,9 @@ inline Tensor gelu(Tensor x, const GELUFuncOptions& options = {}) {
     return pumice::gelu(std::move(x), options.approximate());
 }
 
-/// x where x > 0, else negative_slope * x. Any shape, floating.
+/// x where x > 0, else negative_slope * x. Any shape; a floating x keeps its dtype, integers and
+/// bool give float32. Backward saves one bool for each element.
+/// @throws ArgumentError for an undefined x
 Tensor leaky_relu(const Tensor& x, const LeakyReLUFuncOptions& options = {});
 
 /// pumice::dropout.
@@ -361,7 +363,9 @@ inline Tensor pad(Tensor x, const PadFuncOptions& options) {
 
 /// indices: [...] int32 -> [..., num_classes] int32, 1 at each index and 0 elsewhere; an index
 /// outside [0, num_classes) gives zeros and is reported (pumice/ops/index.h). No gradient.
-/// @throws DTypeError unless the indices are int32, ArgumentError for a negative num_classes
+/// @throws DTypeError unless the indices are int32; ArgumentError for a negative num_classes or
+///         undefined indices; ShapeError for indices of eight dimensions or more than 2^31 - 1
+///         elements
 Tensor one_hot(const Tensor& indices, std::int64_t num_classes);
 
 /// pumice::mse_loss.
@@ -396,11 +400,15 @@ inline Tensor cross_entropy(const Tensor& input,
 /// -input[target]: cross_entropy for an input of log probabilities. input: [N, C] or [N, C, d...]
 /// floating; target: [N] or [N, d...] int32 -> target's shape, or [] when reduced. Ignored targets
 /// give 0 and do not count in the mean; others outside [0, C) give NaN and are reported
-/// (pumice/ops/index.h). @throws ShapeError for other shapes, DTypeError as gather
+/// (pumice/ops/index.h). Backward saves the classes and which of them count.
+/// @throws ShapeError for other shapes; DTypeError unless target is int32; ArgumentError for an
+///         undefined tensor
 Tensor nll_loss(const Tensor& input, const Tensor& target, const NLLLossFuncOptions& options = {});
 
 /// -(y log(sigmoid(x)) + (1 - y) log(1 - sigmoid(x))) = max(x, 0) - x y + log(1 + exp(-|x|)).
-/// input x, target y: shapes that broadcast, floating -> that shape, or [] when reduced.
+/// input x, target y: shapes that broadcast, floating -> that shape, or [] when reduced. Backward
+/// saves input, target and two more tensors of that shape.
+/// @throws ShapeError unless the shapes broadcast; ArgumentError for an undefined tensor
 Tensor binary_cross_entropy_with_logits(
     const Tensor& input,
     const Tensor& target,

@@ -46,8 +46,8 @@ struct LoadReport {
     std::vector<std::string> unexpected;  ///< in the dict, not in the module
 };
 
-/// Base of everything with parameters. Subclasses register parameters, buffers and children in
-/// their constructor, by LibTorch's names and rules. Training and grad mode are independent (G5).
+/// Base of everything with parameters. A subclass registers parameters, buffers and children in its
+/// constructor, by LibTorch's names and rules. Training and grad mode are independent (G5).
 class Module : public std::enable_shared_from_this<Module> {
 public:
     Module() = default;
@@ -56,14 +56,15 @@ public:
     Module& operator=(Module&&) = delete;
     virtual ~Module() = default;
 
-    /// Own parameters, then the children's unless `recurse` is false, each in order of
-    /// registration. Undefined ones are left out; the name of a child's is "child.name".
+    /// The module's own parameters, then those of its children unless `recurse` is false, each in
+    /// order of registration. Undefined ones are left out. A child's parameter is called
+    /// "child.name".
     /// @{
     [[nodiscard]] std::vector<Tensor> parameters(bool recurse = true) const;
     [[nodiscard]] StateDict named_parameters(bool recurse = true) const;
     /// @}
 
-    /// Own buffers, then the children's likewise, persistent or not.
+    /// The module's own buffers, then its children's likewise, persistent or not.
     /// @{
     [[nodiscard]] std::vector<Tensor> buffers(bool recurse = true) const;
     [[nodiscard]] StateDict named_buffers(bool recurse = true) const;
@@ -76,7 +77,7 @@ public:
     /// @}
 
     /// The module itself, unless include_self is false, then each child followed by its own
-    /// children. The module's own name is `name_prefix`, which child's names follow after a dot.
+    /// children. The module is called `name_prefix`, a child `name_prefix.child`.
     /// @throws ArgumentError for the module itself unless a ModuleHolder or a shared_ptr owns it
     /// @{
     [[nodiscard]] std::vector<std::shared_ptr<Module>> modules(bool include_self = true) const;
@@ -129,29 +130,30 @@ public:
     /// Drops the parameters' gradients or, with false, writes zeros into them.
     void zero_grad(bool set_to_none = true);
 
-    /// A deep copy: the same kind of module on copies of all parameters, buffers and children, made
-    /// as clone() makes them in the thread's mode, leaves tracked as before and with copies of
-    /// their gradients; what was shared within the module is shared within the copy (G54). Made
-    /// outside of inference mode, it can be trained.
+    /// A deep copy: a module of the same type with copies of all parameters, buffers and children.
+    /// They are made as Tensor::clone() makes them in the thread's mode. Leaves are tracked as
+    /// before, with copies of their gradients, and what is shared within the module is shared
+    /// within the copy (G54). A copy that is made outside of inference mode can be trained.
     /// @throws UnsupportedError unless it and all children are Cloneable; OutOfMemoryError
     [[nodiscard]] std::shared_ptr<Module> clone() const;
 
-    /// Puts a normal clone, tracked as it was, in the place of each inference parameter and buffer,
-    /// here and in all children (G56), so that a module built or loaded in inference mode can be
-    /// trained. In any mode; handles that were taken out before keep the inference tensor.
+    /// Replaces each inference parameter and buffer, here and in all children, by a normal clone
+    /// that is tracked as before (G56), so that a module which was built or loaded in inference
+    /// mode can be trained. Works in every mode. Handles taken from the module before keep the
+    /// inference tensor.
     /// @throws UnsupportedError for a module that has such tensors and no rebind();
     ///         OutOfMemoryError; nothing is replaced then
     void materialize_normal_();
 
 protected:
-    /// Shares everything; the first step of clone().
+    /// A copy that shares all tensors and children; the first step of clone().
     Module(const Module&) = default;
 
     /// A copy that shares everything; Cloneable has it. @throws UnsupportedError otherwise
     [[nodiscard]] virtual std::shared_ptr<Module> shallow_copy() const;
     /// Fills the members that hold parameters, buffers or children from what is registered now:
-    /// `weight = registered("weight"); fc = registered_module<Linear>("fc");`. Called when those
-    /// were replaced; must do no more, and may be called at any time.
+    /// `weight = registered("weight"); fc = registered_module<Linear>("fc");`. It is called when
+    /// those were replaced, possibly several times, and must do nothing else.
     /// @throws UnsupportedError unless overridden
     virtual void rebind();
 
@@ -168,8 +170,8 @@ protected:
             std::static_pointer_cast<typename Holder::ContainedType>(registered_child(name)));
     }
 
-    /// Adds a parameter and returns it; an undefined one only takes the name. An inference tensor
-    /// moves to persistent memory (G65).
+    /// Adds a parameter and returns it; for an undefined one only the name is reserved. An
+    /// inference tensor moves to persistent memory (G65).
     /// @throws ArgumentError for a name that is empty, taken, or has a dot; DTypeError for
     ///         requires_grad and a dtype that is not floating; OutOfMemoryError
     Tensor register_parameter(std::string name, Tensor value, bool requires_grad = true);

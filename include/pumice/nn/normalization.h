@@ -12,11 +12,11 @@ namespace PUMICE_API pumice {
 namespace nn {
 
 /// What batch and instance norms have in common. The statistics are normal tensors, whatever the
-/// mode of construction (G64); training moves them in place in every mode, and evaluation writes
-/// nothing (G79).
+/// mode in which the module is made (G64). Training updates them in place in every mode, and
+/// evaluation writes nothing (G79).
 class ChannelNormImpl : public Module {
 public:
-    /// As at first: mean 0, variance 1, no batch seen; in place.
+    /// Sets the statistics to their first values, in place: mean 0, variance 1, no batch seen.
     /// @throws GradModeError (E2) for inference tensors outside of inference mode
     void reset_running_stats();
 

@@ -135,8 +135,8 @@ public:
         return *this;
     }
 
-    /// Whether statistics are kept, for evaluation, true at first; without, each batch is its own
-    /// measure always.
+    /// Whether statistics are kept for evaluation; true at first. Without them each batch is always
+    /// normalised by its own statistics.
     BatchNormOptions& track_running_stats(bool is_tracked) noexcept {
         is_tracked_ = is_tracked;
         return *this;
@@ -196,8 +196,8 @@ public:
         return *this;
     }
 
-    /// Whether statistics are kept, for evaluation, false at first; without, each instance is its
-    /// own measure always.
+    /// Whether statistics are kept for evaluation; false at first. Without them each instance is
+    /// always normalised by its own statistics.
     InstanceNormOptions& track_running_stats(bool is_tracked) noexcept {
         is_tracked_ = is_tracked;
         return *this;

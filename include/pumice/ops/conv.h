@@ -11,7 +11,7 @@ namespace PUMICE_API pumice {
 
 /// @file
 /// Convolution and pooling in two dimensions. None works in place. While recording, all throw
-/// GradModeError where the gradient would have to keep an inference tensor.
+/// GradModeError (E3) where the gradient would have to keep an inference tensor.
 
 /// A number for rows and one for columns; a single number stands for both.
 struct IntPair {
@@ -43,9 +43,10 @@ struct OptionalIntPair : std::optional<IntPair> {
 /// C / groups channels (as many groups as channels: depthwise).
 /// x: [N, C, H, W] or [C, H, W]; weight: [O, C / groups, KH, KW]; bias: [O] or undefined; all of
 /// one floating dtype -> [N, O, H', W'] or [O, H', W'], accumulated in float32, with
-/// H' = (H + 2 * padding - dilation * (KH - 1) - 1) / stride + 1. An implicit matrix product:
-/// nothing is laid out. Backward saves x and weight. Accuracy: 1e-5 for up to 500 products
-/// (tests/ops/conv_test.cpp). Departure from at::conv2d: no padding by name.
+/// H' = (H + 2 * padding - dilation * (KH - 1) - 1) / stride + 1. It is computed as a matrix
+/// product whose factor of windows is never stored. Backward saves x and weight, each if the
+/// other's gradient is wanted. Accuracy: 1e-5 for up to 500 products (tests/ops/conv_test.cpp).
+/// Departure from at::conv2d: no padding by name.
 /// @throws ShapeError for shapes that do not fit, an empty plane or a kernel larger than the padded
 /// x; DTypeError for other dtypes; ArgumentError for stride, dilation or groups below 1, a negative
 /// padding, any of them above 2^29, or an undefined x or weight
@@ -60,11 +61,12 @@ Tensor conv2d(Tensor x,
 /// The largest element of each window; NaN if there is one.
 /// x: [N, C, H, W] or [C, H, W] floating -> [N, C, H', W'] or [C, H', W'] with H' as in conv2d, or
 /// rounded up with ceil_mode where the last window still starts inside of x or its left padding.
-/// stride: kernel_size where absent. What is padded never wins. Backward saves the places of the
-/// maxima (the first of equals in a window), made only where it is recorded; each gets its window's
-/// gradient.
-/// @throws ShapeError for shapes that do not fit; DTypeError unless x is floating; ArgumentError for
-/// extents below 1, padding not in [0, kernel_size / 2], or an undefined x
+/// stride: kernel_size where absent. Padding never is the largest. Backward saves the position of
+/// each window's largest element (the first of equal ones) as int32, and that element gets the
+/// window's gradient. The positions are computed only where the call is recorded.
+/// @throws ShapeError for another rank, or a window that does not fit into the padded x; DTypeError
+///         unless x is floating; ArgumentError for extents below 1, padding not in
+///         [0, kernel_size / 2], or an undefined x
 Tensor max_pool2d(Tensor x,
                   IntPair kernel_size,
                   OptionalIntPair stride = {},

@@ -17,13 +17,13 @@ namespace PUMICE_API pumice {
 /// result. K = 0 gives zeros.
 /// One dtype, floating (sums in float32, rounded once) or int32 (wrapping), which the result keeps;
 /// nothing is promoted. Any strides; transposed operands are read in place. Backward saves each
-/// operand that the other's gradient needs. Source: torch.matmul.
+/// operand if the other's gradient is wanted. Source: torch.matmul.
 /// @throws ShapeError for shapes that do not fit or a zero-dimensional operand; DTypeError for two
 ///         dtypes or another one; ArgumentError for an undefined operand
 Tensor matmul(Tensor a, Tensor b);
 
 /// x weight^T + bias. x [..., I], weight [O, I], bias [O] or undefined -> [..., O], in the one
-/// dtype of all, as matmul's. Backward saves x and weight, each if the other's gradient needs it.
+/// dtype of all, as matmul's. Backward saves x and weight, each if the other's gradient is wanted.
 /// Source: torch.nn.functional.linear.
 /// @throws ShapeError for shapes that do not fit; DTypeError for several dtypes or another one;
 ///         ArgumentError for an undefined x or weight
@@ -42,9 +42,9 @@ Tensor& matmul_out(Tensor& out, Tensor a, Tensor b);
 /// float32 within. The scores [..., L, S] are never stored.
 /// mask: undefined, additive (query's dtype) or bool (true takes part), broadcast to [..., L, S].
 /// is_causal: query i sees keys 0 to i; unlike PyTorch's, it may come with a mask. A query that
-/// sees no key gets zeros. scale: 1 / sqrt(E) when not given. Backward saves the operands, the
-/// result and a float32 for each query. Sources: torch.nn.functional.scaled_dot_product_attention;
-/// Dao et al., "FlashAttention", 2022.
+/// sees no key gets zeros. scale: 1 / sqrt(E) when not given. Backward saves the operands (not the
+/// value, if only its gradient is wanted), the result and a float32 for each query. Sources:
+/// torch.nn.functional.scaled_dot_product_attention; Dao et al., "FlashAttention", 2022.
 /// @throws ShapeError for shapes that do not fit; DTypeError for several dtypes or one that is not
 ///         floating; ArgumentError for an undefined operand or a scale that is not finite;
 ///         UnsupportedError for a query so wide (E of 16,000 or more) that one score takes longer

@@ -18,7 +18,8 @@ namespace PUMICE_API pumice {
 /// x: any shape and strides, floating -> same shape and dtype, computed in float32. Large negative
 /// masks are fine; a row of nothing but -inf is NaN, as in PyTorch. Backward saves the result.
 /// Accuracy: 2e-6 of a float64 reference (tests/ops/softmax_test.cpp).
-/// @throws DTypeError unless x is floating, ArgumentError for a dim outside [-x.dim(), x.dim())
+/// @throws DTypeError unless x is floating; ArgumentError for a dim outside [-x.dim(), x.dim()) or
+///         an undefined x
 Tensor softmax(Tensor x, std::int64_t dim);
 
 /// log(softmax(x)) = x_i - m - log(sum_j exp(x_j - m)) along `dim`; otherwise as `softmax`.
@@ -49,11 +50,13 @@ Tensor rms_norm(Tensor x, const Dims& normalized_shape, Tensor weight = {}, doub
 /// undefined, of x's dtype or float32. When training, mean and var are those of all but the channel
 /// dimension, and running_mean, running_var, where given, move in place by `momentum` towards them
 /// (var with n - 1): running = (1 - momentum) * running + momentum * latest, in every grad mode.
-/// Otherwise the running ones are taken, as one affine map a channel, and nothing is written; they
-/// get no gradient. Backward saves x, weight, mean and deviation; without training, x for weight.
-/// Accuracy: 1e-5 + 2^-23 max|x| / sqrt(var + eps), the second for a channel whose values differ by
-/// little (tests/ops/channel_norm_test.cpp). Departure from at::batch_norm: no cudnn_enabled.
-/// Source: Ioffe, Szegedy, "Batch normalization", 2015.
+/// Without training the running ones are used, as one affine map for each channel, and nothing is
+/// written; they get no gradient. Backward saves, for the gradients of x and weight, x, mean and
+/// deviation, and the weight if x's is wanted. Without training it saves x for weight's gradient,
+/// and a factor for each channel for x's. Accuracy: 1e-5 + 2^-23 max|x| / sqrt(var + eps); the
+/// second term counts for a channel whose values hardly differ (tests/ops/channel_norm_test.cpp).
+/// Departure from at::batch_norm: no cudnn_enabled. Source: Ioffe, Szegedy, "Batch normalization",
+/// 2015.
 /// @throws ShapeError for shapes that do not fit, or 1 value or none per channel when training;
 /// DTypeError for other dtypes; ArgumentError for an undefined x, one running tensor without the
 /// other, or none without training; GradModeError (E2) for running tensors that may not be written.
@@ -69,7 +72,9 @@ Tensor batch_norm(Tensor x,
 
 /// As layer_norm over each of num_groups groups of neighbouring channels, then an affine map by
 /// channel. x: [N, C, ...] floating -> same shape and dtype, computed in float32; weight, bias: [C]
-/// or undefined, of x's dtype or float32. Source: Wu, He, "Group normalization", 2018.
+/// or undefined, of x's dtype or float32. Backward saves what layer_norm and the affine map save:
+/// x, and its normalised values if weight's gradient is wanted. Source: Wu, He, "Group
+/// normalization", 2018.
 /// @throws ArgumentError unless num_groups divides C, or for an undefined x; ShapeError, DTypeError
 /// as batch_norm
 Tensor group_norm(Tensor x,
@@ -79,7 +84,8 @@ Tensor group_norm(Tensor x,
                   double eps = 1e-5);
 
 /// As batch_norm, with mean and var of each channel of each instance; the running ones move towards
-/// their mean over the batch. Without use_input_stats the running ones are taken, as in batch_norm.
+/// their mean over the batch. Without use_input_stats the running ones are used, as in batch_norm.
+/// Backward saves as group_norm, or without use_input_stats as batch_norm.
 /// Source: Ulyanov, Vedaldi, Lempitsky, "Instance normalization", 2016.
 /// @throws ShapeError for 1 value or none per channel of an instance with use_input_stats;
 /// ShapeError, DTypeError, ArgumentError, GradModeError as batch_norm
@@ -92,10 +98,11 @@ Tensor instance_norm(const Tensor& x,
                      double momentum = 0.1,
                      double eps = 1e-5);
 
-/// When training, zeroes each element with probability p and scales the others by 1 / (1 - p);
-/// else, or with p = 0, x itself. x: any shape, floating. Takes ceil(numel / 4) Philox blocks of
-/// the generator (random.h) in every grad mode. Backward saves nothing: it computes the mask again.
-/// @throws ArgumentError for p outside [0, 1], DTypeError unless x is floating
+/// When training, zeroes each element with probability p and scales the others by 1 / (1 - p).
+/// Without training, or with p = 0, gives x itself. x: any shape, floating. Takes ceil(numel / 4)
+/// Philox blocks of the generator (random.h) in every grad mode. Backward saves nothing: it
+/// computes the zeroed places again.
+/// @throws ArgumentError for p outside [0, 1] or an undefined x; DTypeError unless x is floating
 Tensor dropout(Tensor x, double p = 0.5, bool training = true);
 
 /// Turns pairs (x[i], x[i + d/2]) of the last dimension by per-position angles.
@@ -111,7 +118,8 @@ Tensor rotary_embedding(Tensor x, Tensor cos, Tensor sin);
 enum class Reduction : std::uint8_t { kNone, kMean, kSum };
 
 /// (input - target)^2. input, target: the same shape, floating (PyTorch broadcasts) -> that shape,
-/// or [] when reduced, in the dtype both promote to. The mean over nothing is NaN.
+/// or [] when reduced, in the dtype both promote to. The mean of no elements is NaN. Backward saves
+/// the difference.
 /// @throws ShapeError unless the shapes are equal, DTypeError unless both are floating,
 /// ArgumentError for an undefined tensor
 Tensor mse_loss(Tensor input, Tensor target, Reduction reduction = Reduction::kMean);
@@ -121,7 +129,8 @@ Tensor mse_loss(Tensor input, Tensor target, Reduction reduction = Reduction::kM
 Tensor l1_loss(Tensor input, Tensor target, Reduction reduction = Reduction::kMean);
 
 /// With d = |input - target|: d^2 / 2 up to delta, then delta * (d - delta / 2); otherwise as
-/// `mse_loss`. Source: Huber, "Robust estimation of a location parameter", 1964.
+/// `mse_loss`. Backward saves three tensors of that shape and a bit for each element.
+/// Source: Huber, "Robust estimation of a location parameter", 1964.
 /// @throws ArgumentError unless delta > 0; ShapeError, DTypeError, ArgumentError as mse_loss
 Tensor huber_loss(Tensor input,
                   Tensor target,
@@ -133,7 +142,8 @@ Tensor huber_loss(Tensor input,
 /// input: [N, C] or [N, C, d...] floating logits; target: [N] or [N, d...] int32 class indices,
 /// each in [0, C) or ignore_index -> target's shape, or [] when reduced. Ignored targets give 0 and
 /// do not count in the mean; a mean over none is NaN. A target outside [0, C) gives NaN and is
-/// reported (see index.h). The result has input's dtype. Departures from
+/// reported (see index.h). The result has input's dtype. Backward saves the logarithms of the
+/// probabilities, which are as large as input, the classes and which of them count. Departures from
 /// torch.nn.functional.cross_entropy: no class probabilities as target, no class weights, no input
 /// [C].
 /// @throws ShapeError for shapes that do not fit, DTypeError unless input is floating and target
@@ -147,8 +157,9 @@ Tensor cross_entropy(Tensor input,
 
 /// Pinball loss: max(q * (target - input), (q - 1) * (target - input)).
 /// input: [..., Q], target: [...], quantiles: [Q], floating, values in (0, 1) that are not checked
-/// -> [..., Q], or [] when reduced, in the dtype all promote to.
-/// Source: Koenker, Bassett, "Regression quantiles", 1978.
+/// -> [..., Q], or [] when reduced, in the dtype all promote to. Backward saves two bits for each
+/// element of [..., Q] and factors of the shape [Q]; for the gradient of the quantiles the
+/// difference too. Source: Koenker, Bassett, "Regression quantiles", 1978.
 /// @throws ShapeError for shapes that do not fit, DTypeError unless all are floating, ArgumentError
 /// for an undefined tensor
 Tensor quantile_loss(Tensor input,
