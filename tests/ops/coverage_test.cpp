@@ -8,6 +8,7 @@
 #include "dispatch/op_def.h"
 #include "ops/all_ops.h"
 #include "support/harness.h"
+#include "support/unary_cases.h"
 
 #include <doctest/doctest.h>
 
@@ -78,29 +79,9 @@ Tensor places() {
 
 std::vector<Case> maps() {
     std::vector<Case> cases{
-        map("abs", kAll, abs),
-        map("asinh", kAll, asinh),
-        map("cos", kAll, cos),
-        map("cosh", kAll, cosh),
-        map("erf", kAll, erf),
-        map("exp", kAll, exp),
         map("isfinite", kAll, isfinite),
         map("isnan", kAll, isnan),
-        map("log", kAll, log),
-        map("log1p", kAll, log1p),
         map("logical_not", kAll, logical_not),
-        map("neg", kNumbers, neg),
-        map("reciprocal", kAll, reciprocal),
-        map("relu", kAll, relu),
-        map("rsqrt", kAll, rsqrt),
-        map("sigmoid", kAll, sigmoid),
-        map("sign", kAll, sign),
-        map("silu", kAll, silu),
-        map("sin", kAll, sin),
-        map("sinh", kAll, sinh),
-        map("sqrt", kAll, sqrt),
-        map("square", kAll, square),
-        map("tanh", kAll, tanh),
         map("clone", kAll, clone),
         {"gelu", kAll, [](const Inputs& in) { return gelu(in[0]); }},
         {"gelu, tanh", kAll, [](const Inputs& in) { return gelu(in[0], "tanh"); }},
@@ -158,6 +139,9 @@ std::vector<Case> maps() {
              scalar("ge scalar", kAll, ge),
              {"where", kAll, [](const Inputs&in) { return where(gt(in[0], 1), in[0], in[1]); }}}) {
         cases.push_back(std::move(each));
+    }
+    for (const UnaryFunction& each : kUnaryFunctions) {
+        cases.push_back(map(each.name.data(), takes_bool(each) ? kAll : kNumbers, each.call));
     }
     return cases;
 }

@@ -30,6 +30,15 @@ inline constexpr UnaryFunction kUnaryFunctions[] = {
 #undef PUMICE_UNARY
 };
 
+inline bool takes_bool(const UnaryFunction& function) {
+    try {
+        function.call(ones({1}, kBool));
+        return true;
+    } catch (const DTypeError&) {
+        return false;
+    }
+}
+
 struct UnaryCase {
     std::string_view name;
     double (*reference)(double);

@@ -47,15 +47,6 @@ double gelu_tanh_of(double x) {
     return 0.5 * x * (1.0 + std::tanh(std::sqrt(M_2_PI) * (x + 0.044715 * x * x * x)));
 }
 
-bool takes_bool(const test::UnaryFunction& function) {
-    try {
-        function.call(ones({1}, kBool));
-        return true;
-    } catch (const DTypeError&) {
-        return false;
-    }
-}
-
 const std::vector<Unary>& unaries() {
     using Result = Unary::Result;
     static const std::vector<Unary> kUnaries = [] {
@@ -79,7 +70,7 @@ const std::vector<Unary>& unaries() {
                            .formula = what.reference,
                            .ulps = what.most_ulp,
                            .result = what.keeps_dtype ? Result::kSame : Result::kFloating,
-                           .dtypes = takes_bool(each) ? any_dtype : number_dtypes});
+                           .dtypes = test::takes_bool(each) ? any_dtype : number_dtypes});
         }
         return all;
     }();
