@@ -383,10 +383,14 @@ Expected trained(Flats in) {
                 in[1].values[channel],
                 in[2].values[channel]);
             // channel_norm_test.cpp measures this one.
-            out.bounds[i] +=
-                std::abs(in[1].values[channel]) *
-                (1e-5 + 0x1p-23 * moments.largest_one / std::sqrt(moments.variance + kEpsilon));
+            const double inverse = 1.0 / std::sqrt(moments.variance + kEpsilon);
+            const double weight = std::abs(in[1].values[channel]);
+            out.bounds[i] += weight * (1e-5 + 0x1p-23 * moments.largest_one * inverse);
             out.bounds[i] = std::isnan(out.bounds[i]) ? 0.0 : out.bounds[i];
+            // A channel has one factor, as in LibTorch. It can be infinite where the value is not.
+            if (std::isfinite(weight) && weight * inverse >= 0.999 * largest(kFloat32)) {
+                out.bounds[i] = kUnchecked;
+            }
         }
     });
     return out;
