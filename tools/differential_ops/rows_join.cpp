@@ -23,8 +23,8 @@ DType promoted(Flats in) {
 }
 
 // Operands one behind another along `dim`; all have their sizes but along it.
-Expected joined(std::vector<Flat> in, std::int64_t dim) {
-    Expected out{in[0].sizes, promoted(in), {}, {}};
+Expected joined(const std::vector<Flat>& in, std::int64_t dim, DType dtype) {
+    Expected out{in[0].sizes, dtype, {}, {}};
     out.sizes[dim] = 0;
     std::int64_t outer = 1;
     for (std::int64_t i = 0; i < dim; ++i) {
@@ -72,7 +72,12 @@ Row cat_row() {
                     return cat(std::vector<Tensor>(in.begin(), in.end()), step.ints[0]);
                 },
             .reference = [](Flats in, const Step& step) -> References {
-                return {joined({in.begin(), in.end()}, wrapped(step.ints[0], in[0].sizes.count()))};
+                // As LibTorch, which leaves out [0] beside operands of more dimensions.
+                std::vector<Flat> shaped(in.begin(), in.end());
+                std::erase_if(shaped, [](const Flat& one) { return one.sizes == Dims{0}; });
+                const std::vector<Flat> kept =
+                    shaped.empty() ? std::vector<Flat>{in[0]} : std::move(shaped);
+                return {joined(kept, wrapped(step.ints[0], kept[0].sizes.count()), promoted(in))};
             },
             .weight = 3};
 }
@@ -101,7 +106,7 @@ Row stack_row() {
                 for (Flat& one : raised) {
                     one.sizes.insert(dim, 1);
                 }
-                return {joined(std::move(raised), dim)};
+                return {joined(raised, dim, promoted(in))};
             }};
 }
 
