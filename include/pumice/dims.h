@@ -22,21 +22,17 @@ public:
     constexpr Dims() noexcept = default;
 
     /// The values in order. @throws ShapeError for more than eight
-    // NOLINTNEXTLINE(google-explicit-constructor): `{2, 3}` is meant to convert
-    constexpr Dims(std::initializer_list<std::int64_t> values)
+    explicit(false) constexpr Dims(std::initializer_list<std::int64_t> values)
         : Dims(std::span(values.begin(), values.size())) {}
 
     /// One value.
     template <std::integral T>
 
-    requires(!std::same_as<T, bool>)
-        // NOLINTNEXTLINE(google-explicit-constructor): `zeros(3)` is meant to convert
-        constexpr Dims(T value)
+    requires(!std::same_as<T, bool>) explicit(false) constexpr Dims(T value)
         : values_{static_cast<std::int64_t>(value)}, count_(1) {}
 
     /// The values in order. @throws ShapeError for more than eight
-    // NOLINTNEXTLINE(google-explicit-constructor): spans and vectors are meant to convert
-    constexpr Dims(std::span<const std::int64_t> values) {
+    explicit(false) constexpr Dims(std::span<const std::int64_t> values) {
         if (values.size() > kMaxDims) {
             throw_too_many(values.size());
         }

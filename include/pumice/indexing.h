@@ -32,10 +32,9 @@ class Slice {
 public:
     /// What is left out, or None, is the first, past the last, and 1. `index` refuses a step
     /// below 1.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    constexpr Slice(std::optional<std::int64_t> start = {},
-                    std::optional<std::int64_t> stop = {},
-                    std::optional<std::int64_t> step = {}) noexcept
+    explicit(false) constexpr Slice(std::optional<std::int64_t> start = {},
+                                    std::optional<std::int64_t> stop = {},
+                                    std::optional<std::int64_t> step = {}) noexcept
         : start_(start.value_or(0)), stop_(stop), step_(step.value_or(1)) {}
 
     /// The first position.
@@ -60,33 +59,29 @@ public:
     using Value =
         std::variant<std::nullopt_t, EllipsisIndexType, std::int64_t, bool, Slice, Tensor>;
 
-    // NOLINTBEGIN(google-explicit-constructor)
-
     /// None.
-    TensorIndex(std::nullopt_t none) : value_(none) {}
+    explicit(false) TensorIndex(std::nullopt_t none) : value_(none) {}
 
     /// Ellipsis.
-    TensorIndex(EllipsisIndexType ellipsis) : value_(ellipsis) {}
+    explicit(false) TensorIndex(EllipsisIndexType ellipsis) : value_(ellipsis) {}
 
     /// "...", which is Ellipsis. @throws ArgumentError for another text
-    TensorIndex(const char* text);
+    explicit(false) TensorIndex(const char* text);
 
     /// One position.
     template <std::integral T>
 
-    requires(!std::same_as<T, bool>) TensorIndex(T position)
+    requires(!std::same_as<T, bool>) explicit(false) TensorIndex(T position)
         : value_(static_cast<std::int64_t>(position)) {}
 
     /// A new dimension, of extent 1 for true and 0 for false.
-    TensorIndex(bool keep) : value_(keep) {}
+    explicit(false) TensorIndex(bool keep) : value_(keep) {}
 
     /// Some positions.
-    TensorIndex(Slice slice) : value_(slice) {}
+    explicit(false) TensorIndex(Slice slice) : value_(slice) {}
 
     /// Positions (int32) or a mask (bool).
-    TensorIndex(Tensor tensor) : value_(std::move(tensor)) {}
-
-    // NOLINTEND(google-explicit-constructor)
+    explicit(false) TensorIndex(Tensor tensor) : value_(std::move(tensor)) {}
 
     /// What it is.
     [[nodiscard]] const Value& value() const noexcept { return value_; }

@@ -63,15 +63,13 @@ public:
 
     /// One more owner, as the object's base.
     template <std::derived_from<T> U>
-    // NOLINTNEXTLINE(google-explicit-constructor): as pointers convert
-    IntrusivePtr(const IntrusivePtr<U>& other) noexcept : object_(other.get()) {
+    explicit(false) IntrusivePtr(const IntrusivePtr<U>& other) noexcept : object_(other.get()) {
         retain();
     }
 
     /// Takes the other's part, as the object's base.
     template <std::derived_from<T> U>
-    // NOLINTNEXTLINE(google-explicit-constructor): as pointers convert
-    IntrusivePtr(IntrusivePtr<U>&& other) noexcept : object_(other.give_up()) {}
+    explicit(false) IntrusivePtr(IntrusivePtr<U>&& other) noexcept : object_(other.give_up()) {}
 
     /// Gives up its part and becomes one more owner of the other's object.
     // NOLINTNEXTLINE(bugprone-unhandled-self-assignment): copy and swap takes it in its stride

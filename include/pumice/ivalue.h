@@ -22,37 +22,29 @@ public:
 
     /// A truth value.
     template <std::same_as<bool> T>
-    // NOLINTNEXTLINE(google-explicit-constructor): values are meant to convert
-    IValue(T value) : value_(value) {}
+    explicit(false) IValue(T value) : value_(value) {}
 
     /// An integer.
     template <std::integral T>
 
-    requires(!std::same_as<T, bool>)
-        // NOLINTNEXTLINE(google-explicit-constructor): values are meant to convert
-        IValue(T value)
+    requires(!std::same_as<T, bool>) explicit(false) IValue(T value)
         : value_(static_cast<std::int64_t>(value)) {}
 
     /// A floating number.
     template <std::floating_point T>
-    // NOLINTNEXTLINE(google-explicit-constructor): values are meant to convert
-    IValue(T value) : value_(static_cast<double>(value)) {}
+    explicit(false) IValue(T value) : value_(static_cast<double>(value)) {}
 
     /// A text.
-    // NOLINTNEXTLINE(google-explicit-constructor): values are meant to convert
-    IValue(std::string value) : value_(std::move(value)) {}
+    explicit(false) IValue(std::string value) : value_(std::move(value)) {}
 
     /// A text.
-    // NOLINTNEXTLINE(google-explicit-constructor): values are meant to convert
-    IValue(const char* value) : value_(std::string(value)) {}
+    explicit(false) IValue(const char* value) : value_(std::string(value)) {}
 
     /// A tensor, which may be undefined.
-    // NOLINTNEXTLINE(google-explicit-constructor): values are meant to convert
-    IValue(Tensor value) : value_(std::move(value)) {}
+    explicit(false) IValue(Tensor value) : value_(std::move(value)) {}
 
     /// An object of the caller's own.
-    // NOLINTNEXTLINE(google-explicit-constructor): values are meant to convert
-    IValue(std::shared_ptr<void> value) : value_(std::move(value)) {}
+    explicit(false) IValue(std::shared_ptr<void> value) : value_(std::move(value)) {}
 
     /// Whether it holds nothing, or the type of that name.
     /// @{

@@ -14,20 +14,19 @@ namespace PUMICE_API pumice {
 class Scalar {
 public:
     /// Of class bool.
-    // NOLINTNEXTLINE(google-explicit-constructor): numbers are meant to convert
-    Scalar(bool value) noexcept : integer_(value ? 1 : 0), class_(Class::kBoolean) {}
+    explicit(false) Scalar(bool value) noexcept
+        : integer_(value ? 1 : 0), class_(Class::kBoolean) {}
 
     /// Of class integer, kept as int64 (an unsigned value past it wraps).
     template <std::integral T>
-    requires(!std::same_as<T, bool>)
-        // NOLINTNEXTLINE(google-explicit-constructor): numbers are meant to convert
-        Scalar(T value)
-    noexcept : integer_(static_cast<std::int64_t>(value)), class_(Class::kInt) {}
+
+    requires(!std::same_as<T, bool>) explicit(false) Scalar(T value) noexcept
+        : integer_(static_cast<std::int64_t>(value)), class_(Class::kInt) {}
 
     /// Of class floating, kept as float64.
     template <std::floating_point T>
-    // NOLINTNEXTLINE(google-explicit-constructor): numbers are meant to convert
-    Scalar(T value) noexcept : real_(static_cast<double>(value)), class_(Class::kReal) {}
+    explicit(false) Scalar(T value) noexcept
+        : real_(static_cast<double>(value)), class_(Class::kReal) {}
 
     /// Whether it was made from a bool.
     [[nodiscard]] bool is_bool() const noexcept { return class_ == Class::kBoolean; }
@@ -59,8 +58,7 @@ public:
     [[nodiscard]] bool toBool() const noexcept { return toDouble() != 0.0; }
 
     /// A number of the host's again, as toDouble.
-    // NOLINTNEXTLINE(google-explicit-constructor): numbers are meant to convert
-    operator double() const noexcept { return toDouble(); }
+    explicit(false) operator double() const noexcept { return toDouble(); }
 
     /// Dtype this scalar has when no tensor takes part: kBool, kInt32 or kFloat32.
     [[nodiscard]] DType dtype() const noexcept {

@@ -41,13 +41,11 @@ public:
     constexpr TensorOptions() = default;
 
     /// Options with this dtype, not tracked unless `requires_grad` says so.
-    // NOLINTNEXTLINE(google-explicit-constructor): a dtype is meant to convert
-    constexpr TensorOptions(DType dtype, bool requires_grad = false)
+    explicit(false) constexpr TensorOptions(DType dtype, bool requires_grad = false)
         : dtype_(dtype), has_dtype_(true), requires_grad_(requires_grad) {}
 
     /// The only device; float32, not tracked.
-    // NOLINTNEXTLINE(google-explicit-constructor): a device is meant to convert
-    constexpr TensorOptions(DeviceType /*device*/) {}
+    explicit(false) constexpr TensorOptions(DeviceType /*device*/) {}
 
     /// Of the elements.
     [[nodiscard]] constexpr DType dtype() const noexcept { return dtype_; }

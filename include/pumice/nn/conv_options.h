@@ -87,8 +87,7 @@ private:
 class MaxPool2dOptions {
 public:
     /// Extents of a window; stride the same, dilation 1, no padding, whole windows only.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    MaxPool2dOptions(IntPair kernel_size) noexcept : kernel_size_(kernel_size) {}
+    explicit(false) MaxPool2dOptions(IntPair kernel_size) noexcept : kernel_size_(kernel_size) {}
 
     /// Sets what lies between neighbouring windows (nothing: the kernel's size) or neighbouring
     /// elements of one, the padding, or whether the last windows may reach outside.
@@ -141,8 +140,7 @@ private:
 class AvgPool2dOptions {
 public:
     /// Extents of a window; stride the same, no padding, whole windows only, padding counts.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    AvgPool2dOptions(IntPair kernel_size) noexcept : kernel_size_(kernel_size) {}
+    explicit(false) AvgPool2dOptions(IntPair kernel_size) noexcept : kernel_size_(kernel_size) {}
 
     /// Sets what lies between neighbouring windows (nothing: the kernel's size), the padding,
     /// whether the last windows may reach outside, whether padding counts as elements, or what
@@ -204,8 +202,8 @@ private:
 class AdaptiveAvgPool2dOptions {
 public:
     /// Windows along the rows and along the columns.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    AdaptiveAvgPool2dOptions(IntPair output_size) noexcept : output_size_(output_size) {}
+    explicit(false) AdaptiveAvgPool2dOptions(IntPair output_size) noexcept
+        : output_size_(output_size) {}
 
     /// Sets them.
     AdaptiveAvgPool2dOptions& output_size(IntPair output_size) noexcept {

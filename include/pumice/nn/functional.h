@@ -23,8 +23,7 @@ namespace functional {
 class SoftmaxFuncOptions {
 public:
     /// Along which dimension.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    SoftmaxFuncOptions(std::int64_t dim) noexcept : dim_(dim) {}
+    explicit(false) SoftmaxFuncOptions(std::int64_t dim) noexcept : dim_(dim) {}
 
     /// Sets the dimension.
     SoftmaxFuncOptions& dim(std::int64_t dim) noexcept {
@@ -192,8 +191,8 @@ private:
 class ReductionFuncOptions {
 public:
     /// The mean unless said otherwise.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    ReductionFuncOptions(Reduction reduction = Reduction::kMean) noexcept : reduction_(reduction) {}
+    explicit(false) ReductionFuncOptions(Reduction reduction = Reduction::kMean) noexcept
+        : reduction_(reduction) {}
 
     /// Sets how the loss is reduced.
     ReductionFuncOptions& reduction(Reduction reduction) noexcept {

@@ -249,7 +249,7 @@ public:
     using ContainedType = Impl;
 
     /// Holds nothing.
-    ModuleHolder(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): LibTorch's spelling
+    explicit(false) ModuleHolder(std::nullptr_t) {}
 
     /// Makes the module from its constructor's arguments.
     template <class... Args>

@@ -77,8 +77,7 @@ private:
 class LayerNormOptions {
 public:
     /// The last extents of x; eps 1e-5, with weight and bias.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    LayerNormOptions(const std::vector<std::int64_t>& normalized_shape)
+    explicit(false) LayerNormOptions(const std::vector<std::int64_t>& normalized_shape)
         : normalized_shape_(normalized_shape) {}
 
     /// Added to the variance.
@@ -113,8 +112,8 @@ private:
 class BatchNormOptions {
 public:
     /// C, the second extent of the input.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    BatchNormOptions(std::int64_t num_features) noexcept : num_features_(num_features) {}
+    explicit(false) BatchNormOptions(std::int64_t num_features) noexcept
+        : num_features_(num_features) {}
 
     /// Added to the variance; 1e-5 at first.
     BatchNormOptions& eps(double eps) noexcept {
@@ -175,8 +174,8 @@ using BatchNorm2dOptions = BatchNormOptions;
 class InstanceNormOptions {
 public:
     /// C, the channels of the input.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    InstanceNormOptions(std::int64_t num_features) noexcept : num_features_(num_features) {}
+    explicit(false) InstanceNormOptions(std::int64_t num_features) noexcept
+        : num_features_(num_features) {}
 
     /// Added to the variance; 1e-5 at first.
     InstanceNormOptions& eps(double eps) noexcept {
@@ -274,8 +273,7 @@ private:
 class DropoutOptions {
 public:
     /// The probability of a zero.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    DropoutOptions(double p = 0.5) noexcept : p_(p) {}
+    explicit(false) DropoutOptions(double p = 0.5) noexcept : p_(p) {}
 
     /// Sets the probability.
     DropoutOptions& p(double p) noexcept {

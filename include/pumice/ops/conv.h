@@ -19,8 +19,7 @@ struct IntPair {
     std::int64_t cols = 0;  ///< along the width
 
     /// The same for both.
-    // NOLINTNEXTLINE(google-explicit-constructor): a number is meant to convert
-    constexpr IntPair(std::int64_t both) : rows(both), cols(both) {}
+    explicit(false) constexpr IntPair(std::int64_t both) : rows(both), cols(both) {}
 
     /// One each.
     constexpr IntPair(std::int64_t rows_in, std::int64_t cols_in) : rows(rows_in), cols(cols_in) {}

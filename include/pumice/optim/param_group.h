@@ -90,8 +90,8 @@ private:
 class OptimizerParamGroup {
 public:
     /// With the optimizer's own options.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    OptimizerParamGroup(std::vector<Tensor> params) noexcept : params_(std::move(params)) {}
+    explicit(false) OptimizerParamGroup(std::vector<Tensor> params) noexcept
+        : params_(std::move(params)) {}
 
     /// With these options; null stands for the optimizer's own.
     OptimizerParamGroup(std::vector<Tensor> params,

@@ -57,8 +57,7 @@ protected:
 class SGDOptions : public OptimizerCloneableOptions<SGDOptions, pumice::optim::SGDOptions> {
 public:
     /// With this learning rate.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    SGDOptions(double lr) noexcept
+    explicit(false) SGDOptions(double lr) noexcept
         : OptimizerCloneableOptions(pumice::optim::SGDOptions{.lr = lr}) {}
 
     /// Sets the option of this name.
@@ -123,8 +122,7 @@ protected:
 class AdamOptions : public AdamOptionsBase<AdamOptions> {
 public:
     /// With this learning rate; betas 0.9 and 0.999, eps 1e-8, no weight decay.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    AdamOptions(double lr = 1e-3) noexcept
+    explicit(false) AdamOptions(double lr = 1e-3) noexcept
         : AdamOptionsBase(pumice::optim::AdamOptions{.lr = lr}) {}
 };
 
@@ -132,8 +130,7 @@ public:
 class AdamWOptions : public AdamOptionsBase<AdamWOptions> {
 public:
     /// With this learning rate; betas 0.9 and 0.999, eps 1e-8, weight decay 0.01.
-    // NOLINTNEXTLINE(google-explicit-constructor): LibTorch's spelling
-    AdamWOptions(double lr = 1e-3) noexcept
+    explicit(false) AdamWOptions(double lr = 1e-3) noexcept
         : AdamOptionsBase(pumice::optim::AdamOptions{.lr = lr, .weight_decay = 1e-2}) {}
 };
 
