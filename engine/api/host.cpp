@@ -4,6 +4,7 @@
 #include "pumice/ops.h"
 
 #include "base/naming.h"
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/state.h"
 #include "memory/trace.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// How a tensor is written as text: which elements are shown, and with how many digits.
 #include "pumice/tensor.h"
 
 #include "tensor/tensor_impl.h"

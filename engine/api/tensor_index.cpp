@@ -7,7 +7,9 @@
 #include "base/naming.h"
 #include "dispatch/op_def.h"
 #include "ops/elementwise/map_step.h"
-#include "ops/index/indexing.h"
+#include "ops/index/gather.h"
+#include "ops/index/index_places.h"
+#include "ops/index/scatter.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Anomaly detection: which call made a node whose gradient is NaN or whose formula throws.
 #include "autograd/anomaly.h"
 
 #include "pumice/error.h"

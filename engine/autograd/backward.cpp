@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// backward() and grad(): what may start a walk, and with which gradient.
 #include "pumice/autograd.h"
 #include "pumice/error.h"
 #include "pumice/ops.h"

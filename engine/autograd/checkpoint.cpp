@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Checkpoints: a function that runs again in the backward walk instead of keeping its tensors.
 #include "pumice/checkpoint.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The history of a base after a write through one of its views.
 #include "autograd/copy_slices.h"
 
 #include "pumice/ops.h"

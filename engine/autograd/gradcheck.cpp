@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Gradients by central differences, to compare formulas with.
 #include "pumice/gradcheck.h"
 
 #include "pumice/autograd.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What AutogradContext keeps by name: conversions, and errors for a value of another kind.
 #include "pumice/ivalue.h"
 
 #include "pumice/error.h"

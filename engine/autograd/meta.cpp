@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Where a tensor's own gradient goes: to its `grad`, to a node, or nowhere any more.
 #include "autograd/meta.h"
 
 #include "pumice/error.h"

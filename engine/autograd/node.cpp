@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Nodes of the backward graph: edges, hooks, and a destructor that never recurses.
 #include "autograd/node.h"
 
 #include "pumice/error.h"

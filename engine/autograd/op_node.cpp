@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The node of a recorded operator: what is saved, whom it serves, and what a second walk is told.
 #include "autograd/op_node.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Saved tensors: which are kept as they are, which by hooks, and when one is too new to be read.
 #include "autograd/saved_tensor.h"
 
 #include "pumice/error.h"

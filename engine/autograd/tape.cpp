@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which recorded calls become nodes, and how their outputs learn of it.
 #include "autograd/tape.h"
 
 #include "autograd/copy_slices.h"

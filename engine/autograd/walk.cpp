@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The backward walk: in which order nodes run, and when their gradients are complete.
 #include "autograd/walk.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Work that several threads share for the time of one call.
 #include "base/at_once.h"
 
 #include <algorithm>

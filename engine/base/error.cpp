@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What an error says, and how long it may be.
 #include "pumice/error.h"
 
 #include <fmt/format.h>

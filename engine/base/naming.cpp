@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Under which function's name an error reaches the user.
 #include "base/naming.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// In which order the process ends, and who may hold that end up.
 #include "base/process_end.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Threads for work that must not throw, and how they stop.
 #include "base/thread_pool.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Where warnings go, and which are given once.
 #include "base/warn.h"
 
 #include "pumice/warning.h"

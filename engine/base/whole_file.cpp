@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Files that appear whole or not at all.
 #include "base/whole_file.h"
 
 #include "pumice/error.h"

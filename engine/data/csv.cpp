@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which text is a record, a field, a missing value, and what a malformed line is told.
 #include "pumice/data.h"
 #include "pumice/error.h"
 #include "pumice/io.h"

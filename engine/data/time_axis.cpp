@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// From the labels of a column to an even grid of times, and the labels that come next.
 #include "pumice/data.h"
 #include "pumice/error.h"
 

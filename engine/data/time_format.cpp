@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Patterns of times: how one label is read and written.
 #include "data/time_format.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which pattern, or which count since which epoch, the labels of a column are.
 #include "data/time_reading.h"
 
 #include <algorithm>

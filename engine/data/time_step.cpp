@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which even grid a column of times lies on: its unit, its step and its gaps.
 #include "data/time_step.h"
 
 #include <fmt/format.h>

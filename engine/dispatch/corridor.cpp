@@ -13,15 +13,12 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
 #include <limits>
 #include <utility>
 
 namespace pumice::dispatch {
 
 namespace {
-
-std::atomic<Observer*> the_tape{nullptr};
 
 // Calls prepare at once, and abandon unless commit came.
 class Recording {
@@ -208,14 +205,6 @@ void write_to(
 }
 
 }  // namespace
-
-void set_tape(Observer* tape) noexcept {
-    the_tape.store(tape, std::memory_order_release);
-}
-
-Observer* tape() noexcept {
-    return the_tape.load(std::memory_order_acquire);
-}
 
 void check_target(const OpCall& call,
                   const Tensor& target,

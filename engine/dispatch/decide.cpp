@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The one place that decides what a call does: record, view record, version, memory.
 #include "dispatch/decide.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// GLSL of one element, as fused kernels put it together.
 #include "dispatch/element.h"
 
 #include <fmt/format.h>

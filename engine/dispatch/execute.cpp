@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// From a call to commands: steps are selected, checked, bound and appended.
 #include "dispatch/execute.h"
 
 #include "pumice/error.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/iterations.h"
 #include "dispatch/observer.h"
@@ -21,32 +23,7 @@ namespace pumice::dispatch {
 
 namespace {
 
-constexpr std::uint64_t kWordBytes = 4;
-
 using Workspaces = InlineVector<IntrusivePtr<Storage>, 4>;
-
-std::int64_t hull_of(const TensorImpl& impl) noexcept {
-    return impl.is_contiguous ? impl.numel : hull_elements(impl.sizes, impl.strides);
-}
-
-BoundRange bind_in(const TensorImpl& impl,
-                   const Operand& operand,
-                   std::uint64_t alignment_bytes) noexcept {
-    const vk::Binding& all = impl.storage->allocation().range;
-    const unsigned shift = item_shift(impl.dtype);
-    const std::int64_t hull = operand.count == 0 ? hull_of(impl) : std::int64_t{operand.count};
-    // An empty view may stand at its storage's end or past it, where there is nothing to bind.
-    const std::uint64_t first =
-        hull == 0 ? 0 : static_cast<std::uint64_t>(impl.offset + operand.first) << shift;
-    const std::uint64_t start = first & ~(alignment_bytes - 1);
-    const std::uint64_t bytes =
-        std::max<std::uint64_t>(static_cast<std::uint64_t>(hull) << shift, 1);
-    const std::uint64_t end = (first + bytes + kWordBytes - 1) & ~(kWordBytes - 1);
-    return {.binding = {.buffer = all.buffer,
-                        .offset_bytes = all.offset_bytes + start,
-                        .size_bytes = std::min(end, all.size_bytes) - start},
-            .offset_elements = static_cast<std::int64_t>((first - start) >> shift)};
-}
 
 const TensorImpl& tensor_of(Operand operand, const OpCall& call, std::span<const Tensor> outputs) {
     return impl_of(operand.role == Operand::Role::kInput ? call.inputs[operand.index]
@@ -100,7 +77,7 @@ void check_operands(const OpCall& call,
             }
             const TensorImpl& impl = tensor_of(operand, call, outputs);
             const std::uint64_t bytes =
-                bind_in(impl, operand, caps.storage_alignment_bytes).binding.size_bytes;
+                bind_window(impl, operand, caps.storage_alignment_bytes).binding.size_bytes;
             if (bytes > caps.max_storage_range_bytes) {
                 const bool is_input = operand.role == Operand::Role::kInput;
                 const Tensor& tensor =
@@ -188,7 +165,8 @@ void visit_steps(const OpCall& call,
             } else {
                 const TensorImpl& impl = tensor_of(operand, call, outputs);
                 storages.push_back(impl.storage.get());
-                bindings.push_back(bind_in(impl, operand, caps.storage_alignment_bytes).binding);
+                bindings.push_back(
+                    bind_window(impl, operand, caps.storage_alignment_bytes).binding);
             }
         }
         visit(BoundStep{.step = step,
@@ -208,27 +186,6 @@ void check_all_placed(const OpCall& call, std::span<const Tensor> outputs) {
         }
     }
 }
-
-}  // namespace
-
-BoundRange bind(const Tensor& tensor) {
-    return bind_in(impl_of(tensor), {}, vk::device().capabilities().storage_alignment_bytes);
-}
-
-std::array<std::uint32_t, 3> fold_groups(std::uint64_t count, const vk::Capabilities& caps) {
-    if (count <= caps.max_group_count[0]) {
-        return {static_cast<std::uint32_t>(count), 1, 1};
-    }
-    const std::uint64_t width = caps.max_group_count[0];
-    const std::uint64_t height = (count + width - 1) / width;
-    if (height > caps.max_group_count[1]) {
-        throw UnsupportedError("dispatch",
-                               fmt::format("{} workgroups do not fit this device's grid", count));
-    }
-    return {static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height), 1};
-}
-
-namespace {
 
 void run_program(vk::Device& device, const OpCall& call, std::span<const Tensor> outputs) {
     Program program;
@@ -283,28 +240,6 @@ bool writes_nothing(std::span<const Tensor> outputs) noexcept {
 }
 
 }  // namespace
-
-void check_placed(std::string_view op,
-                  const Tensor& tensor,
-                  const std::optional<SourceLocation>& line) {
-    const Storage& storage = *impl_of(tensor).storage;
-    if (storage.is_placed()) {
-        return;
-    }
-    if (storage.is_overwritten()) {
-        throw GradModeError(op,
-                            fmt::format("{} is the result of a replay whose memory a later replay "
-                                        "has taken, or the plan's end; clone it before, or capture "
-                                        "without alias_outputs",
-                                        describe(tensor)));
-    }
-    throw GradModeError(
-        op,
-        fmt::format("{} belongs to a captured function, whose operators have not run: its values "
-                    "cannot be read on the host or used outside of the capture{}",
-                    describe(tensor),
-                    line ? fmt::format(" ({}:{})", line->file_name(), line->line()) : ""));
-}
 
 void execute(const OpCall& call, std::span<const Tensor> outputs) {
     if (writes_nothing(outputs)) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The random generator's state on the host and in a capture.
 #include "dispatch/generator.h"
 
 #include "dispatch/observer.h"

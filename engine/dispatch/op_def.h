@@ -42,10 +42,9 @@ struct AttrsRef {
 
     AttrsRef() = default;
     template <class A>
-    requires(!std::is_same_v<A, AttrsRef>)
-        // NOLINTNEXTLINE(google-explicit-constructor): any attribute struct is meant to convert
-        AttrsRef(const A& attrs)
-    noexcept : data(&attrs), size_bytes(sizeof(A)) {
+
+    requires(!std::is_same_v<A, AttrsRef>) explicit(false) AttrsRef(const A& attrs) noexcept
+        : data(&attrs), size_bytes(sizeof(A)) {
         static_assert(std::is_trivially_copyable_v<A> && sizeof(A) <= 192);
     }
 };
@@ -129,12 +128,6 @@ using WindowFn = std::int64_t (*)(const OpCall& call,
                                   std::size_t input,
                                   std::int64_t output_rank,
                                   std::int64_t dim) noexcept;
-
-/// WindowFn of operators whose inputs broadcast to the output, element by element.
-std::int64_t window_of_map(const OpCall& call,
-                           std::size_t input,
-                           std::int64_t output_rank,
-                           std::int64_t dim) noexcept;
 
 /// Everything the engine knows about one operator; written once, in its file in ops/.
 struct OpDef {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Work on other threads, under the modes of the thread that asked.
 #include "pumice/parallel.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The thread's state of modes, and the guards that change it.
 #include "dispatch/state.h"
 
 #include "pumice/error.h"

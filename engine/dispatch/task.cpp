@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Waiting for the device from a coroutine.
 #include "pumice/task.h"
 
 namespace pumice::detail {

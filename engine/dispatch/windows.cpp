@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Whether a call must be cut for the device to bind its operands, and where.
 #include "dispatch/windows.h"
 
 #include "tensor/storage.h"

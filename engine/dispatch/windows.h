@@ -67,6 +67,12 @@ void for_each_run(std::int64_t element_count,
     }
 }
 
+/// WindowFn of operators whose inputs broadcast to the output, element by element.
+std::int64_t window_of_map(const OpCall& call,
+                           std::size_t input,
+                           std::int64_t output_rank,
+                           std::int64_t dim) noexcept;
+
 /// Whether a tensor's storage is too large to be bound whole, so that cuts may be needed.
 bool needs_windows(const OpCall& call,
                    std::span<const Tensor> outputs,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// How a convolution is cut into tiles, runs and kernels.
 #include "geometry/convolution.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/iterations.h"
 #include "geometry/product_tiling.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// How a reduction is cut into lanes, chunks and steps.
 #include "geometry/fold.h"
 
 #include "base/invariant.h"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// How a matrix product is laid out, cut into runs and split along its depth.
 #include "geometry/product.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/iterations.h"
 #include "geometry/product_tiling.h"

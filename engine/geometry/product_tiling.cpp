@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which tile a matrix product takes on which device.
 #include "geometry/product_tiling.h"
 
 #include "geometry/tiles.h"

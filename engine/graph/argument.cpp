@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// What an argument of a replay must be like, and how its values come in.
 #include "graph/argument.h"
 
 #include "pumice/error.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/execute.h"
 #include "ops/all_ops.h"

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+// What a captured function's calls become: values, nodes, holders.
 #include "graph/capture.h"
 
 #include "pumice/error.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/state.h"
 #include "graph/argument.h"

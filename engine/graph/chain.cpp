@@ -7,6 +7,7 @@
 // opaque_bits(), an exclusive or with a push constant that is 0 (UNKNOWN_ZERO).
 #include "graph/chain.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The graph as a drawing for Graphviz.
 #include "graph/plan_impl.h"
 
 #include <fmt/format.h>

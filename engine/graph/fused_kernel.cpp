@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// The kernel of a chain that runs by itself.
 #include "graph/fused_kernel.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "graph/chain.h"
 #include "vk/glsl.h"

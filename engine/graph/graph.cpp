@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The graph's values and nodes, and views made of them.
 #include "graph/graph.h"
 
 #include <cstddef>

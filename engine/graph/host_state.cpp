@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What a captured function reads on the host: calls and numbers of each replay.
 #include "graph/host_state.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The kernel of a chain that runs inside another operator's kernel.
 #include "graph/hosted_kernel.h"
 
 #include "dispatch/corridor.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// How a captured backward leaves its gradients at leaves.
 #include "graph/leaf_gradients.h"
 
 #include "autograd/meta.h"

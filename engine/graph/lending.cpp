@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which results may take the place of an operand that dies with them.
 #include "graph/lending.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// From nodes to kernel calls, and how long each value lives among them.
 #include "graph/lowering.h"
 
 #include "dispatch/execute.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Dead code, constants and common subexpressions.
 #include "graph/passes.h"
 
 #include "dispatch/execute.h"

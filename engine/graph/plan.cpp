@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pumice/error.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/execute.h"
 #include "dispatch/state.h"

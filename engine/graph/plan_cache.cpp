@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which plan serves a call of a compiled function.
 #include "pumice/error.h"
 #include "pumice/graph.h"
 

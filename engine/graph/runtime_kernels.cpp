@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Kernels with text of their own, compiled at once on several threads.
 #include "graph/runtime_kernels.h"
 
 #include "base/at_once.h"

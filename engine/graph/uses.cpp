@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Who reads and who writes each value.
 #include "graph/uses.h"
 
 #include <algorithm>

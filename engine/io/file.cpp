@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Opening and reading files, with errors that name them.
 #include "pumice/error.h"
 #include "pumice/io.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Reading and writing tensors by name.
 #include "pumice/error.h"
 #include "pumice/io.h"
 #include "pumice/ops/factory.h"

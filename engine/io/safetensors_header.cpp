@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What a safetensors header may be, and what is said of one that is not.
 #include "io/safetensors_header.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which tensors of a file are read, and what of one that cannot be.
 #include "io/safetensors_reader.h"
 
 #include "pumice/error.h"

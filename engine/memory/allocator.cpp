@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Where a storage's bytes come from: a hole of its own blocks, a hole of the others', a new block,
+// or in PUMICE_MEMORY's modes a buffer of its own.
 #include "memory/allocator.h"
 
 #include "pumice/error.h"
@@ -55,7 +57,7 @@ struct Allocator::State {
     Range* find_room(Arena& arena, std::uint64_t size_bytes);
     Range* allocate_as_guest(Arena& host, std::uint64_t size_bytes);
     void free(Range* range, StorageClass storage_class) noexcept;
-    void add_block(Arena& arena, std::uint64_t size_bytes);
+    bool add_block(Arena& arena, std::uint64_t size_bytes);
     vk::Buffer* create_dedicated(std::uint64_t size_bytes);
     void give_back_idle_blocks();
     void poison_freed(const vk::Binding& range) noexcept;
@@ -81,11 +83,16 @@ Allocator::State::State(vk::Device& the_device)
       persistent(the_device, {.granule_bytes = granule_bytes}),
       transient(the_device, {.granule_bytes = granule_bytes}) {}
 
-void Allocator::State::add_block(Arena& arena, std::uint64_t size_bytes) {
+// Whether the driver had memory for one.
+bool Allocator::State::add_block(Arena& arena, std::uint64_t size_bytes) try {
     const vk::Binding whole = arena.grow(size_bytes);
     if (mode == Mode::kPoison) {
         device.queue().fill(whole, kPoisonWord);
     }
+    return true;
+
+} catch (const OutOfMemoryError&) {
+    return false;
 }
 
 // Note [Guests]: each policy has blocks of its own, so that what lives long does not scatter what
@@ -99,28 +106,24 @@ Range* Allocator::State::find_room(Arena& arena, std::uint64_t size_bytes) {
         return arena.allocate(size_bytes);
     }
     if (arena.free_bytes() >= size_bytes) {
-        if (Range* guest = allocate_as_guest(other, size_bytes)) {
+        if (Range* const guest = allocate_as_guest(other, size_bytes)) {
             return guest;
         }
     }
-    try {
-        add_block(arena, size_bytes);
-    } catch (const OutOfMemoryError&) {
-        give_back_idle_blocks();
-        try {
-            add_block(arena, size_bytes);
-        } catch (const OutOfMemoryError&) {
-            if (Range* guest = allocate_as_guest(other, size_bytes)) {
-                return guest;
-            }
-            const std::uint64_t hole_bytes = arena.largest_hole_bytes();
-            throw OutOfMemoryError("memory",
-                                   size_bytes,
-                                   device.free_bytes() + arena.free_bytes(),
-                                   std::max(hole_bytes, device.free_bytes()));
-        }
+    if (add_block(arena, size_bytes)) {
+        return arena.allocate(size_bytes);
     }
-    return arena.allocate(size_bytes);
+    give_back_idle_blocks();
+    if (add_block(arena, size_bytes)) {
+        return arena.allocate(size_bytes);
+    }
+    if (Range* const guest = allocate_as_guest(other, size_bytes)) {
+        return guest;
+    }
+    throw OutOfMemoryError("memory",
+                           size_bytes,
+                           device.free_bytes() + arena.free_bytes(),
+                           std::max(arena.largest_hole_bytes(), device.free_bytes()));
 }
 
 Range* Allocator::State::allocate_as_guest(Arena& host, std::uint64_t size_bytes) {
@@ -286,6 +289,28 @@ MemoryStats Allocator::stats() const {
     stats.submit_count = queue.submits;
     stats.lower_bound_bytes = traced_lower_bound_bytes();
     return stats;
+}
+
+namespace {
+
+std::atomic<Allocator*> made{nullptr};
+
+Allocator* make_allocator() {
+    auto* const allocator = new Allocator(vk::device());
+    made.store(allocator, std::memory_order_release);
+    return allocator;
+}
+
+}  // namespace
+
+Allocator& allocator() {
+    // Leaked: tensors with static lifetime are freed after any static allocator would be gone.
+    static Allocator& instance = *make_allocator();
+    return instance;
+}
+
+Allocator* made_allocator() noexcept {
+    return made.load(std::memory_order_acquire);
 }
 
 }  // namespace pumice::memory

@@ -55,5 +55,7 @@ private:
 
 /// The process's allocator on `vk::device()`. Never destroyed before the last tensor.
 Allocator& allocator();
+/// The same where something has asked for it, else null: reading statistics makes no device.
+Allocator* made_allocator() noexcept;
 
 }  // namespace pumice::memory

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Blocks of the driver's memory, and ranges in them.
 #include "memory/arena.h"
 
 #include "pumice/error.h"

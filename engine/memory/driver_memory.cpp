@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What the driver was asked for, counted.
 #include "memory/driver_memory.h"
 
 #include <atomic>

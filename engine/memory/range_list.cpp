@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which free range a request takes, and which neighbours become one again.
 #include "memory/range_list.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Memory that the host writes and reads: slices for transfers, used again once they have passed.
 #include "memory/staging.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The trace of tensors and kernels in memory, and the bound computed from it.
 #include "memory/trace.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// A trace as lines of JSON.
 #include "memory/trace_file.h"
 
 #include "base/whole_file.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// How bytes go to the device and come back: in which pieces, by which way.
 #include "memory/transfer.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// MultiheadAttention: projections, heads and masks.
 #include "pumice/nn/attention.h"
 
 #include "pumice/error.h"

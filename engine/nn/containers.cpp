@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Sequential: modules in order.
 #include "pumice/nn/containers.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Convolution and pooling as modules: which options go together.
 #include "pumice/nn/conv.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Start values of parameters.
 #include "pumice/nn/init.h"
 
 #include "pumice/error.h"

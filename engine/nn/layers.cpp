@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Linear, Embedding, LayerNorm and RMSNorm as modules.
 #include "pumice/nn/layers.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Modules: names of parameters and buffers, conversion, loading and saving.
 #include "pumice/nn/module.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Layers that normalise, and their running statistics.
 #include "pumice/nn/normalization.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The table of all operators.
 #include "ops/all_ops.h"
 
 #include <array>

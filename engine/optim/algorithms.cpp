@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// SGD, Adam and AdamW: which options they take, their state and one step of each.
 #include "pumice/error.h"
 #include "pumice/ops.h"
 #include "pumice/optim.h"

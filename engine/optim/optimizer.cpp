@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Groups of parameters, their state, and what a failed step leaves.
 #include "pumice/error.h"
 #include "pumice/grad_mode.h"
 #include "pumice/graph.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Options of a group of parameters.
 #include "pumice/optim/param_group.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Learning rates over steps.
 #include "pumice/error.h"
 #include "pumice/optim.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Buffers that no plan can hold, and why.
 #include "plan/buffer_fault.h"
 
 #include <fmt/format.h>

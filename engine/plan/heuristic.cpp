@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// A good placement at once: several passes that fill the lowest gap of the skyline.
 #include "plan/heuristic.h"
 
 #include "plan/random.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The least height that any placement takes.
 #include "plan/lower_bound.h"
 
 #include <algorithm>

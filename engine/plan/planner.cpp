@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Offsets for buffers: a heuristic first, then a search while time lasts.
 #include "pumice/error.h"
 
 #include "plan/buffer_fault.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Buffers whose lifetimes are linked, as a problem that is the same for every order of theirs.
 #include "plan/problem.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which item a heuristic places first.
 #include "plan/rank.h"
 
 #include "plan/random.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The search for a lower height, branch by branch.
 #include "plan/search.h"
 
 #include "plan/random.h"

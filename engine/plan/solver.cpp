@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// A problem's parts solved one by one within the time that is left.
 #include "plan/solver.h"
 
 #include "plan/random.h"

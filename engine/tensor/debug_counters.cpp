@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Counters of what autograd makes, for tests.
 #include "tensor/debug_counters.h"
 
 #include "pumice/autograd.h"

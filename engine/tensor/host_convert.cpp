@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Values on the host from one dtype to another.
 #include "pumice/error.h"
 #include "pumice/host_tensor.h"
 

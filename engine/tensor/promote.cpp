@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which dtype operands of two dtypes meet in.
 #include "tensor/promote.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// A number's bits in a dtype, or why it has none.
 #include "tensor/scalar_bits.h"
 
 #include "pumice/error.h"

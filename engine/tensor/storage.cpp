@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Memory that tensors share, or the promise of it.
 #include "tensor/storage.h"
 
 #include <algorithm>

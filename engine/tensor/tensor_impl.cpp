@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Sizes, strides and what they say of a tensor's memory.
 #include "tensor/tensor_impl.h"
 
 #include "pumice/error.h"

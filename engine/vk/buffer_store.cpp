@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Buffers and their memory, and those that wait for the device before they die.
 #include "vk/buffer_store.h"
 
 #include "pumice/error.h"

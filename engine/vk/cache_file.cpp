@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The driver's pipeline cache on disk: its key, and whether a file is to be believed.
 #include "vk/cache_file.h"
 
 #include "pumice/error.h"

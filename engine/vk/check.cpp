@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which Pumice error a VkResult is.
 #include "vk/check.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which device runs Pumice.
 #include "vk/choice.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Command buffers, used again in the order of their submits.
 #include "vk/command_ring.h"
 
 #include "vk/check.h"

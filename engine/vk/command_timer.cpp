@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Times of commands on the device.
 #include "vk/command_timer.h"
 
 #include "vk/check.h"

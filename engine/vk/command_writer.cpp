@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What a command buffer gets: binds, pushes, dispatches, and a barrier where one is due.
 #include "vk/command_writer.h"
 
 #include "vk/command_timer.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Who is in a compiler while the process ends.
 #include "vk/compile_gate.h"
 
 #include "pumice/error.h"

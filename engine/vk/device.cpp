@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The logical device, and the order in which it ends.
 #include "vk/device.h"
 
 #include "pumice/error.h"

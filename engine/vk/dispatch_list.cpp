@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Dispatches that outlive what they point to.
 #include "vk/dispatch_list.h"
 
 namespace pumice::vk {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What Pumice reads of the environment.
 #include "vk/environment.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which features of a device are asked for.
 #include "vk/features.h"
 
 #include "vk/kernels.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// A kernel that no cache has, so that the driver's compiler is set up before anything else.
 #include "vk/first_kernel.h"
 
 #include "vk/device.h"

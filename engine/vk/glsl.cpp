@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// From GLSL to SPIR-V at run time.
 #include "vk/glsl.h"
 
 #include "pumice/error.h"

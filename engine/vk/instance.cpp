@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The Vulkan instance: its extensions, and the devices behind it.
 #include "vk/instance.h"
 
 #include "pumice/error.h"
@@ -7,7 +8,6 @@
 #include "vk/choice.h"
 #include "vk/device.h"
 #include "vk/environment.h"
-#include "vk/messenger.h"
 #include "vk/queue.h"
 #include "vk/validation.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// SPIR-V of kernels written at run time, in memory and on disk.
 #include "vk/module_store.h"
 
 #include "vk/cache_file.h"

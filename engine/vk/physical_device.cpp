@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// What Pumice wants to know of a device before anything is made on it.
+#include "vk/physical_device.h"
+
 #include "vk/features.h"
-#include "vk/instance.h"
 
 #include <algorithm>
 #include <array>

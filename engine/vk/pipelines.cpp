@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Pipelines by kernel and constants, and the layouts that they share.
 #include "vk/pipelines.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The device's times as a trace that browsers draw.
 #include "pumice/profiler.h"
 
 #include "pumice/error.h"

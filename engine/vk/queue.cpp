@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The queue's public face: what is checked and compiled before the lock is taken.
 #include "vk/queue.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// When commands are submitted, what waits for what, and what a lost device means.
 #include "vk/recorder.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Command buffers that are recorded once and run many times.
 #include "vk/recording.h"
 
 #include "vk/check.h"

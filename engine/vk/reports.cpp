@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Words in which kernels tell the host what they cannot answer.
 #include "vk/reports.h"
 
 #include "vk/device.h"

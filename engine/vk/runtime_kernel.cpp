@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// A kernel written at run time: module, layout and pipeline.
 #include "vk/runtime_kernel.h"
 
 #include "vk/device.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which kernels written at run time are kept.
 #include "vk/runtime_kernels.h"
 
 #include "vk/device.h"

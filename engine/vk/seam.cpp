@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What measurements and tests put in place of the driver's entries.
 #include "vk/seam.h"
 
 #include "pumice/error.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// How far the device is, and waiting for it.
 #include "vk/timeline.h"
 
 #include "vk/check.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// What the validation layer said, counted.
 #include "vk/validation.h"
 
 #include "vk/environment.h"
-#include "vk/messenger.h"
 
 #include <atomic>
 #include <cstddef>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "vk/vulkan.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -24,5 +26,8 @@ std::uint64_t validation_message_count() noexcept;
 
 /// The last messages, oldest first, 16 at most. Thread-safe.
 std::vector<std::string> validation_messages();
+
+/// Create info of the debug messenger whose messages are counted.
+VkDebugUtilsMessengerCreateInfoEXT messenger_info() noexcept;
 
 }  // namespace pumice::vk

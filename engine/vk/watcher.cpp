@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Who is told when the device has come so far.
 #include "vk/watcher.h"
 
 #include <utility>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The formulas of elementwise operators of two operands: a constant and a case each. Floating
 // dtypes are computed in float32 and rounded once at the store; the others in 32-bit integers. p1
-// is the operator's parameter (the rows are in engine/ops/elementwise/binary.cpp). FORMULA_*: see unary.glsl.
+// is the operator's parameter (the rows are in engine/ops/elementwise/binary.cpp). FORMULA_*: see
+// unary.glsl.
 #ifndef PUMICE_BINARY_GLSL
 #define PUMICE_BINARY_GLSL
 

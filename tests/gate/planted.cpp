@@ -7,7 +7,7 @@
 #include "pumice/graph.h"
 #include "pumice/pumice.h"
 
-#include "dispatch/corridor.h"
+#include "dispatch/binding.h"
 #include "support/end_process.h"
 #include "vk/device.h"
 #include "vk/kernels/attention_rotary.h"

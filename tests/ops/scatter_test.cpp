@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "ops/index/scatter.h"
+
 #include "pumice/pumice.h"
 
-#include "ops/index/indexing.h"
+#include "ops/index/gather.h"
 #include "support/harness.h"
 
 #include <doctest/doctest.h>

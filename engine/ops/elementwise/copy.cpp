@@ -4,8 +4,10 @@
 #include "pumice/ops.h"
 
 #include "base/naming.h"
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/element.h"
+#include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/elementwise/map_step.h"
 #include "ops/factory/factory.h"

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+// One step of a map over elements: operands, walk, dtypes and stores.
 #include "ops/elementwise/map_step.h"
 
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "geometry/map_walk.h"
 #include "ops/factory/factory.h"

@@ -5,6 +5,7 @@
 
 #include "pumice/ops.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"

@@ -6,6 +6,7 @@
 #include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "dispatch/element.h"
+#include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/elementwise/gradients.h"
 #include "ops/elementwise/map_step.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// arange: how many elements, and which.
 #include "pumice/error.h"
 #include "pumice/ops.h"
 

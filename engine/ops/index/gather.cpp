@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads by index: gather, index_select, embedding, and what Tensor::index makes of tensors. One
 // kernel serves them all.
+#include "ops/index/gather.h"
+
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
 #include "geometry/walk.h"
 #include "ops/all_ops.h"
 #include "ops/factory/factory.h"
 #include "ops/index/indexing.h"
+#include "ops/index/scatter.h"
 #include "tensor/scalar_bits.h"
 #include "vk/kernels/index_take.h"
 

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Indices as places: what Tensor::index, index_put_ and one_hot ask of their indices.
+#include "ops/index/index_places.h"
+
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "geometry/walk.h"
 #include "ops/all_ops.h"
-#include "ops/index/indexing.h"
+#include "ops/index/gather.h"
 #include "vk/kernels/index_place.h"
 
 #include <utility>

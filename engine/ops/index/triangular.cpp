@@ -3,6 +3,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "geometry/walk.h"
 #include "ops/all_ops.h"

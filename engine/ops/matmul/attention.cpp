@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// scaled_dot_product_attention: masks, shapes, and which kernel runs it.
 #include "ops/matmul/attention.h"
 
 #include "pumice/error.h"
@@ -7,10 +8,12 @@
 #include "pumice/ops/view.h"
 
 #include "base/naming.h"
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/iterations.h"
 #include "geometry/tiles.h"
 #include "ops/all_ops.h"
+#include "ops/matmul/attention_gradient.h"
 #include "vk/kernels.h"
 #include "vk/kernels/attention_subgroup_forward.h"
 #include "vk/kernels/attention_tiled_forward.h"

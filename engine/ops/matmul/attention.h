@@ -28,7 +28,4 @@ Dims batch_strides(const Tensor& tensor, const Dims& batch_sizes);
 /// Stride of dimension `d` (negative) of a mask, 0 where it is broadcast or undefined.
 std::uint32_t mask_stride(const Tensor& mask, std::int64_t d) noexcept;
 
-/// Gradients of query, key, value and mask.
-void backward_attention(dispatch::BackwardCall& call);
-
 }  // namespace pumice::ops

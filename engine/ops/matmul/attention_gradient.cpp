@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gradient of an attention: from products of its operands and one kernel between them. Where
 // the gradient is itself differentiated, the weights are made of differentiable operators instead.
-#include "vk/kernels/attention_gradient.h"
+#include "ops/matmul/attention_gradient.h"
 
 #include "pumice/grad_mode.h"
 #include "pumice/ops/elementwise.h"
@@ -12,11 +12,14 @@
 #include "pumice/ops/reduce.h"
 #include "pumice/ops/view.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
+#include "dispatch/windows.h"
 #include "geometry/words.h"
 #include "ops/all_ops.h"
 #include "ops/matmul/attention.h"
 #include "vk/kernels.h"
+#include "vk/kernels/attention_gradient.h"
 
 #include <array>
 #include <utility>

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+// linear: x * weight^T + bias as one product.
 #include "pumice/error.h"
 #include "pumice/ops/linalg.h"
 #include "pumice/ops/reduce.h"
 #include "pumice/ops/view.h"
 
 #include "base/naming.h"
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "geometry/product.h"
 #include "ops/all_ops.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// matmul and its kin: broadcasting of batches, vectors as matrices, gradients.
 #include "pumice/error.h"
 #include "pumice/ops/elementwise.h"
 #include "pumice/ops/linalg.h"
@@ -6,6 +7,7 @@
 #include "pumice/ops/view.h"
 
 #include "base/naming.h"
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
 #include "geometry/product.h"

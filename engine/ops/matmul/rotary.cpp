@@ -4,6 +4,7 @@
 #include "pumice/ops.h"
 
 #include "base/naming.h"
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "geometry/words.h"
 #include "ops/all_ops.h"

@@ -3,7 +3,8 @@
 #include "pumice/nn/functional.h"
 
 #include "base/naming.h"
-#include "ops/index/indexing.h"
+#include "ops/index/gather.h"
+#include "ops/index/index_places.h"
 #include "tensor/tensor_impl.h"
 
 #include <fmt/format.h>

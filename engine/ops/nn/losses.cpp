@@ -9,7 +9,7 @@
 #include "pumice/ops/view.h"
 
 #include "base/naming.h"
-#include "ops/index/indexing.h"
+#include "ops/index/gather.h"
 #include "ops/reduce/reduction.h"
 
 #include <fmt/format.h>

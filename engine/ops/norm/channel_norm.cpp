@@ -10,6 +10,7 @@
 #include "pumice/ops/view.h"
 
 #include "base/naming.h"
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/element.h"
 #include "dispatch/windows.h"
@@ -297,19 +298,27 @@ void check_channel_norm(std::string_view op,
     check_per_channel(op, "bias", bias, x);
 }
 
-void check_running(std::string_view op, const Tensor& x, const Tensor& mean, const Tensor& var) {
-    if (mean.defined() != var.defined()) {
+void check_running_norm(std::string_view op,
+                        const Tensor& x,
+                        const RunningStats& running,
+                        bool uses_batch,
+                        std::string_view switch_name) {
+    if (running.mean.defined() != running.var.defined()) {
         throw ArgumentError(op, "wanted both running_mean and running_var, or neither");
     }
-    check_per_channel(op, "running_mean", mean, x);
-    check_per_channel(op, "running_var", var, x);
-}
-
-void check_writable(std::string_view op, const Tensor& statistics) {
-    if (statistics.defined() && statistics.is_inference() && !is_inference_mode_enabled()) {
-        throw GradModeError(op,
-                            "Inplace update to inference tensor outside InferenceMode is not "
-                            "allowed. The statistics were made in inference mode.");
+    check_per_channel(op, "running_mean", running.mean, x);
+    check_per_channel(op, "running_var", running.var, x);
+    if (!uses_batch && !running.mean.defined()) {
+        throw ArgumentError(
+            op, fmt::format("wanted running_mean and running_var without {}", switch_name));
+    }
+    for (const Tensor& statistics : {running.mean, running.var}) {
+        if (uses_batch && statistics.defined() && statistics.is_inference() &&
+            !is_inference_mode_enabled()) {
+            throw GradModeError(op,
+                                "Inplace update to inference tensor outside InferenceMode is not "
+                                "allowed. The statistics were made in inference mode.");
+        }
     }
 }
 
@@ -359,12 +368,8 @@ Tensor batch_norm(Tensor x,
                   double momentum,
                   double eps) try {
     ops::check_channel_norm("batch_norm", x, weight, bias);
-    ops::check_running("batch_norm", x, running_mean, running_var);
+    ops::check_running_norm("batch_norm", x, {running_mean, running_var}, training, "training");
     if (!training) {
-        if (!running_mean.defined()) {
-            throw ArgumentError("batch_norm",
-                                "wanted running_mean and running_var without training");
-        }
         return ops::normalize_with(std::move(x), weight, bias, running_mean, running_var, eps);
     }
     const std::int64_t count = ops::count_per_channel(x.sizes());
@@ -373,8 +378,6 @@ Tensor batch_norm(Tensor x,
             "batch_norm",
             fmt::format("training wants more than 1 value per channel; got x {}", describe(x)));
     }
-    ops::check_writable("batch_norm", running_mean);
-    ops::check_writable("batch_norm", running_var);
     const ops::Moments moments = no_grad([&] { return ops::moments_of(x); });
     Tensor y = ops::normalize_batch(std::move(x), weight, bias, moments, eps);
     if (running_mean.defined()) {

@@ -7,6 +7,12 @@
 
 namespace pumice::ops {
 
+/// Running statistics of a norm by channel; both undefined where it has none.
+struct RunningStats {
+    const Tensor& mean;
+    const Tensor& var;
+};
+
 /// Checks of the norms by channel: x floating and [N, C, ...]; what is defined of the others [C],
 /// floating, of x's dtype or float32.
 /// @throws ShapeError, DTypeError, ArgumentError for an undefined x
@@ -15,12 +21,15 @@ void check_channel_norm(std::string_view op,
                         const Tensor& weight,
                         const Tensor& bias);
 
-/// Statistics that are given, or not at all; as above.
-/// @throws ArgumentError unless both are defined or neither; ShapeError, DTypeError as above
-void check_running(std::string_view op, const Tensor& x, const Tensor& mean, const Tensor& var);
-
-/// Before statistics are written. @throws GradModeError (E2)
-void check_writable(std::string_view op, const Tensor& statistics);
+/// What batch_norm and instance_norm ask besides: both statistics or neither, [C]; both where they
+/// are read, which is unless `uses_batch` (the public name of that argument is `switch_name`);
+/// writable where they are written, which is when `uses_batch`.
+/// @throws as check_channel_norm; ArgumentError, GradModeError (E2)
+void check_running_norm(std::string_view op,
+                        const Tensor& x,
+                        const RunningStats& running,
+                        bool uses_batch,
+                        std::string_view switch_name);
 
 /// running = (1 - momentum) * running + momentum * latest, unrecorded.
 void move_running(Tensor running, const Tensor& latest, double momentum);

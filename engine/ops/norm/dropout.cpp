@@ -5,6 +5,7 @@
 #include "pumice/ops/elementwise.h"
 #include "pumice/ops/nn.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/generator.h"
 #include "dispatch/windows.h"

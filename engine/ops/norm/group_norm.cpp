@@ -87,12 +87,9 @@ Tensor instance_norm(const Tensor& x,
                      double momentum,
                      double eps) try {
     ops::check_channel_norm("instance_norm", x, weight, bias);
-    ops::check_running("instance_norm", x, running_mean, running_var);
+    ops::check_running_norm(
+        "instance_norm", x, {running_mean, running_var}, use_input_stats, "use_input_stats");
     if (!use_input_stats) {
-        if (!running_mean.defined()) {
-            throw ArgumentError("instance_norm",
-                                "wanted running_mean and running_var without use_input_stats");
-        }
         return ops::normalize_with(x, weight, bias, running_mean, running_var, eps);
     }
     const std::int64_t row_length = elements_of_instance(x);
@@ -102,8 +99,6 @@ Tensor instance_norm(const Tensor& x,
                                      "instance; got x {}",
                                      describe(x)));
     }
-    ops::check_writable("instance_norm", running_mean);
-    ops::check_writable("instance_norm", running_var);
     Tensor y = with_affine(normalize_rows(x, row_length, eps), weight, bias, x.dtype());
     if (running_mean.defined()) {
         track_instances(x, row_length, running_mean, running_var, momentum);

@@ -6,6 +6,7 @@
 #include "pumice/ops/nn.h"
 #include "pumice/ops/reduce.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/iterations.h"
 #include "geometry/tiles.h"

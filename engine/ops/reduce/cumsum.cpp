@@ -2,6 +2,7 @@
 // cumsum: running sums along one dimension; its gradient runs the other way.
 #include "pumice/ops/reduce.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/iterations.h"
 #include "dispatch/windows.h"

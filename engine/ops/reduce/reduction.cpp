@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+// What sum, mean, var and their kin have in common: dims, shapes and dtypes.
 #include "ops/reduce/reduction.h"
 
 #include "pumice/error.h"
 #include "pumice/ops/elementwise.h"
 #include "pumice/ops/view.h"
 
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
 #include "vk/device.h"

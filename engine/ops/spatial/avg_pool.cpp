@@ -8,6 +8,7 @@
 #include "pumice/ops/view.h"
 
 #include "base/naming.h"
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/reduce/reduction.h"

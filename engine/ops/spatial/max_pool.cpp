@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+// max_pool2d with and without its indices, and its gradient.
 #include "pumice/ops/conv.h"
 #include "pumice/ops/elementwise.h"
 #include "pumice/ops/index.h"
 #include "pumice/ops/view.h"
 
 #include "base/naming.h"
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/reduce/reduction.h"

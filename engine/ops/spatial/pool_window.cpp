@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Windows of pooling: their extents, and how the work is cut.
 #include "ops/spatial/pool_window.h"
 
 #include "pumice/error.h"

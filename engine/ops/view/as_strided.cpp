@@ -8,6 +8,7 @@
 #include "ops/all_ops.h"
 #include "ops/factory/factory.h"
 #include "ops/view/strided_sum.h"
+#include "ops/view/view_op.h"
 
 #include <fmt/format.h>
 
@@ -19,7 +20,6 @@
 namespace pumice::ops {
 
 using dispatch::BackwardCall;
-using dispatch::Grad;
 using dispatch::Inferred;
 using dispatch::OpCall;
 using dispatch::OpDef;
@@ -156,18 +156,10 @@ void backward_unfold(BackwardCall& call) {
 
 }  // namespace
 
-constexpr OpDef kAsStrided{.name = "as_strided",
-                           .inputs = {{{"x", Grad::kFormula}}},
-                           .is_view = true,
-                           .infer = infer_as_strided,
-                           .backward = backward_as_strided};
+constexpr OpDef kAsStrided = view_op("as_strided", infer_as_strided, backward_as_strided);
 static_assert(well_formed(kAsStrided));
 
-constexpr OpDef kUnfold{.name = "unfold",
-                        .inputs = {{{"x", Grad::kFormula}}},
-                        .is_view = true,
-                        .infer = infer_unfold,
-                        .backward = backward_unfold};
+constexpr OpDef kUnfold = view_op("unfold", infer_unfold, backward_unfold);
 static_assert(well_formed(kUnfold));
 
 }  // namespace pumice::ops

@@ -7,6 +7,7 @@
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/factory/factory.h"
+#include "ops/view/view_op.h"
 
 #include <fmt/format.h>
 
@@ -16,7 +17,6 @@
 namespace pumice::ops {
 
 using dispatch::BackwardCall;
-using dispatch::Grad;
 using dispatch::Inferred;
 using dispatch::OpCall;
 using dispatch::OpDef;
@@ -64,11 +64,7 @@ void backward_expand(BackwardCall& call) {
 
 }  // namespace
 
-constexpr OpDef kExpand{.name = "expand",
-                        .inputs = {{{"x", Grad::kFormula}}},
-                        .is_view = true,
-                        .infer = infer_expand,
-                        .backward = backward_expand};
+constexpr OpDef kExpand = view_op("expand", infer_expand, backward_expand);
 static_assert(well_formed(kExpand));
 
 }  // namespace pumice::ops

@@ -6,6 +6,7 @@
 #include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
+#include "ops/view/view_op.h"
 
 #include <fmt/format.h>
 
@@ -14,7 +15,6 @@
 namespace pumice::ops {
 
 using dispatch::BackwardCall;
-using dispatch::Grad;
 using dispatch::Inferred;
 using dispatch::OpCall;
 using dispatch::OpDef;
@@ -82,18 +82,10 @@ void backward_transpose(BackwardCall& call) {
 
 }  // namespace
 
-constexpr OpDef kPermute{.name = "permute",
-                         .inputs = {{{"x", Grad::kFormula}}},
-                         .is_view = true,
-                         .infer = infer_permute,
-                         .backward = backward_permute};
+constexpr OpDef kPermute = view_op("permute", infer_permute, backward_permute);
 static_assert(well_formed(kPermute));
 
-constexpr OpDef kTranspose{.name = "transpose",
-                           .inputs = {{{"x", Grad::kFormula}}},
-                           .is_view = true,
-                           .infer = infer_transpose,
-                           .backward = backward_transpose};
+constexpr OpDef kTranspose = view_op("transpose", infer_transpose, backward_transpose);
 static_assert(well_formed(kTranspose));
 
 }  // namespace pumice::ops

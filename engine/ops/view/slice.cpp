@@ -7,6 +7,7 @@
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
 #include "ops/view/strided_sum.h"
+#include "ops/view/view_op.h"
 
 #include <fmt/format.h>
 
@@ -119,18 +120,10 @@ void backward_slice(BackwardCall& call) {
 
 }  // namespace
 
-constexpr OpDef kSelect{.name = "select",
-                        .inputs = {{{"x", Grad::kFormula}}},
-                        .is_view = true,
-                        .infer = infer_select,
-                        .backward = backward_select};
+constexpr OpDef kSelect = view_op("select", infer_select, backward_select);
 static_assert(well_formed(kSelect));
 
-constexpr OpDef kSlice{.name = "slice",
-                       .inputs = {{{"x", Grad::kFormula}}},
-                       .is_view = true,
-                       .infer = infer_slice,
-                       .backward = backward_slice};
+constexpr OpDef kSlice = view_op("slice", infer_slice, backward_slice);
 static_assert(well_formed(kSlice));
 
 // A slice that is one of several made by one call, which autograd treats apart (G36).

@@ -7,6 +7,7 @@
 #include "pumice/ops.h"
 
 #include "base/naming.h"
+#include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/iterations.h"
 #include "dispatch/windows.h"

@@ -7,13 +7,13 @@
 #include "base/naming.h"
 #include "dispatch/corridor.h"
 #include "ops/all_ops.h"
+#include "ops/view/view_op.h"
 
 #include <fmt/format.h>
 
 namespace pumice::ops {
 
 using dispatch::BackwardCall;
-using dispatch::Grad;
 using dispatch::Inferred;
 using dispatch::OpCall;
 using dispatch::OpDef;
@@ -149,32 +149,16 @@ void infer_alias(const OpCall& call, Inferred& inferred) {
 
 }  // namespace
 
-constexpr OpDef kView{.name = "view",
-                      .inputs = {{{"x", Grad::kFormula}}},
-                      .is_view = true,
-                      .infer = infer_view,
-                      .backward = reshape_gradient};
+constexpr OpDef kView = view_op("view", infer_view, reshape_gradient);
 static_assert(well_formed(kView));
 
-constexpr OpDef kSqueeze{.name = "squeeze",
-                         .inputs = {{{"x", Grad::kFormula}}},
-                         .is_view = true,
-                         .infer = infer_squeeze,
-                         .backward = reshape_gradient};
+constexpr OpDef kSqueeze = view_op("squeeze", infer_squeeze, reshape_gradient);
 static_assert(well_formed(kSqueeze));
 
-constexpr OpDef kUnsqueeze{.name = "unsqueeze",
-                           .inputs = {{{"x", Grad::kFormula}}},
-                           .is_view = true,
-                           .infer = infer_unsqueeze,
-                           .backward = reshape_gradient};
+constexpr OpDef kUnsqueeze = view_op("unsqueeze", infer_unsqueeze, reshape_gradient);
 static_assert(well_formed(kUnsqueeze));
 
-constexpr OpDef kAlias{.name = "alias",
-                       .inputs = {{{"x", Grad::kFormula}}},
-                       .is_view = true,
-                       .infer = infer_alias,
-                       .backward = reshape_gradient};
+constexpr OpDef kAlias = view_op("alias", infer_alias, reshape_gradient);
 static_assert(well_formed(kAlias));
 
 }  // namespace pumice::ops
