@@ -16,7 +16,7 @@ if(BUILD_TESTING AND test_sources AND EXISTS ${PROJECT_SOURCE_DIR}/tests/main.cp
                                                networks series soak pumice_internal pumice_options
                                                doctest::doctest rapidcheck Threads::Threads)
     # Calls that must throw are written as statements.
-    target_compile_options(pumice_tests PRIVATE -Wno-unused-result)
+    target_compile_options(pumice_tests PRIVATE -Wno-unused-result ${PUMICE_TESTS_OPTIONS})
 
     # Plants defects through the real recorder; tools/test expects the layer to report each.
     add_executable(gate_planted tests/gate/planted.cpp)
