@@ -51,7 +51,21 @@ Tensor huge() {
     return ones({1}).expand({std::int64_t{1} << 31});
 }
 
+// As many dimensions as there can be.
+Tensor deep() {
+    return ones(Dims::filled(kMaxDims, 1));
+}
+
 constexpr Refusal kShapes[] = {
+    {"unsqueeze", [] { unsqueeze(deep(), 0); }},
+    {"unfold", [] { unfold(deep(), 0, 1, 1); }},
+    {"stack",
+     [] {
+         stack({deep(), deep()}, 0);
+     }},
+    {"one_hot", [] { functional::one_hot(deep().to(kInt32), 3); }},
+    {"embedding", [] { embedding(matrix(), deep().to(kInt32)); }},
+    {"index", [] { deep().index({indexing::None}); }},
     {"empty", [] { empty({-1}); }},
     {"zeros", [] { zeros({-1}); }},
     {"ones", [] { ones({-1}); }},

@@ -6,6 +6,7 @@
 #include "pumice/error.h"
 #include "pumice/ops.h"
 
+#include "base/naming.h"
 #include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/windows.h"
@@ -452,12 +453,15 @@ Tensor index_select(Tensor x, std::int64_t dim, Tensor index) {
                           {.dim = dim, .user = IndexUser::kIndexSelect});
 }
 
-Tensor embedding(Tensor weight, Tensor indices, std::int64_t padding_idx) {
+Tensor embedding(Tensor weight, Tensor indices, std::int64_t padding_idx) try {
     check_operands("embedding", weight, indices);
     return ops::call_take(ops::kEmbedding,
                           std::move(weight),
                           std::move(indices),
                           {.dim = 0, .ignored = padding_idx, .user = IndexUser::kEmbedding});
+
+} catch (const Error&) {
+    rethrow_under("embedding");
 }
 
 }  // namespace pumice

@@ -180,9 +180,12 @@ Tensor as_strided(const Tensor& x, const Dims& sizes, const Dims& strides, std::
     return dispatch::call_view(ops::kAsStrided, x, attrs);
 }
 
-Tensor unfold(const Tensor& x, std::int64_t dim, std::int64_t length, std::int64_t step) {
+Tensor unfold(const Tensor& x, std::int64_t dim, std::int64_t length, std::int64_t step) try {
     checked_impl(x, "unfold");
     return dispatch::call_view(ops::kUnfold, x, ops::UnfoldAttrs{dim, length, step});
+
+} catch (const Error&) {
+    rethrow_under("unfold");
 }
 
 }  // namespace pumice

@@ -229,9 +229,12 @@ Tensor squeeze(const Tensor& x, std::int64_t dim) {
     return dispatch::call_view(ops::kSqueeze, x, ops::DimAttrs{dim});
 }
 
-Tensor unsqueeze(const Tensor& x, std::int64_t dim) {
+Tensor unsqueeze(const Tensor& x, std::int64_t dim) try {
     checked_impl(x, "unsqueeze");
     return dispatch::call_view(ops::kUnsqueeze, x, ops::DimAttrs{dim});
+
+} catch (const Error&) {
+    rethrow_under("unsqueeze");
 }
 
 Tensor alias(const Tensor& x) {
