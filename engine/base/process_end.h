@@ -31,6 +31,8 @@ public:
     ~HeldEnd();
     HeldEnd(const HeldEnd&) = delete;
     HeldEnd& operator=(const HeldEnd&) = delete;
+    HeldEnd(HeldEnd&&) = delete;
+    HeldEnd& operator=(HeldEnd&&) = delete;
 };
 
 /// From here on this thread's end waits for a HeldEnd.

@@ -193,7 +193,7 @@ void BufferStore::retire(const Buffer& buffer, std::uint64_t value) noexcept {
         const std::lock_guard lock(mutex_);
         retired_.push_back({buffer, value});
         retired_count_.fetch_add(1, std::memory_order_relaxed);
-    } catch (...) {  // NOLINT(bugprone-empty-catch): no host memory for the list: the buffer leaks
+    } catch (...) {  // no host memory for the list: the buffer leaks
     }
 }
 

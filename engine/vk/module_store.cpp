@@ -89,7 +89,7 @@ void ModuleStore::save(const std::string& text, const ModuleWords& words) const 
         bytes.insert(bytes.end(), code.begin(), code.end());
         write_summed_file(path_of(text), bytes, CacheFileKind::kModule);
         trim();
-    } catch (...) {  // NOLINT(bugprone-empty-catch): a module that is not kept costs time only
+    } catch (...) {  // a module that is not kept costs time only
     }
 }
 

@@ -97,7 +97,7 @@ void PipelineCache::save() noexcept {
                         "vkGetPipelineCacheData");
         bytes.resize(size_bytes);
         write_summed_file(file_path_, bytes, CacheFileKind::kPipelines);
-    } catch (...) {  // NOLINT(bugprone-empty-catch): a cache that is not saved costs time only
+    } catch (...) {  // a cache that is not saved costs time only
     }
 }
 

@@ -46,7 +46,7 @@ VKAPI_ATTR VkBool32 VKAPI_CALL on_message(VkDebugUtilsMessageSeverityFlagBitsEXT
         if (all.last.size() > kKeptMessages) {
             all.last.pop_front();
         }
-    } catch (...) {  // NOLINT(bugprone-empty-catch): counted already, and C code is calling
+    } catch (...) {  // counted already, and C code is calling
     }
     return VK_FALSE;
 }

@@ -18,13 +18,10 @@ namespace indexing {
 /// Type of Ellipsis.
 enum class EllipsisIndexType : std::uint8_t { kEllipsis };
 
-// NOLINTBEGIN(readability-identifier-naming): LibTorch's names
 /// A new dimension of extent 1; in a Slice, the bound left out.
 inline constexpr std::nullopt_t None = std::nullopt;
 /// The dimensions that no other index names, whole.
 inline constexpr EllipsisIndexType Ellipsis = EllipsisIndexType::kEllipsis;
-
-// NOLINTEND(readability-identifier-naming)
 
 /// start:stop:step by Python's rules: negative bounds count from the end, bounds past either end
 /// are clamped.

@@ -164,7 +164,6 @@ inline Variable make_variable(const Tensor& data, bool requires_grad = false) {
 
 }  // namespace torch
 
-// NOLINTBEGIN(readability-identifier-naming): LibTorch's names
 /// Defines Name as the owner of a NameImpl.
 #define TORCH_MODULE(Name) TORCH_MODULE_IMPL(Name, Name##Impl)
 /// Defines Name as the owner of an Impl.
@@ -173,4 +172,3 @@ inline Variable make_variable(const Tensor& data, bool requires_grad = false) {
     public:                                                \
         using torch::nn::ModuleHolder<Impl>::ModuleHolder; \
     }
-// NOLINTEND(readability-identifier-naming)

@@ -300,7 +300,7 @@ void check_integer_power(std::string_view op, const Tensor& a, const Scalar& b) 
 
 namespace pumice {
 
-using namespace ops;  // NOLINT(google-build-using-namespace): the records of this file
+using namespace ops;  // the records of this file
 
 Tensor add(Tensor a, Tensor b, const Scalar& alpha) {
     return run(kAdd, std::move(a), std::move(b), Kind::kArithmetic, alpha);

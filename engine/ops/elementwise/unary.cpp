@@ -437,7 +437,7 @@ DType clamp_dtype(const Tensor& x, std::optional<Scalar> min, std::optional<Scal
 
 namespace pumice {
 
-using namespace ops;  // NOLINT(google-build-using-namespace): the records of this file
+using namespace ops;  // the records of this file
 
 #define PUMICE_UNARY(name, record)                 \
     Tensor name(Tensor x) {                        \

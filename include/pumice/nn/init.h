@@ -39,7 +39,6 @@ double calculate_gain(NonlinearityType nonlinearity, double param = 0.01);
 
 /// Inputs of each output, and outputs of each input, of a weight [out, in, ...]: in and out, times
 /// the product of the extents behind. @throws ShapeError below two dimensions
-// NOLINTNEXTLINE(readability-identifier-naming): LibTorch's name
 std::tuple<std::int64_t, std::int64_t> _calculate_fan_in_and_fan_out(const Tensor& tensor);
 
 /// `value` everywhere, any dtype. @throws DTypeError if the dtype cannot hold it

@@ -12,15 +12,12 @@
 namespace c10 {
 
 /// The one key that is asked for.
-enum class DispatchKey : std::uint8_t {
-    ADInplaceOrView  // NOLINT(readability-identifier-naming): LibTorch's name
-};
+enum class DispatchKey : std::uint8_t { ADInplaceOrView };
 
 /// Type of autograd_dispatch_keyset.
 struct AutogradDispatchKeySet {};
 
 /// What the queries of dispatch state take.
-// NOLINTNEXTLINE(readability-identifier-naming): LibTorch's name
 inline constexpr AutogradDispatchKeySet autograd_dispatch_keyset{};
 
 namespace impl {
