@@ -166,9 +166,11 @@ inline Variable make_variable(const Tensor& data, bool requires_grad = false) {
 
 /// Defines Name as the owner of a NameImpl.
 #define TORCH_MODULE(Name) TORCH_MODULE_IMPL(Name, Name##Impl)
+// NOLINTBEGIN(bugprone-macro-parentheses): they stand for classes
 /// Defines Name as the owner of an Impl.
 #define TORCH_MODULE_IMPL(Name, Impl)                      \
     class Name : public torch::nn::ModuleHolder<Impl> {    \
     public:                                                \
         using torch::nn::ModuleHolder<Impl>::ModuleHolder; \
     }
+// NOLINTEND(bugprone-macro-parentheses)
