@@ -32,6 +32,9 @@ lines, and a line without a name is for every kernel that includes the file; fol
     float f(uint op, float x) {    float or int, the expressions of its lines
         case kUnaryNeg: y = -x; break;      or `case kUnaryNeg: return -x;`
 
+A kernel that reads operands by shaders/include/reads.glsl is compiled twice, the second time with
+-DREADS_TEXELS=1. It is one kernel with one id; the host takes one module or the other for all of them.
+
 Written to --out: vk/kernels.h (KernelId, enums) and
 vk/kernels.cpp (the SPIR-V, and the texts of shaders/include and of the files with hooks), vk/iterations.h
 and vk/iterations.cpp (the //@iterations lines), and vk/kernels/<family>_<algorithm>.h, one a file: its
@@ -73,6 +76,7 @@ FEATURES = (
 # SPIR-V capability -> the feature that the file must require; None: every device has it.
 CAPABILITIES = {
     1: None,  # Shader
+    46: None,  # SampledBuffer: uniform texel buffers, in every Vulkan
     50: None,  # ImageQuery, which glslang may add
     61: None,  # GroupNonUniform: basic operations, in Vulkan 1.1
     9: "fp16", 11: "int64", 22: "int16", 39: "int8",
@@ -91,6 +95,7 @@ CONSTANT_LINE = re.compile(r"\s*const\s+uint\s+(\w+)\s*=\s*(\d+)u?\s*;")
 FORMULAS_LINE = re.compile(r"//@formulas\s+([A-Z]\w*)\s*$")
 FUNCTION_LINE = re.compile(r"(float|int) \w+\(uint op,")
 CASE_LINE = re.compile(r"\s*case (\w+):\s*(?:y = |return )(.*?);(?: break;)?\s*$")
+READ_LINE = re.compile(r"^READ_WORDS\(\w+, \w+, \w+\);", re.MULTILINE)
 GLSLANG_MESSAGE = re.compile(r"^(ERROR|WARNING): (?:(\S+?):(\d+): )?(.*)$")
 FOLLOW_UP = re.compile(r"compilation errors|Missing entry point")
 COOPMAT_PROBE = """#version 460
@@ -132,7 +137,9 @@ class Kernel:
     defines: list
     features: set
     spirv: bytes = b""
+    texel_spirv: bytes = b""  # that reads texels; empty where nothing is read so
     reflection: object = None
+    texel_reflection: object = None
     loop_count: int = 0  # without those that are to be unrolled
 
 
@@ -324,29 +331,30 @@ class Compiler:
             command = [self.glslang, "--quiet", "--target-env", TARGET, "-V", str(probe), "-o"]
             return subprocess.run([*command, f"{probe}.spv"], capture_output=True).returncode == 0
 
-    def compile(self, shader, kernel):
+    def compile(self, shader, kernel, more_defines=()):
         sources = source_closure(shader.path, self.include_dir)
-        text = "\0".join([TARGET, *kernel.defines, *(f"{p.name}\0{t}" for p, t in sources.items())])
+        defines = [*kernel.defines, *more_defines]
+        text = "\0".join([TARGET, *defines, *(f"{p.name}\0{t}" for p, t in sources.items())])
         key = hashlib.sha256(self.versions + text.encode()).hexdigest()
         cached = self.cache_dir / f"{key[:32]}.spv"
         if not cached.is_file():
-            self._compile_to(cached, shader, kernel)
+            self._compile_to(cached, shader, kernel.name, defines)
         return cached.read_bytes()
 
-    def _compile_to(self, cached, shader, kernel):
+    def _compile_to(self, cached, shader, name, defines):
         with tempfile.TemporaryDirectory(dir=self.cache_dir) as folder:
             spv = Path(folder) / "module.spv"
-            command = [self.glslang, "--quiet", "--target-env", TARGET, "-V", *kernel.defines]
+            command = [self.glslang, "--quiet", "--target-env", TARGET, "-V", *defines]
             command += [f"-I{self.include_dir}", str(shader.path), "-o", str(spv)]
             result = subprocess.run(command, capture_output=True, text=True)
             output = result.stdout + result.stderr
             if result.returncode or "WARNING:" in output:
-                raise BuildError(f"{relay_messages(output, shader.path)}\n  in kernel {kernel.name}")
+                raise BuildError(f"{relay_messages(output, shader.path)}\n  in kernel {name}")
             command = [self.spirv_val, "--target-env", TARGET, str(spv)]
             result = subprocess.run(command, capture_output=True, text=True)
             if result.returncode:
                 text = (result.stdout + result.stderr).strip()
-                raise BuildError(f"{shader.path}:1: error: spirv-val, {kernel.name}: {text}")
+                raise BuildError(f"{shader.path}:1: error: spirv-val, {name}: {text}")
             os.replace(spv, cached)
 
 
@@ -357,9 +365,8 @@ def line_of(path, pattern):
     return 1
 
 
-def check_kernel(shader, kernel, has_bound):
+def check_kernel(shader, kernel, out, has_bound):
     """The limits of CONTRIBUTING.md that reflection can see."""
-    out = kernel.reflection
     binding_count = len(out.bindings) + out.reports
     if binding_count > MAX_BINDINGS:
         raise ReflectError(f"{binding_count} bindings; {MAX_BINDINGS} allowed")
@@ -395,16 +402,37 @@ def check_alike(shader):
                 raise BuildError(f"{shader.path}:1: error: {spec.name} has two constant_ids")
 
 
+def reads_texels(closure):
+    return any(READ_LINE.search(text) for text in closure.values())
+
+
+def check_twins(kernel):
+    """The host hands both modules the same."""
+    for what in ("reports", "push_members", "specs", "local_size_ids"):
+        if getattr(kernel.reflection, what) != getattr(kernel.texel_reflection, what):
+            raise ReflectError(f"{what} differ where the kernel reads texels")
+    for number, binding in kernel.reflection.bindings.items():
+        twin = kernel.texel_reflection.bindings.get(number)
+        if twin is None or (twin.is_read, twin.is_written) != (binding.is_read, binding.is_written):
+            raise ReflectError(f"binding {number} differs where the kernel reads texels")
+
+
 def build_kernel(compiler, shader, kernel):
     """Fills in one kernel; returns an error text or None."""
     if "coopmat" in kernel.features and not compiler.has_coopmat:
         return None
     try:
+        closure = source_closure(shader.path, compiler.include_dir)
+        has_bound = bool(Bounds.terms(closure.values()))
         kernel.spirv = compiler.compile(shader, kernel)
         kernel.reflection = reflect(kernel.spirv)
         kernel.loop_count = count_loops(kernel.spirv)
-        texts = source_closure(shader.path, compiler.include_dir).values()
-        check_kernel(shader, kernel, bool(Bounds.terms(texts)))
+        check_kernel(shader, kernel, kernel.reflection, has_bound)
+        if reads_texels(closure):
+            kernel.texel_spirv = compiler.compile(shader, kernel, ["-DREADS_TEXELS=1"])
+            kernel.texel_reflection = reflect(kernel.texel_spirv)
+            check_kernel(shader, kernel, kernel.texel_reflection, has_bound)
+            check_twins(kernel)
     except BuildError as error:
         return str(error)
     except ReflectError as error:

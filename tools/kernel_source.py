@@ -23,6 +23,12 @@ enum class KernelId : std::uint16_t {
 enum class KernelFeature : std::uint32_t {
 %(features)s};
 
+/// One SPIR-V module.
+struct KernelCode {
+    const std::uint32_t* words;
+    std::uint32_t word_count;
+};
+
 /// A kernel as the host launches it. code is null and word_count 0 for a variant that the shader
 /// compiler of this build could not make.
 struct KernelInfo {
@@ -36,6 +42,10 @@ struct KernelInfo {
     std::uint8_t spec_count;  ///< highest specialization constant id + 1
     std::uint32_t features;   ///< KernelFeature bits, or'ed
     bool reports = false;     ///< has one binding more, which the queue fills (vk/reports.h)
+    /// The module that reads operands as texels (shaders/include/reads.glsl), and which bindings are
+    /// uniform texel buffers in it; null and 0 where the kernel has no other one.
+    KernelCode texel_code{};
+    std::uint8_t texel_mask = 0;
 };
 
 /// @throws nothing; id must be below KernelId::kCount.
@@ -152,12 +162,16 @@ def _row(shader, kernel, features):
     numbers += [_mask(out, "is_read"), out.push_size_bytes]
     numbers += [max((s.spec_id + 1 for s in out.specs), default=0), bits]
     numbers += ["true" if out.reports else "false"]
+    if kernel.texel_spirv:
+        code_of_texels = f"kTexelCode{camel(kernel.name)}.data()"
+        numbers += [f"{{{code_of_texels}, {len(kernel.texel_spirv) // 4}}}"]
+        numbers += [_mask(kernel.texel_reflection, "is_texels")]
     return f'    {{"{kernel.name}", {code}, {", ".join(map(str, numbers))}}},\n'
 
 
-def _code(kernel):
-    words = struct.unpack(f"<{len(kernel.spirv) // 4}I", kernel.spirv)
-    lines = [f"constexpr std::array<std::uint32_t, {len(words)}> kCode{camel(kernel.name)} = {{"]
+def _code(name, spirv):
+    words = struct.unpack(f"<{len(spirv) // 4}I", spirv)
+    lines = [f"constexpr std::array<std::uint32_t, {len(words)}> {name} = {{"]
     for at in range(0, len(words), 12):
         lines.append("    " + ",".join(f"{w:#x}" for w in words[at : at + 12]) + ",")
     return "\n".join(lines) + "\n};\n"
@@ -219,7 +233,9 @@ def write_interface(shaders, enums, features, includes, formulas):
             f"Formula formula_of({enum.name} op) noexcept;\n" for enum in computed),
     }
     source = SOURCE % {
-        "codes": "\n".join(_code(k) for _, k in pairs if k.spirv),
+        "codes": "\n".join(
+            [_code(f"kCode{camel(k.name)}", k.spirv) for _, k in pairs if k.spirv]
+            + [_code(f"kTexelCode{camel(k.name)}", k.texel_spirv) for _, k in pairs if k.texel_spirv]),
         "count": len(pairs),
         "rows": "".join(_row(s, k, features) for s, k in pairs),
         "formulas": "".join(_formula_function(e, formulas[e.name]) for e in computed),

@@ -12,6 +12,7 @@ MAGIC = 0x07230203
 OP_NAME, OP_MEMBER_NAME = 5, 6
 OP_ENTRY_POINT, OP_CAPABILITY = 15, 17
 OP_TYPE_BOOL, OP_TYPE_INT, OP_TYPE_FLOAT, OP_TYPE_VECTOR, OP_TYPE_MATRIX = 20, 21, 22, 23, 24
+OP_TYPE_IMAGE, DIM_BUFFER, IMAGE_SAMPLED = 25, 5, 1
 OP_TYPE_ARRAY, OP_TYPE_RUNTIME_ARRAY, OP_TYPE_STRUCT, OP_TYPE_POINTER = 28, 29, 30, 32
 OP_CONSTANT, OP_CONSTANT_COMPOSITE = 43, 44
 OP_SPEC_TRUE, OP_SPEC_FALSE, OP_SPEC_CONSTANT, OP_SPEC_COMPOSITE = 48, 49, 50, 51
@@ -33,11 +34,12 @@ class ReflectError(Exception):
 
 @dataclass
 class Binding:
-    """One storage buffer binding of set 0; several blocks may alias it."""
+    """One buffer binding of set 0; several blocks of storage may alias it."""
 
-    name: str = ""  # of its first block
+    name: str = ""  # of its first block, or of its texels
     is_read: bool = False
     is_written: bool = False
+    is_texels: bool = False  # a uniform texel buffer
 
 
 @dataclass
@@ -183,6 +185,20 @@ def _add_buffer(out, module, variable, struct_type):
     binding.is_read |= not module.is_marked(variable, struct_type, DEC_NON_READABLE)
 
 
+def _add_texels(out, module, variable, image_type):
+    opcode, args, _ = module.definitions[image_type]
+    if opcode != OP_TYPE_IMAGE or (args[1], args[5]) != (DIM_BUFFER, IMAGE_SAMPLED):
+        raise ReflectError("only storage buffers, uniform texel buffers and push constants are supported")
+    sampled = module.definitions[args[0]]
+    if sampled[0] != OP_TYPE_INT or sampled[1][1]:
+        raise ReflectError("texels must be unsigned: they are raw bits")
+    marks = module.decorations.get(variable, {})
+    name = module.names.get(variable, "?")
+    if DEC_BINDING not in marks or marks.get(DEC_SET, 0) != 0 or marks[DEC_BINDING] in out.bindings:
+        raise ReflectError(f"texel buffer {name} must have a binding of its own in set 0")
+    out.bindings[marks[DEC_BINDING]] = Binding(name, is_read=True, is_texels=True)
+
+
 def _read_variables(out, module):
     for variable, pointer_type, storage in module.variables:
         pointee = module.pointee(pointer_type)
@@ -194,8 +210,10 @@ def _read_variables(out, module):
             storage == STORAGE_UNIFORM and DEC_BUFFER_BLOCK in module.decorations.get(pointee, {})
         ):
             _add_buffer(out, module, variable, pointee)
-        elif storage in (STORAGE_UNIFORM, STORAGE_UNIFORM_CONSTANT):
-            raise ReflectError("only storage buffers and push constants are supported")
+        elif storage == STORAGE_UNIFORM_CONSTANT:
+            _add_texels(out, module, variable, pointee)
+        elif storage == STORAGE_UNIFORM:
+            raise ReflectError("only storage buffers, uniform texel buffers and push constants are supported")
     numbers = sorted(out.bindings)
     if numbers != list(range(len(numbers))):
         raise ReflectError(f"bindings must be contiguous from 0; got {numbers}")

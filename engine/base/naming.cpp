@@ -9,7 +9,10 @@ namespace pumice {
 namespace {
 
 [[noreturn]] void rename(Error& refusal, std::string_view op, std::string_view suffix) {
-    refusal.set_where(fmt::format("{}{}", op, suffix));
+    const bool is_of_environment = std::string_view(refusal.where()).starts_with("PUMICE_");
+    if (!is_of_environment) {
+        refusal.set_where(fmt::format("{}{}", op, suffix));
+    }
     throw;
 }
 

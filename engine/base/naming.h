@@ -14,8 +14,9 @@ namespace pumice {
 /// An error names the public function that the user called. What one operator refuses carries its
 /// OpDef's public name. A function that is made of others, or that is another form of one (`_` and
 /// `_out`), runs under its own name: the outermost one renames last. What is no refusal (a lost
-/// device, memory that ran out, a file, a defect) and an IndexError, which belongs to an earlier
-/// call, keep the name that they have.
+/// device, memory that ran out, a file, a defect), an IndexError, which belongs to an earlier call,
+/// and what an environment variable says (the first call makes the device) keep the name that they
+/// have.
 
 /// In the handler of such a function: throws the exception again, a refusal under the name of `op`
 /// and `suffix`.

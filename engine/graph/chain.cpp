@@ -37,12 +37,14 @@ bool is_made_before(const Chain& chain, std::size_t part, std::uint32_t value) {
 }
 
 // The bits of the element of operand `at` of a binding.
-std::string load(std::uint32_t binding, DType dtype) {
-    return itemsize(dtype) == sizeof(std::uint32_t)
-               ? fmt::format("x{0}_words[at{0}]", binding)
-               : fmt::format("extract_bits(x{0}_words[word_index(at{0}, {1}u)], at{0}, {1}u)",
-                             binding,
-                             static_cast<std::uint32_t>(dtype));
+std::string load(std::uint32_t binding, DType dtype, bool is_texels) {
+    const auto code = static_cast<std::uint32_t>(dtype);
+    const bool is_word = itemsize(dtype) == sizeof(std::uint32_t);
+    const std::string at = is_word ? fmt::format("at{}", binding)
+                                   : fmt::format("word_index(at{}, {}u)", binding, code);
+    const std::string word = is_texels ? fmt::format("read_word(x{}_words, {})", binding, at)
+                                       : fmt::format("x{}_words[{}]", binding, at);
+    return is_word ? word : fmt::format("extract_bits({}, at{}, {}u)", word, binding, code);
 }
 
 // Name of a part's operand: an earlier part's result, the carried element or one that was loaded.
@@ -127,10 +129,15 @@ void ChainWriter::write_loads(const Chain& chain,
     constexpr std::string_view kAxes = "xyzw";
     for (std::size_t i = 0; i < chain.operands.size(); ++i) {
         const std::uint32_t binding = bindings[i];
-        add(buffers_,
-            "layout(std430, set = 0, binding = {0}) readonly buffer X{0} {{ uint x{0}_words[]; "
-            "}};\n",
-            binding);
+        const bool is_texels = (texel_mask_ >> binding & 1U) != 0;
+        if (is_texels) {
+            add(buffers_, "READ_WORDS({0}, X{0}, x{0}_words);\n", binding);
+        } else {
+            add(buffers_,
+                "layout(std430, set = 0, binding = {0}) readonly buffer X{0} {{ uint "
+                "x{0}_words[]; }};\n",
+                binding);
+        }
         const Tensor operand = make_tensor(graph_, chain.operands[i]);
         add_constant(fmt::format("OFFSET_{}", binding), dispatch::bound_offset(operand, caps_));
         add(out, "    uint at{0} = OFFSET_{0}", binding);
@@ -140,7 +147,10 @@ void ChainWriter::write_loads(const Chain& chain,
                          word(walk.strides[i + 1][axis]));
             add(out, " + index.{} * STRIDE_{}_{}", kAxes[axis], binding, dim);
         }
-        add(out, ";\n    uint x{} = {};\n", binding, load(binding, impl_of(operand).dtype));
+        add(out,
+            ";\n    uint x{} = {};\n",
+            binding,
+            load(binding, impl_of(operand).dtype, is_texels));
     }
 }
 
@@ -175,7 +185,7 @@ std::string ChainWriter::declarations() {
     for (const std::string& macro : element_.macros) {
         add(text, "#define {} 1\n", macro);
     }
-    for (const char* file : {"dtype", "math", "unary", "binary", "convert"}) {
+    for (const char* file : {"reads", "dtype", "math", "unary", "binary", "convert"}) {
         add(text, "#include \"{}.glsl\"\n", file);
     }
     text += "uint opaque_bits(uint bits) {\n    return bits ^ UNKNOWN_ZERO;\n}\n";

@@ -41,9 +41,13 @@ Slot slot_of(const Graph& graph, const TensorRef& ref);
 /// and numbers, so that calls of one structure share one text.
 class ChainWriter {
 public:
-    /// `spec`: of the constants that the rest of the kernel declares, which come first.
-    ChainWriter(const Graph& graph, const vk::Capabilities& caps, std::vector<std::uint32_t> spec)
-        : graph_(graph), caps_(caps), spec_(std::move(spec)) {}
+    /// `spec`: of the constants that the rest of the kernel declares, which come first. Bit i of
+    /// `texel_mask`: binding i is read as shaders/include/reads.glsl says, with READS_TEXELS.
+    ChainWriter(const Graph& graph,
+                const vk::Capabilities& caps,
+                std::vector<std::uint32_t> spec,
+                std::uint32_t texel_mask)
+        : graph_(graph), caps_(caps), spec_(std::move(spec)), texel_mask_(texel_mask) {}
 
     void add_constant(const std::string& name, std::uint32_t value);
     /// NAME_SIZE_i, NAME_MAGIC_i and NAME_SHIFT_i of the innermost `count` dimensions.
@@ -58,6 +62,8 @@ public:
 
     [[nodiscard]] const std::vector<std::uint32_t>& spec() const noexcept { return spec_; }
 
+    [[nodiscard]] std::uint32_t texel_mask() const noexcept { return texel_mask_; }
+
 private:
     void write_loads(const Chain& chain,
                      const ChainWalk& walk,
@@ -67,6 +73,7 @@ private:
     const Graph& graph_;
     const vk::Capabilities& caps_;
     std::vector<std::uint32_t> spec_;
+    const std::uint32_t texel_mask_;
     dispatch::Element element_;
     std::string constants_;
     std::string buffers_;

@@ -24,8 +24,10 @@ std::string whole_text(ChainWriter& writer, const Chain& chain, const ChainWalk&
     std::vector<std::uint32_t> bindings(chain.operands.size());
     std::iota(bindings.begin(), bindings.end(), 0U);
     const std::string body = writer.body(chain, walk, bindings);
-    std::string text =
-        "#version 450\nlayout(push_constant) uniform Push {\n    uint zero;\n} push;\n"
+    std::string text = "#version 450\n";
+    text += writer.texel_mask() != 0 ? "#define READS_TEXELS 1\n" : "";
+    text +=
+        "layout(push_constant) uniform Push {\n    uint zero;\n} push;\n"
         "#define UNKNOWN_ZERO push.zero\n" +
         writer.declarations();
     text += fmt::format(
@@ -61,7 +63,9 @@ KernelCall write_fused(const Graph& graph, const Node& node, const vk::Capabilit
                                         .dim_count = static_cast<std::uint32_t>(walk.dim_count),
                                         .words = schedule.words}
                            .by_id();
-    ChainWriter writer(graph, caps, {frame.begin(), frame.end()});
+    const auto operand_mask = static_cast<std::uint8_t>((1U << chain.operands.size()) - 1);
+    const std::uint8_t texel_mask = caps.reads_texels ? operand_mask : std::uint8_t{0};
+    ChainWriter writer(graph, caps, {frame.begin(), frame.end()}, texel_mask);
     writer.add_constant("MAP_COUNT", static_cast<std::uint32_t>(count));
     writer.add_constant("MAP_OUTPUT_OFFSET", offset);
     writer.add_sizes("MAP", walk, 3);
@@ -72,6 +76,7 @@ KernelCall write_fused(const Graph& graph, const Node& node, const vk::Capabilit
     source.binding_count = static_cast<std::uint8_t>(chain.operands.size() + 1);
     source.written_mask = static_cast<std::uint8_t>(1U << chain.operands.size());
     source.read_mask = static_cast<std::uint8_t>(~source.written_mask);
+    source.texel_mask = texel_mask;
     source.push_size_bytes = sizeof(std::uint32_t);
     KernelCall call;
     call.push.resize(source.push_size_bytes);  // the zero

@@ -130,7 +130,7 @@ public:
           kernel_(kernel),
           host_(*vk::host_text(kernel.kernel)),
           chains_(chains_of(node)),
-          writer_(graph, caps, kernel.spec) {}
+          writer_(graph, caps, kernel.spec, texel_mask_of(kernel, caps)) {}
 
     void run() && {
         std::string hooks;
@@ -150,6 +150,13 @@ public:
     }
 
 private:
+    // A binding of the host's own is read as the host does, whoever lies there now.
+    static std::uint32_t texel_mask_of(const KernelCall& kernel, const vk::Capabilities& caps) {
+        const vk::KernelInfo& info = vk::kernel_info(kernel.kernel);
+        const std::uint32_t own = (1U << info.binding_count) - 1;
+        return caps.reads_texels ? info.texel_mask | ~own : 0;
+    }
+
     // The slots of what has no memory any more go to other operands.
     bool frees_slots() {
         for (std::uint32_t i = 0; i < kernel_.slots.size(); ++i) {
@@ -221,7 +228,8 @@ private:
     void set_source(const std::string& defines, const std::string& hooks) {
         std::string text{host_.text};
         // Macros may stand after the version and the extensions that depend on them alone.
-        text.insert(text.find('\n', text.find("#version")) + 1, defines);
+        const std::string reads = writer_.texel_mask() != 0 ? "#define READS_TEXELS 1\n" : "";
+        text.insert(text.find('\n', text.find("#version")) + 1, reads + defines);
         text += "#include \"divide.glsl\"\n";
         text += writer_.declarations() + hooks;
         const vk::KernelInfo& info = vk::kernel_info(kernel_.kernel);
@@ -233,6 +241,8 @@ private:
         source.written_mask = info.written_mask;
         source.read_mask =
             static_cast<std::uint8_t>(info.read_mask | ~((1U << info.binding_count) - 1));
+        source.texel_mask =
+            static_cast<std::uint8_t>(writer_.texel_mask() & ((1U << kernel_.slots.size()) - 1));
         source.push_size_bytes = info.push_size_bytes;
         kernel_.source = std::make_shared<const vk::KernelSource>(std::move(source));
         kernel_.label = kernel_.source->name;

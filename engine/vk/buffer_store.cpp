@@ -43,8 +43,9 @@ std::uint64_t rank(MemoryKind kind, VkMemoryPropertyFlags flags, std::uint64_t h
 
 BufferStore::BufferStore(const PhysicalDevice& physical,
                          const DeviceHandles& handles,
-                         const VolkDeviceTable& table)
-    : physical_(physical), handles_(handles), table_(table) {
+                         const VolkDeviceTable& table,
+                         TexelViews& views)
+    : physical_(physical), handles_(handles), table_(table), views_(views) {
     vkGetPhysicalDeviceMemoryProperties(physical.handle, &memory_);
     is_staging_forced_ = environment_says("PUMICE_STAGING", "force");
     retired_.reserve(256);
@@ -122,6 +123,9 @@ Buffer BufferStore::create(std::uint64_t size_bytes, MemoryKind kind) {
     info.size = size_bytes;
     info.usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
                  VK_BUFFER_USAGE_TRANSFER_DST_BIT;
+    if (physical_.capabilities.reads_texels) {
+        info.usage |= VK_BUFFER_USAGE_UNIFORM_TEXEL_BUFFER_BIT;
+    }
     info.sharingMode = VK_SHARING_MODE_EXCLUSIVE;
     VkBuffer made = VK_NULL_HANDLE;
     const VkResult result = table_.vkCreateBuffer(handles_.device, &info, nullptr, &made);
@@ -178,6 +182,7 @@ void BufferStore::bind_new_memory(Buffer& buffer, MemoryKind kind) {
 }
 
 void BufferStore::destroy(const Buffer& buffer) noexcept {
+    views_.forget(buffer.id);
     table_.vkDestroyBuffer(handles_.device, to_handle<VkBuffer>(buffer.handle), nullptr);
     if (buffer.memory != 0) {
         table_.vkFreeMemory(handles_.device, to_handle<VkDeviceMemory>(buffer.memory), nullptr);

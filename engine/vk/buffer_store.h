@@ -2,7 +2,8 @@
 #pragma once
 
 #include "vk/buffer.h"
-#include "vk/instance.h"
+#include "vk/physical_device.h"
+#include "vk/texel_views.h"
 #include "vk/vulkan.h"
 
 #include <array>
@@ -20,7 +21,8 @@ class BufferStore {
 public:
     BufferStore(const PhysicalDevice& physical,
                 const DeviceHandles& handles,
-                const VolkDeviceTable& table);
+                const VolkDeviceTable& table,
+                TexelViews& views);
     /// Destroys what was retired. The device must be idle.
     ~BufferStore();
     BufferStore(const BufferStore&) = delete;
@@ -55,6 +57,7 @@ private:
     const PhysicalDevice& physical_;
     const DeviceHandles& handles_;
     const VolkDeviceTable& table_;
+    TexelViews& views_;
     VkPhysicalDeviceMemoryProperties memory_{};
     bool is_staging_forced_ = false;
     std::array<std::atomic<std::uint64_t>, VK_MAX_MEMORY_HEAPS> used_bytes_{};

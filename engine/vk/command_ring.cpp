@@ -5,6 +5,8 @@
 #include "vk/check.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 
 namespace pumice::vk {
 namespace {
@@ -23,22 +25,29 @@ SetPool::~SetPool() {
 }
 
 VkDescriptorSet SetPool::take(const BindingLayout& layout) {
-    std::vector<VkDescriptorSet>& sets = sets_[layout.binding_count];
-    std::size_t& used = used_[layout.binding_count];
-    if (used == sets.size()) {
+    if (layout.number >= layouts_.size()) {
+        layouts_.resize(layout.number + 1);
+    }
+    OfLayout& its = layouts_[layout.number];
+    if (its.used_count == its.sets.size()) {
         grow(layout);
     }
-    return sets[used++];
+    return its.sets[its.used_count++];
 }
 
 void SetPool::grow(const BindingLayout& layout) {
-    const VkDescriptorPoolSize counts{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-                                      kSetsPerPool * std::max(layout.binding_count, 1U)};
+    const auto texel_count = static_cast<std::uint32_t>(std::popcount(layout.texel_mask));
+    const std::uint32_t storage_count = layout.binding_count - texel_count;
+    // A pool may not ask for none of a kind.
+    const std::array<VkDescriptorPoolSize, 2> counts = {{
+        {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, kSetsPerPool * std::max(storage_count, 1U)},
+        {VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER, kSetsPerPool * std::max(texel_count, 1U)},
+    }};
     VkDescriptorPoolCreateInfo info{};
     info.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO;
     info.maxSets = kSetsPerPool;
-    info.poolSizeCount = 1;
-    info.pPoolSizes = &counts;
+    info.poolSizeCount = static_cast<std::uint32_t>(counts.size());
+    info.pPoolSizes = counts.data();
     pools_.reserve(pools_.size() + 1);
     VkDescriptorPool pool = VK_NULL_HANDLE;
     PUMICE_VK_CHECK(table_.vkCreateDescriptorPool(handles_.device, &info, nullptr, &pool),
@@ -55,7 +64,7 @@ void SetPool::grow(const BindingLayout& layout) {
     allocation.pSetLayouts = layouts.data();
     PUMICE_VK_CHECK(table_.vkAllocateDescriptorSets(handles_.device, &allocation, made.data()),
                     "vkAllocateDescriptorSets");
-    std::vector<VkDescriptorSet>& sets = sets_[layout.binding_count];
+    std::vector<VkDescriptorSet>& sets = layouts_[layout.number].sets;
     sets.insert(sets.end(), made.begin(), made.end());
 }
 

@@ -5,7 +5,6 @@
 #include "vk/timeline.h"
 #include "vk/vulkan.h"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -28,7 +27,11 @@ public:
     VkDescriptorSet take(const BindingLayout& layout);
 
     /// The command buffer has run: all sets may be rewritten.
-    void reset() noexcept { used_.fill(0); }
+    void reset() noexcept {
+        for (OfLayout& each : layouts_) {
+            each.used_count = 0;
+        }
+    }
 
 private:
     void grow(const BindingLayout& layout);
@@ -36,8 +39,13 @@ private:
     const DeviceHandles& handles_;
     const VolkDeviceTable& table_;
     std::vector<VkDescriptorPool> pools_;
-    std::array<std::vector<VkDescriptorSet>, PipelineCache::kMaxBindings + 1> sets_;
-    std::array<std::size_t, PipelineCache::kMaxBindings + 1> used_{};
+
+    struct OfLayout {
+        std::vector<VkDescriptorSet> sets;
+        std::size_t used_count = 0;
+    };
+
+    std::vector<OfLayout> layouts_;  ///< by BindingLayout::number
 };
 
 /// A command buffer with what it needs to be recorded anew.

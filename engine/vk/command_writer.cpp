@@ -6,6 +6,7 @@
 #include "vk/device.h"
 #include "vk/flight_log.h"
 #include "vk/reports.h"
+#include "vk/texel_views.h"
 #include "vk/timings.h"
 
 namespace pumice::vk {
@@ -20,6 +21,10 @@ void begin_label(VkCommandBuffer buffer, std::string_view text) noexcept {
     vkCmdBeginDebugUtilsLabelEXT(buffer, &label);
 }
 
+VkDescriptorBufferInfo info_of_range(const Binding& range) noexcept {
+    return {to_handle<VkBuffer>(range.buffer->handle), range.offset_bytes, range.size_bytes};
+}
+
 }  // namespace
 
 Access access_of(const Binding& binding, bool is_write) noexcept {
@@ -29,18 +34,24 @@ Access access_of(const Binding& binding, bool is_write) noexcept {
 CommandWriter::CommandWriter(Device& device,
                              QueueCounters& counters,
                              Hazard& last_hazard,
-                             FlightLog* log)
+                             FlightLog* log,
+                             std::vector<VkBufferView>* own_views)
     : handles_(device.handles()),
       table_(device.table()),
       has_push_descriptors_(device.capabilities().has_push_descriptors),
       reports_(device.reports()),
+      views_(device.texel_views()),
+      own_views_(own_views),
       counters_(counters),
       last_hazard_(last_hazard),
       log_(log) {}
 
-void CommandWriter::open(CommandSlot& slot, Stopwatch* stopwatch) noexcept {
+void CommandWriter::open(CommandSlot& slot,
+                         Stopwatch* stopwatch,
+                         std::uint64_t completed) noexcept {
     slot_ = &slot;
     stopwatch_ = stopwatch;
+    completed_ = completed;
     bound_pipeline_ = VK_NULL_HANDLE;
 }
 
@@ -94,36 +105,43 @@ void CommandWriter::order(std::span<const Access> accesses, std::uint64_t value)
     }
 }
 
+// What the kernel's own bindings are told; the reports' comes later, when nothing can fail any
+// more.
+void CommandWriter::describe(const Dispatch& dispatch,
+                             const BindingLayout& layout,
+                             std::uint64_t value,
+                             Descriptors& descriptors) {
+    for (std::size_t i = 0; i < dispatch.bindings.size(); ++i) {
+        const Binding& range = dispatch.bindings[i];
+        if ((layout.texel_mask >> i & 1U) == 0) {
+            descriptors[i].buffer = info_of_range(range);
+        } else if (own_views_ == nullptr) {
+            descriptors[i].texels = views_.get(range, value, completed_);
+        } else {
+            own_views_->reserve(own_views_->size() + 1);
+            own_views_->push_back(descriptors[i].texels = views_.make(range));
+        }
+    }
+}
+
 void CommandWriter::bind(const Pipeline& pipeline,
                          VkDescriptorSet set,
-                         std::span<const Binding> bindings,
-                         bool reports) noexcept {
+                         const Descriptors& descriptors) noexcept {
     if (bound_pipeline_ != pipeline.handle) {
         table_.vkCmdBindPipeline(slot_->buffer, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline.handle);
         bound_pipeline_ = pipeline.handle;
     }
-    if (bindings.empty()) {
-        return;
-    }
     const BindingLayout& layout = *pipeline.layout;
-    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the hot path fills what it uses
-    std::array<VkDescriptorBufferInfo, PipelineCache::kMaxBindings> infos;
-    const auto info_of_range = [](const Binding& range) {
-        return VkDescriptorBufferInfo{
-            to_handle<VkBuffer>(range.buffer->handle), range.offset_bytes, range.size_bytes};
-    };
-    for (std::size_t i = 0; i < bindings.size(); ++i) {
-        infos[i] = info_of_range(bindings[i]);
-    }
-    if (reports) {
-        infos[bindings.size()] = info_of_range(reports_.next_slot());
+    if (layout.binding_count == 0) {
+        return;
     }
     if (has_push_descriptors_) {
         table_.vkCmdPushDescriptorSetWithTemplateKHR(
-            slot_->buffer, layout.update, layout.pipeline, 0, infos.data());
+            slot_->buffer, layout.update, layout.pipeline, 0, descriptors.data());
         return;
     }
-    table_.vkUpdateDescriptorSetWithTemplate(handles_.device, set, layout.update, infos.data());
+    table_.vkUpdateDescriptorSetWithTemplate(
+        handles_.device, set, layout.update, descriptors.data());
     table_.vkCmdBindDescriptorSets(
         slot_->buffer, VK_PIPELINE_BIND_POINT_COMPUTE, layout.pipeline, 0, 1, &set, 0, nullptr);
 }
@@ -155,12 +173,18 @@ void CommandWriter::dispatch(const Dispatch& dispatch,
     if (!has_push_descriptors_ && !dispatch.bindings.empty()) {
         set = slot_->sets.take(*pipeline.layout);
     }
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the hot path fills what it uses
+    Descriptors descriptors;
+    describe(dispatch, *pipeline.layout, value, descriptors);
     std::array<Access, PipelineCache::kMaxBindings> accesses;
     for (std::size_t i = 0; i < dispatch.bindings.size(); ++i) {
         accesses[i] = access_of(dispatch.bindings[i], (info.written_mask >> i & 1U) != 0);
     }
     order(std::span(accesses).first(dispatch.bindings.size()), value);
-    bind(pipeline, set, dispatch.bindings, info.reports);
+    if (info.reports) {
+        descriptors[dispatch.bindings.size()].buffer = info_of_range(reports_.next_slot());
+    }
+    bind(pipeline, set, descriptors);
     if (info.reports) {
         reports_.note(value);
     }

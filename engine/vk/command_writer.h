@@ -11,12 +11,14 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace pumice::vk {
 
 class FlightLog;
 class Reports;
 class Stopwatch;
+class TexelViews;
 
 /// Full masks on both sides of every barrier between commands: a driver is known to drop narrower
 /// ones.
@@ -36,12 +38,17 @@ Access access_of(const Binding& binding, bool is_write) noexcept;
 /// [Hazards] in recorder.cpp. Not thread-safe.
 class CommandWriter {
 public:
-    /// `counters` counts dispatches and barriers, `log`, if any, is told of every access.
-    CommandWriter(Device& device, QueueCounters& counters, Hazard& last_hazard, FlightLog* log);
+    /// `counters` counts dispatches and barriers, `log`, if any, is told of every access. Views of
+    /// texels that are made are `own_views`' to destroy; without, the device keeps them.
+    CommandWriter(Device& device,
+                  QueueCounters& counters,
+                  Hazard& last_hazard,
+                  FlightLog* log,
+                  std::vector<VkBufferView>* own_views);
 
     /// Goes on in this slot's command buffer, which was begun, and times its commands if there is a
-    /// stopwatch.
-    void open(CommandSlot& slot, Stopwatch* stopwatch) noexcept;
+    /// stopwatch. `completed` is what the timeline has reached.
+    void open(CommandSlot& slot, Stopwatch* stopwatch, std::uint64_t completed) noexcept;
 
     [[nodiscard]] bool is_open() const noexcept { return slot_ != nullptr; }
 
@@ -69,16 +76,24 @@ private:
     template <class Record>
     void timed(std::string_view label, const Record& record) noexcept;
     void order(std::span<const Access> accesses, std::uint64_t value) noexcept;
+    using Descriptors = std::array<Descriptor, PipelineCache::kMaxBindings>;
+
+    void describe(const Dispatch& dispatch,
+                  const BindingLayout& layout,
+                  std::uint64_t value,
+                  Descriptors& descriptors);
     void bind(const Pipeline& pipeline,
               VkDescriptorSet set,
-              std::span<const Binding> bindings,
-              bool reports) noexcept;
+              const Descriptors& descriptors) noexcept;
     void record_dispatch(const Dispatch& dispatch, const Pipeline& pipeline) noexcept;
 
     const DeviceHandles& handles_;
     const VolkDeviceTable& table_;
     const bool has_push_descriptors_;
     Reports& reports_;
+    TexelViews& views_;
+    std::vector<VkBufferView>* own_views_;
+    std::uint64_t completed_ = 0;
     QueueCounters& counters_;
     Hazard& last_hazard_;
     FlightLog* log_;

@@ -13,6 +13,7 @@
 #include "vk/pipelines.h"
 #include "vk/queue.h"
 #include "vk/reports.h"
+#include "vk/texel_views.h"
 
 #include <atomic>
 #include <mutex>
@@ -77,6 +78,7 @@ struct Device::State {
         }
         pipelines.reset();
         buffers.reset();
+        views.reset();
         table.vkDestroyDevice(handles.device, nullptr);
     }
 
@@ -90,6 +92,7 @@ struct Device::State {
     DeviceInfo info;
     DeviceHandles handles;
     VolkDeviceTable table{};
+    std::optional<TexelViews> views;
     std::optional<BufferStore> buffers;
     std::optional<PipelineCache> pipelines;
     std::optional<Reports> reports;
@@ -98,7 +101,8 @@ struct Device::State {
 };
 
 Device::Device() : state_(std::make_unique<State>(Instance::get().chosen())) {
-    state_->buffers.emplace(state_->physical, state_->handles, state_->table);
+    state_->views.emplace(state_->handles, state_->table);
+    state_->buffers.emplace(state_->physical, state_->handles, state_->table, *state_->views);
     state_->pipelines.emplace(state_->physical, state_->handles, state_->table);
     state_->reports.emplace(*this);
     state_->queue.emplace(*this);
@@ -132,6 +136,10 @@ PipelineCache& Device::pipelines() noexcept {
 
 Reports& Device::reports() noexcept {
     return *state_->reports;
+}
+
+TexelViews& Device::texel_views() noexcept {
+    return *state_->views;
 }
 
 VolkDeviceTable& Device::table() noexcept {

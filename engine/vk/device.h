@@ -19,6 +19,7 @@ class Queue;
 class PipelineCache;
 struct DeviceHandles;
 class Reports;
+class TexelViews;
 
 /// The logical device with its queue, pipelines and the table of driver entries.
 ///
@@ -39,6 +40,7 @@ public:
     PipelineCache& pipelines() noexcept;
     /// Under the queue's lock, as its head says.
     Reports& reports() noexcept;
+    TexelViews& texel_views() noexcept;
     VolkDeviceTable& table() noexcept;
     /// For the seam, as `table` is; no call may be on its way.
     void set_storage_range(std::uint64_t most_bytes) noexcept;

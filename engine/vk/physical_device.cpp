@@ -2,6 +2,7 @@
 // What Pumice wants to know of a device before anything is made on it.
 #include "vk/physical_device.h"
 
+#include "vk/environment.h"
 #include "vk/features.h"
 
 #include <algorithm>
@@ -87,6 +88,21 @@ void fill_limits(PhysicalDevice& device) {
     caps.max_shared_memory_bytes = limits.maxComputeSharedMemorySize;
     caps.max_push_bytes = limits.maxPushConstantsSize;
     caps.is_cpu = device.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
+}
+
+// Where it pays: lavapipe reads texels 8 to 24 times faster than storage buffers, hardware does
+// not, and SwiftShader's views are too small (docs/measurements.md). Every range that can be bound
+// as storage must have a view.
+void fill_reads(PhysicalDevice& device) {
+    static constexpr std::array<std::string_view, 2> kWays = {"words", "texels"};
+    const VkPhysicalDeviceLimits& limits = device.properties.limits;
+    Capabilities& caps = device.capabilities;
+    const std::uint64_t most_bytes =
+        sizeof(std::uint32_t) * std::uint64_t{limits.maxTexelBufferElements};
+    const bool can = most_bytes >= caps.max_storage_range_bytes &&
+                     limits.minTexelBufferOffsetAlignment <= caps.storage_alignment_bytes;
+    const std::string_view wanted = environment_choice("PUMICE_READS", kWays);
+    caps.reads_texels = can && (wanted.empty() ? caps.is_cpu : wanted == "texels");
 }
 
 void fill_memory(PhysicalDevice& device) {
@@ -176,6 +192,7 @@ PhysicalDevice describe_device(VkPhysicalDevice handle, std::uint32_t index) {
     device.info.type = type_text(device.properties.deviceType);
     device.info.api_version = version_text(device.api_version);
     fill_limits(device);
+    fill_reads(device);
     fill_memory(device);
     const std::vector<VkQueueFamilyProperties> families = queue_families(handle);
     const std::optional<std::uint32_t> family = compute_family(families);

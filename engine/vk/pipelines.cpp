@@ -10,7 +10,9 @@
 #include "vk/features.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
+#include <iterator>
 
 namespace pumice::vk {
 namespace {
@@ -37,6 +39,11 @@ std::uint64_t hash_of(const KernelUse& use) noexcept {
         hash ^= hash >> 32U;
     }
     return hash;
+}
+
+VkDescriptorType descriptor_type(const BindingLayout& layout, std::uint32_t binding) noexcept {
+    return (layout.texel_mask >> binding & 1U) != 0 ? VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER
+                                                    : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
 }
 
 }  // namespace
@@ -212,7 +219,7 @@ const Pipeline& PipelineCache::make(Entry& entry) {
 Pipeline PipelineCache::compile_for(const Entry& entry) {
     const KernelInfo& info = kernel_info(entry.kernel);
     const std::span spec(entry.spec.data(), entry.spec_count);
-    Pipeline pipeline{.layout = &layout(info.binding_count + (info.reports ? 1U : 0U))};
+    Pipeline pipeline{.layout = &layout_of(info)};
     const VkPipelineLayout its_layout = pipeline.layout->pipeline;
     // The device's number is of this process alone: nothing to keep.
     pipeline.handle = entry.kernel == KernelId::kDeviceNumber
@@ -223,7 +230,7 @@ Pipeline PipelineCache::compile_for(const Entry& entry) {
 
 Pipeline PipelineCache::make_own(const KernelInfo& info, std::span<const std::uint32_t> spec) {
     const CompileGate::Stay stay(gate_);
-    Pipeline pipeline{.layout = &layout(info.binding_count + (info.reports ? 1U : 0U))};
+    Pipeline pipeline{.layout = &layout_of(info)};
     pipeline.handle = compile_kept(info, spec, pipeline.layout->pipeline);
     return pipeline;
 }
@@ -288,10 +295,28 @@ void PipelineCache::grow() {
     table_of_entries_.store(tables_.back().get(), std::memory_order_release);
 }
 
-const BindingLayout& PipelineCache::layout(std::uint32_t binding_count) {
+// A kernel that was written at run time has one module, which reads texels where texel_mask says
+// so.
+KernelCode PipelineCache::code_of(const KernelInfo& info) const noexcept {
+    const bool has_other = info.texel_code.words != nullptr;
+    return has_other && physical_.capabilities.reads_texels
+               ? info.texel_code
+               : KernelCode{info.code, info.word_count};
+}
+
+const BindingLayout& PipelineCache::layout_of(const KernelInfo& kernel) {
+    const std::uint32_t binding_count = kernel.binding_count + (kernel.reports ? 1U : 0U);
+    const std::uint32_t texel_mask = texel_mask_of(kernel);
     const std::lock_guard lock(mutex_);
-    BindingLayout& layout = layouts_[binding_count];
-    layout.binding_count = binding_count;
+    auto found = std::find_if(layouts_.begin(), layouts_.end(), [&](const BindingLayout& each) {
+        return each.binding_count == binding_count && each.texel_mask == texel_mask;
+    });
+    if (found == layouts_.end()) {
+        layouts_.push_back(
+            {.binding_count = binding_count, .texel_mask = texel_mask, .number = layouts_.size()});
+        found = std::prev(layouts_.end());
+    }
+    BindingLayout& layout = *found;
     // Each step is skipped when an earlier call got past it before a later step failed.
     if (layout.set == VK_NULL_HANDLE) {
         make_set_layout(layout);
@@ -320,7 +345,7 @@ void PipelineCache::make_set_layout(BindingLayout& layout) const {
     std::array<VkDescriptorSetLayoutBinding, kMaxBindings> bindings{};
     for (std::uint32_t i = 0; i < layout.binding_count; ++i) {
         bindings[i].binding = i;
-        bindings[i].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+        bindings[i].descriptorType = descriptor_type(layout, i);
         bindings[i].descriptorCount = 1;
         bindings[i].stageFlags = VK_SHADER_STAGE_COMPUTE_BIT;
     }
@@ -341,9 +366,9 @@ void PipelineCache::make_update_template(BindingLayout& layout) const {
     for (std::uint32_t i = 0; i < layout.binding_count; ++i) {
         entries[i].dstBinding = i;
         entries[i].descriptorCount = 1;
-        entries[i].descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
-        entries[i].offset = i * sizeof(VkDescriptorBufferInfo);
-        entries[i].stride = sizeof(VkDescriptorBufferInfo);
+        entries[i].descriptorType = descriptor_type(layout, i);
+        entries[i].offset = i * sizeof(Descriptor);
+        entries[i].stride = sizeof(Descriptor);
     }
     VkDescriptorUpdateTemplateCreateInfo info{};
     info.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_UPDATE_TEMPLATE_CREATE_INFO;
@@ -367,8 +392,8 @@ VkPipeline PipelineCache::compile(const KernelInfo& info,
     const auto begin = std::chrono::steady_clock::now();
     VkShaderModuleCreateInfo code{};
     code.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO;
-    code.codeSize = std::size_t{info.word_count} * sizeof(std::uint32_t);
-    code.pCode = info.code;
+    code.codeSize = std::size_t{code_of(info).word_count} * sizeof(std::uint32_t);
+    code.pCode = code_of(info).words;
     VkShaderModule module = VK_NULL_HANDLE;
     PUMICE_VK_CHECK(table_.vkCreateShaderModule(handles_.device, &code, nullptr, &module),
                     "vkCreateShaderModule");

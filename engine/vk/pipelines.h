@@ -21,13 +21,21 @@
 
 namespace pumice::vk {
 
-/// What kernels with the same number of storage buffers share.
+/// What kernels with the same buffers share: as many, and the same ones of them texels.
 struct BindingLayout {
     VkDescriptorSetLayout set = VK_NULL_HANDLE;
     VkPipelineLayout pipeline = VK_NULL_HANDLE;
-    /// Reads an array of VkDescriptorBufferInfo; of the push kind where the device has that.
+    /// Reads an array of Descriptor; of the push kind where the device has that.
     VkDescriptorUpdateTemplate update = VK_NULL_HANDLE;
     std::uint32_t binding_count = 0;
+    std::uint32_t texel_mask = 0;  ///< bit i: binding i is a uniform texel buffer
+    std::size_t number = 0;        ///< among the layouts of its PipelineCache
+};
+
+/// What one binding is told.
+union Descriptor {
+    VkDescriptorBufferInfo buffer;
+    VkBufferView texels;
 };
 
 /// A kernel under given specialization constants, ready to bind.
@@ -52,6 +60,11 @@ class PipelineCache {
 public:
     static constexpr std::uint32_t kMaxBindings = 8;
     static constexpr std::size_t kMaxSpecWords = 16;
+
+    /// Which bindings of a kernel are texels on this device.
+    [[nodiscard]] std::uint32_t texel_mask_of(const KernelInfo& info) const noexcept {
+        return physical_.capabilities.reads_texels ? info.texel_mask : 0;
+    }
 
     PipelineCache(const PhysicalDevice& physical,
                   const DeviceHandles& handles,
@@ -121,7 +134,8 @@ private:
     Pipeline compile_for(const Entry& entry);
     void grow();
     void check_kernel(const KernelInfo& info, std::span<const std::uint32_t> spec) const;
-    const BindingLayout& layout(std::uint32_t binding_count);
+    [[nodiscard]] KernelCode code_of(const KernelInfo& info) const noexcept;
+    const BindingLayout& layout_of(const KernelInfo& kernel);
     void make_set_layout(BindingLayout& layout) const;
     void make_update_template(BindingLayout& layout) const;
     VkPipeline compile(const KernelInfo& info,
@@ -152,7 +166,7 @@ private:
     std::condition_variable made_;  ///< or given up
     std::deque<Entry> entries_;     ///< never moves: readers hold references
     std::vector<std::unique_ptr<Table>> tables_;  ///< older ones, too: somebody may be reading
-    std::array<BindingLayout, kMaxBindings + 1> layouts_{};
+    std::deque<BindingLayout> layouts_;           ///< never moves, as the entries
 };
 
 }  // namespace pumice::vk

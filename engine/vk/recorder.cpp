@@ -41,7 +41,7 @@ Recorder::Recorder(Device& device)
       table_(device.table()),
       timeline_(handles_, table_),
       ring_(handles_, table_),
-      writer_(device, counters_, last_hazard_, &log_) {}
+      writer_(device, counters_, last_hazard_, &log_, nullptr) {}
 
 Recorder::~Recorder() {
     table_.vkDeviceWaitIdle(handles_.device);  // a lost device returns at once
@@ -87,7 +87,7 @@ void Recorder::begin() {
     }
     try {
         CommandSlot& slot = ring_.begin_next(timeline_);
-        writer_.open(slot, is_timing_ ? &timer_->take(slot.buffer) : nullptr);
+        writer_.open(slot, is_timing_ ? &timer_->take(slot.buffer) : nullptr, timeline_.known());
     } catch (const DeviceError&) {
         mark_lost(kLost);
         throw;

@@ -7,6 +7,7 @@
 #include "vk/command_writer.h"
 #include "vk/device.h"
 #include "vk/runtime_kernel.h"
+#include "vk/texel_views.h"
 
 namespace pumice::vk {
 
@@ -15,10 +16,33 @@ Recording::Recording(Device& device,
                      std::span<const Pipeline* const> pipelines,
                      Hazard& last_hazard,
                      CommandTimer* timer)
-    : list_(timer == nullptr ? dispatches : std::span<const Dispatch>()),
+    : texel_views_(device.texel_views()),
+      list_(timer == nullptr ? dispatches : std::span<const Dispatch>()),
       pipelines_(pipelines.begin(), pipelines.end()) {
+    try {
+        record(device, dispatches, last_hazard, timer);
+    } catch (...) {
+        destroy_views();
+        throw;
+    }
+}
+
+Recording::~Recording() {
+    destroy_views();
+}
+
+void Recording::destroy_views() noexcept {
+    for (VkBufferView view : views_) {
+        texel_views_.destroy(view);
+    }
+}
+
+void Recording::record(Device& device,
+                       std::span<const Dispatch> dispatches,
+                       Hazard& last_hazard,
+                       CommandTimer* timer) {
     Stopwatch* stopwatch = nullptr;
-    CommandWriter writer(device, counters_, last_hazard, nullptr);
+    CommandWriter writer(device, counters_, last_hazard, nullptr, &views_);
     const auto open = [&] {
         if (timer != nullptr) {
             timer->prepare();
@@ -28,7 +52,7 @@ Recording::Recording(Device& device,
         slot.begin(VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT);
         buffers_.push_back(slot.buffer);
         stopwatch = timer != nullptr ? &timer->take(slot.buffer) : nullptr;
-        writer.open(slot, stopwatch);
+        writer.open(slot, stopwatch, 0);
     };
     const auto end = [&] {
         PUMICE_VK_CHECK(device.table().vkEndCommandBuffer(buffers_.back()), "vkEndCommandBuffer");
@@ -44,7 +68,7 @@ Recording::Recording(Device& device,
             open();
             work = 0;
         }
-        writer.dispatch(dispatch, info_of(dispatch), *pipelines[i], 0);
+        writer.dispatch(dispatch, info_of(dispatch), *pipelines_[i], 0);
         work += dispatch.work;
         reports_ = reports_ || info_of(dispatch).reports;
         work_ += dispatch.work;

@@ -15,6 +15,7 @@
 namespace pumice::vk {
 
 class CommandTimer;
+class TexelViews;
 
 /// Command buffers that are recorded once and submitted as often as wanted, also while an earlier
 /// submit of theirs is on its way: the first command is a barrier, and so is the last, which also
@@ -29,6 +30,11 @@ public:
               std::span<const Pipeline* const> pipelines,
               Hazard& last_hazard,
               CommandTimer* timer);
+    ~Recording();
+    Recording(const Recording&) = delete;
+    Recording& operator=(const Recording&) = delete;
+    Recording(Recording&&) = delete;
+    Recording& operator=(Recording&&) = delete;
 
     [[nodiscard]] std::span<const VkCommandBuffer> buffers() const noexcept { return buffers_; }
 
@@ -48,6 +54,14 @@ public:
     [[nodiscard]] std::uint64_t work() const noexcept { return work_; }
 
 private:
+    void record(Device& device,
+                std::span<const Dispatch> dispatches,
+                Hazard& last_hazard,
+                CommandTimer* timer);
+    void destroy_views() noexcept;
+
+    TexelViews& texel_views_;
+    std::vector<VkBufferView> views_;
     DispatchList list_;
     std::vector<const Pipeline*> pipelines_;
     std::vector<std::unique_ptr<CommandSlot>> slots_;

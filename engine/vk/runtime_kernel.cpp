@@ -19,7 +19,8 @@ RuntimeKernel::RuntimeKernel(Device& device,
             .read_mask = source.read_mask,
             .push_size_bytes = source.push_size_bytes,
             .spec_count = static_cast<std::uint8_t>(source.spec.size()),
-            .features = 0},
+            .features = 0,
+            .texel_mask = source.texel_mask},
       pipeline_(device.pipelines().make_own(info_, source.spec)) {
     info_.code = nullptr;  // the words are the store's
     info_.word_count = 0;

@@ -19,6 +19,7 @@ struct KernelInterface {
     std::uint8_t binding_count = 0;
     std::uint8_t written_mask = 0;  ///< bit i: binding i is written
     std::uint8_t read_mask = 0;     ///< bit i: binding i is read
+    std::uint8_t texel_mask = 0;    ///< bit i: binding i is a uniform texel buffer
     std::uint8_t push_size_bytes = 0;
     std::vector<std::uint32_t> spec;  ///< value of specialization constant i at index i
 

@@ -26,18 +26,12 @@ layout(constant_id = 3) const uint MASK = 0u;
 layout(constant_id = 4) const bool IS_CAUSAL = false;
 layout(constant_id = 5) const uint BATCH_RANK = 1u;
 
-layout(set = 0, binding = 0, std430) readonly buffer Scores {
-    uint score_words[];
-};
-layout(set = 0, binding = 1, std430) readonly buffer DWeights {
-    uint d_weight_words[];
-};
-layout(set = 0, binding = 2, std430) readonly buffer LogSumExp {
-    float log_sum_exp[];
-};
-layout(set = 0, binding = 4, std430) readonly buffer Dot {
-    float dots[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, Scores, score_words);
+READ_WORDS(1, DWeights, d_weight_words);
+READ_WORDS(2, LogSumExp, log_sum_exp);
+READ_WORDS(4, Dot, dots);
 layout(set = 0, binding = 5, std430) writeonly buffer Weights {
     uint weight_words[];
 };
@@ -76,8 +70,8 @@ Row enter_row(uint row) {
     Row entered;
     entered.query = row - batch * push.query_count;
     entered.mask = push.mask_offset;
-    entered.log_sum_exp = log_sum_exp[push.log_sum_exp_offset + row];
-    entered.dot = dots[push.dot_offset + row];
+    entered.log_sum_exp = read_float(log_sum_exp, push.log_sum_exp_offset + row);
+    entered.dot = read_float(dots, push.dot_offset + row);
     if (BATCH_RANK > 2u) {
         entered.mask += batch % push.batch_sizes[1] * push.mask_batch_strides[2];
         batch /= push.batch_sizes[1];
@@ -102,8 +96,8 @@ void main() {
     while (element < end) {
         uint word = word_index(element, DTYPE);
         uint word_end = min(element + elements_per_word(DTYPE), end);
-        uint score_word = score_words[word];
-        uint d_weight_word = d_weight_words[word];
+        uint score_word = read_word(score_words, word);
+        uint d_weight_word = read_word(d_weight_words, word);
         uint weight_bits = 0u;
         uint d_score_bits = 0u;
         for (; element < word_end; ++element) {

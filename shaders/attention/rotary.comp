@@ -2,8 +2,8 @@
 #version 450
 // SPDX-License-Identifier: Apache-2.0
 // Rotary positions, half-split: for each row of d = 2 * half_count elements at position t,
-//   out[i]        = x[i] * cos[t, i] - sign * x[i + half] * sin[t, i]
-//   out[i + half] = x[i + half] * cos[t, i] + sign * x[i] * sin[t, i]
+//   out[i]        = read_word(x, i) * cos[t, i] - sign * read_word(x, i + half) * sin[t, i]
+//   out[i + half] = read_word(x, i + half) * cos[t, i] + sign * read_word(x, i) * sin[t, i]
 // x: [n0, n1, T, d], any strides; cos, sin: [T, half] float32 contiguous; out: [n0, n1, T, d]
 // contiguous in x's dtype. One invocation computes the pairs that share an output word.
 #extension GL_GOOGLE_include_directive : require
@@ -16,15 +16,11 @@ layout(constant_id = 0) const uint kLocalSize = 64u;   // 1 .. maxComputeWorkGro
 layout(constant_id = 1) const uint kDType = 0u;        // a floating pumice::DType
 layout(constant_id = 2) const bool kIsMasked = false;  // half is no multiple of a word's elements
 
-layout(std430, set = 0, binding = 0) readonly buffer X {
-    uint x[];
-};
-layout(std430, set = 0, binding = 1) readonly buffer Cos {
-    float cos_table[];
-};
-layout(std430, set = 0, binding = 2) readonly buffer Sin {
-    float sin_table[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x);
+READ_WORDS(1, Cos, cos_table);
+READ_WORDS(2, Sin, sin_table);
 layout(std430, set = 0, binding = 3) buffer Out {
     uint result[];
 };
@@ -62,11 +58,11 @@ void main() {
         const uint i = first + j;
         const uint low_at = x_row + i * push.x_strides.w;
         const uint high_at = x_row + (i + push.half_count) * push.x_strides.w;
-        const float low = decode_float(x[word_index(low_at, kDType)], low_at, kDType);
-        const float high = decode_float(x[word_index(high_at, kDType)], high_at, kDType);
+        const float low = decode_float(read_word(x, word_index(low_at, kDType)), low_at, kDType);
+        const float high = decode_float(read_word(x, word_index(high_at, kDType)), high_at, kDType);
         const uint angle = position * push.half_count + i;
-        const float c = cos_table[push.cos_offset + angle];
-        const float s = push.sign * sin_table[push.sin_offset + angle];
+        const float c = read_float(cos_table, push.cos_offset + angle);
+        const float s = push.sign * read_float(sin_table, push.sin_offset + angle);
         precise float turned_low = low * c - high * s;
         precise float turned_high = high * c + low * s;
         const uint low_bits = encode_float(turned_low, kDType);

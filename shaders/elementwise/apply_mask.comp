@@ -17,12 +17,10 @@ layout(constant_id = 0) const uint LOCAL_SIZE = 64u;
 layout(constant_id = 1) const uint DTYPE = 0u;
 layout(constant_id = 2) const uint BITS = 1u;
 
-layout(set = 0, binding = 0, std430) readonly buffer X {
-    uint x_words[];
-};
-layout(set = 0, binding = 1, std430) readonly buffer Mask {
-    uint mask_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
+READ_WORDS(1, Mask, mask_words);
 layout(set = 0, binding = 2, std430) writeonly buffer Y {
     uint y_words[];
 };
@@ -44,12 +42,13 @@ void main() {
         return;
     }
     uint bit = first * BITS;
-    uint codes = mask_words[push.mask_offset + (bit >> 5u)] >> (bit & 31u);
+    uint codes = read_word(mask_words, push.mask_offset + (bit >> 5u)) >> (bit & 31u);
     uint word = 0u;
     for (uint i = 0u; i < min(run, push.count - first); ++i) {
         float weight = push.weights[(codes >> (i * BITS)) & ((1u << BITS) - 1u)];
         uint x_at = push.x_offset + first + i;
-        precise float y = decode_float(x_words[word_index(x_at, DTYPE)], x_at, DTYPE) * weight;
+        precise float y =
+            decode_float(read_word(x_words, word_index(x_at, DTYPE)), x_at, DTYPE) * weight;
         word |= place_bits(encode_float(weight == 0.0 ? 0.0 : y, DTYPE), i, DTYPE);
     }
     y_words[linear_invocation()] = word;

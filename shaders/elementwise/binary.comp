@@ -15,18 +15,15 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
-layout(std430, set = 0, binding = 0) readonly buffer A {
-    uint a_words[];
-};
-layout(std430, set = 0, binding = 1) readonly buffer B {
-    uint b_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, A, a_words);
+READ_WORDS(1, B, b_words);
 layout(std430, set = 0, binding = 2) buffer Output {
     uint output_words[];
 };
 
 #include "binary.glsl"
-
 #include "layout.glsl"
 
 layout(constant_id = 5) const uint A_DTYPE = 0u;
@@ -37,12 +34,12 @@ layout(constant_id = 9) const bool B_IS_NUMBER = false;
 
 uint result_bits(uvec4 index) {
     uint a_at = element_at(1u, index);
-    uint a_word = a_words[word_index(a_at, A_DTYPE)];
+    uint a_word = read_word(a_words, word_index(a_at, A_DTYPE));
     uint b_at = 0u;
     uint b_word = map.params[0];
     if (!B_IS_NUMBER) {
         b_at = element_at(2u, index);
-        b_word = b_words[word_index(b_at, B_DTYPE)];
+        b_word = read_word(b_words, word_index(b_at, B_DTYPE));
     }
     if (is_float_dtype(COMMON_DTYPE)) {
         float a = real_operand(a_word, a_at, A_DTYPE, COMMON_DTYPE);

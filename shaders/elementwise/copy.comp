@@ -9,9 +9,9 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
-layout(std430, set = 0, binding = 0) readonly buffer X {
-    uint x_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
 layout(std430, set = 0, binding = 1) buffer Output {
     uint output_words[];
 };
@@ -27,5 +27,5 @@ uint result_bits(uvec4 index) {
         return number_bits(map.params[0], OUT_DTYPE);
     }
     uint at = element_at(1u, index);
-    return convert_bits(x_words[word_index(at, X_DTYPE)], at, X_DTYPE, OUT_DTYPE);
+    return convert_bits(read_word(x_words, word_index(at, X_DTYPE)), at, X_DTYPE, OUT_DTYPE);
 }

@@ -16,9 +16,9 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint X_DTYPE = 0u;
 layout(constant_id = 2) const uint OUT_DTYPE = 0u;
 
-layout(std430, set = 0, binding = 0) readonly buffer X {
-    uint x_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
 layout(std430, set = 0, binding = 1) buffer Output {
     uint output_words[];
 };
@@ -46,7 +46,7 @@ void main() {
         x_at += i * x_strides[dim];
         at += i * output_strides[dim];
     }
-    uint word = x_words[word_index(x_at, X_DTYPE)];
+    uint word = read_word(x_words, word_index(x_at, X_DTYPE));
     uint bits = convert_bits(word, x_at, X_DTYPE, OUT_DTYPE);
     store_masked(output_words, at, bits, OUT_DTYPE);
 }

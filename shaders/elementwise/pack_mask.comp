@@ -16,9 +16,9 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LOCAL_SIZE = 64u;
 layout(constant_id = 1) const uint BITS = 1u;
 
-layout(set = 0, binding = 0, std430) readonly buffer Codes {
-    uint code_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, Codes, code_words);
 layout(set = 0, binding = 1, std430) writeonly buffer Packed {
     uint packed_words[];
 };
@@ -40,7 +40,7 @@ void main() {
     uint mask = (1u << BITS) - 1u;
     uint packed = 0u;
     for (uint i = 0u; i < min(words_per_packed, word_count - first); ++i) {
-        uint codes = code_words[push.codes_offset + first + i];
+        uint codes = read_word(code_words, push.codes_offset + first + i);
         for (uint j = 0u; j < 4u; ++j) {
             packed |= ((codes >> (j * 8u)) & mask) << ((i * 4u + j) * BITS);
         }

@@ -10,23 +10,22 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
-layout(std430, set = 0, binding = 0) readonly buffer X {
-    uint x_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
 layout(std430, set = 0, binding = 1) buffer Output {
     uint output_words[];
 };
 
-#include "unary.glsl"
-
 #include "layout.glsl"
+#include "unary.glsl"
 
 layout(constant_id = 5) const uint X_DTYPE = 0u;
 layout(constant_id = 6) const uint OP = 0u;
 
 uint result_bits(uvec4 index) {
     uint at = element_at(1u, index);
-    uint word = x_words[word_index(at, X_DTYPE)];
+    uint word = read_word(x_words, word_index(at, X_DTYPE));
     if (is_float_dtype(X_DTYPE) || is_float_dtype(OUT_DTYPE)) {
         float y = unary_float(OP,
                               decode_float(word, at, X_DTYPE),

@@ -10,15 +10,11 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 
-layout(std430, set = 0, binding = 0) readonly buffer Condition {
-    uint condition_words[];
-};
-layout(std430, set = 0, binding = 1) readonly buffer A {
-    uint a_words[];
-};
-layout(std430, set = 0, binding = 2) readonly buffer B {
-    uint b_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, Condition, condition_words);
+READ_WORDS(1, A, a_words);
+READ_WORDS(2, B, b_words);
 layout(std430, set = 0, binding = 3) buffer Output {
     uint output_words[];
 };
@@ -32,10 +28,12 @@ layout(constant_id = 7) const uint B_DTYPE = 0u;
 
 uint result_bits(uvec4 index) {
     uint at = element_at(1u, index);
-    if (decode_int(condition_words[word_index(at, CONDITION_DTYPE)], at, CONDITION_DTYPE) != 0) {
+    if (decode_int(read_word(condition_words, word_index(at, CONDITION_DTYPE)),
+                   at,
+                   CONDITION_DTYPE) != 0) {
         at = element_at(2u, index);
-        return convert_bits(a_words[word_index(at, A_DTYPE)], at, A_DTYPE, OUT_DTYPE);
+        return convert_bits(read_word(a_words, word_index(at, A_DTYPE)), at, A_DTYPE, OUT_DTYPE);
     }
     at = element_at(3u, index);
-    return convert_bits(b_words[word_index(at, B_DTYPE)], at, B_DTYPE, OUT_DTYPE);
+    return convert_bits(read_word(b_words, word_index(at, B_DTYPE)), at, B_DTYPE, OUT_DTYPE);
 }

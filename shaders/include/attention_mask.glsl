@@ -7,10 +7,9 @@
 
 #include "dtype.glsl"
 #include "math.glsl"
+#include "reads.glsl"
 
-layout(set = 0, binding = 3, std430) readonly buffer Mask {
-    uint mask_words[];
-};
+READ_WORDS(3, Mask, mask_words);
 
 // How MASK acts on a score.
 const uint kMaskNone = 0u;
@@ -19,10 +18,10 @@ const uint kMaskAdditive = 2u;  // of DTYPE, added
 
 float load_mask(uint element) {
     if (MASK == kMaskBool) {
-        uint word = mask_words[word_index(element, kDTypeBool)];
+        uint word = read_word(mask_words, word_index(element, kDTypeBool));
         return decode_int(word, element, kDTypeBool) != 0 ? 0.0 : -infinity();
     }
-    return decode_float(mask_words[word_index(element, DTYPE)], element, DTYPE);
+    return decode_float(read_word(mask_words, word_index(element, DTYPE)), element, DTYPE);
 }
 
 // What is added to the score of a query and a key: the mask, or minus infinity to leave it out.

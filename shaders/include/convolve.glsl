@@ -28,19 +28,14 @@
 #include "dtype.glsl"
 #include "grid.glsl"
 #include "hooks.glsl"
+#include "reads.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer A {
-    uint a_words[];
-};
-layout(set = 0, binding = 1, std430) readonly buffer B {
-    uint b_words[];
-};
+READ_WORDS(0, A, a_words);
+READ_WORDS(1, B, b_words);
 layout(set = 0, binding = 2, std430) buffer C {
     uint c_words[];
 };
-layout(set = 0, binding = 3, std430) readonly buffer Bias {
-    uint bias_words[];
-};
+READ_WORDS(3, Bias, bias_words);
 
 layout(push_constant, std430) uniform ConvolvePush {
     uint images;
@@ -247,11 +242,11 @@ uint find_result_place(uvec2 from, uvec2 reach) {
 }
 
 float decode_a(uint element) {
-    return decode_float(a_words[word_index(element, DTYPE)], element, DTYPE);
+    return decode_float(read_word(a_words, word_index(element, DTYPE)), element, DTYPE);
 }
 
 float decode_b(uint element) {
-    return decode_float(b_words[word_index(element, DTYPE)], element, DTYPE);
+    return decode_float(read_word(b_words, word_index(element, DTYPE)), element, DTYPE);
 }
 
 // What is added to a row of the result; 0 without a bias.
@@ -260,7 +255,7 @@ float bias_of(Tile tile, uint row) {
         return 0.0;
     }
     uint at = push.bias_offset + tile.group * push.out_channels + row;
-    return decode_float(bias_words[word_index(at, DTYPE)], at, DTYPE);
+    return decode_float(read_word(bias_words, word_index(at, DTYPE)), at, DTYPE);
 }
 
 // Element of C in row 0 of a tile's column.

@@ -17,7 +17,7 @@ Acc bias_of(uint col) {
     Acc value = Acc(0);
     if (push.has_bias != 0u && col < push.cols) {
         uint element = push.bias_offset + col * push.bias_stride;
-        value = decode_acc(bias_words[word_index(element, DTYPE)], element, DTYPE);
+        value = decode_acc(read_word(bias_words, word_index(element, DTYPE)), element, DTYPE);
     }
     return value;
 }

@@ -13,14 +13,11 @@
 layout(local_size_x_id = 0) in;
 
 #include "grid.glsl"
+#include "reads.glsl"
 
-layout(std430, set = 0, binding = 0) readonly buffer Index {
-    int indices[];
-};
+READ_WORDS(0, Index, indices);
 
-layout(std430, set = 0, binding = 1) readonly buffer Ends {
-    uint ends[];
-};
+READ_WORDS(1, Ends, ends);
 
 layout(std430, set = 0, binding = 2) writeonly buffer Next {
     uint next[];
@@ -49,16 +46,17 @@ void main() {
     uint k = first_entry + (entry / inner) % count;
     uint o = entry / inner / count;
     uint own = (o * entries + k) * inner + i;
-    int index = indices[index_offset + own];
+    int index = read_int(indices, index_offset + own);
     if (uint(index) >= extent || index == ignored) {
         return;
     }
     uint bucket = (o * extent + uint(index)) * inner + i - first_bucket;
-    if (bucket >= bucket_count || ends[2u * bucket + 1u] == ~k) {
+    if (bucket >= bucket_count || read_word(ends, 2u * bucket + 1u) == ~k) {
         return;
     }
     uint at = k + 1u;
-    while (at < end_entry && indices[index_offset + (o * entries + at) * inner + i] != index) {
+    while (at < end_entry &&
+           read_int(indices, index_offset + (o * entries + at) * inner + i) != index) {
         ++at;
     }
     next[own] = at;

@@ -21,11 +21,10 @@ layout(local_size_x_id = 0) in;
 
 #define REPORT_BINDING 2
 #include "grid.glsl"
+#include "reads.glsl"
 #include "report.glsl"
 
-layout(std430, set = 0, binding = 0) readonly buffer Index {
-    int indices[];
-};
+READ_WORDS(0, Index, indices);
 
 layout(std430, set = 0, binding = 1) buffer Ends {
     uint ends[];
@@ -56,7 +55,7 @@ void main() {
     uint k = first_entry + (entry / inner) % count;
     uint o = entry / inner / count;
     uint own = (o * entries + k) * inner + i;
-    int index = indices[index_offset + own];
+    int index = read_int(indices, index_offset + own);
     if (uint(index) >= extent || index == ignored) {
         if (uint(index) >= extent && (padding == 0 || index != padding)) {
             report_index(user, index, extent);

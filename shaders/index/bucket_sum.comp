@@ -36,21 +36,15 @@ layout(constant_id = 4) const bool TAKES_LAST = false;
 layout(constant_id = 5) const uint BASE_DTYPE = 0u;
 layout(constant_id = 6) const uint OUT_DTYPE = 0u;
 
-layout(std430, set = 0, binding = 0) readonly buffer Source {
-    uint source[];
-};
+#include "reads.glsl"
 
-layout(std430, set = 0, binding = 1) readonly buffer Base {
-    uint base[];
-};
+READ_WORDS(0, Source, source);
 
-layout(std430, set = 0, binding = 2) readonly buffer Ends {
-    uint ends[];
-};
+READ_WORDS(1, Base, base);
 
-layout(std430, set = 0, binding = 3) readonly buffer Next {
-    uint next[];
-};
+READ_WORDS(2, Ends, ends);
+
+READ_WORDS(3, Next, next);
 
 layout(std430, set = 0, binding = 4) writeonly buffer Result {
     uint result[];
@@ -73,7 +67,7 @@ uint summed_bits(uint element) {
     int integer_sum = 0;
     if (HAS_BASE) {
         uint at = base_offset + element;
-        uint word = base[word_index(at, BASE_DTYPE)];
+        uint word = read_word(base, word_index(at, BASE_DTYPE));
         if (is_float_dtype(DTYPE)) {
             real_sum = decode_float(word, at, BASE_DTYPE);
         } else {
@@ -85,15 +79,15 @@ uint summed_bits(uint element) {
     uint v = (target / inner) % extent;
     uint o = target / inner / extent;
     uint bucket = IS_ROW_WISE ? v - first_element / inner : element;
-    uint k = ends[2u * bucket];
-    uint last = ~ends[2u * bucket + 1u];
+    uint k = read_word(ends, 2u * bucket);
+    uint last = ~read_word(ends, 2u * bucket + 1u);
     if (TAKES_LAST && k != 0xffffffffu) {
         k = last;
     }
     for (bool is_done = k == 0xffffffffu; !is_done;) {
         if (k >= first_entry && k < end_entry) {
             uint at = source_offset + (o * entries + k) * inner + i;
-            uint word = source[word_index(at, DTYPE)];
+            uint word = read_word(source, word_index(at, DTYPE));
             if (is_float_dtype(DTYPE)) {
                 float value = decode_float(word, at, DTYPE);
                 real_sum = TAKES_LAST ? value : real_sum + value;
@@ -104,7 +98,7 @@ uint summed_bits(uint element) {
         }
         is_done = k >= last;
         if (!is_done) {
-            k = next[IS_ROW_WISE ? k : (o * entries + k) * inner + i];
+            k = read_word(next, IS_ROW_WISE ? k : (o * entries + k) * inner + i);
         }
     }
     return is_float_dtype(DTYPE) ? encode_float(real_sum, OUT_DTYPE)

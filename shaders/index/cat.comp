@@ -27,33 +27,21 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint DTYPE = 0u;
 layout(constant_id = 2) const uint INPUT_COUNT = 7u;
 
-layout(std430, set = 0, binding = 0) readonly buffer Input0 {
-    uint input0[];
-};
+#include "reads.glsl"
 
-layout(std430, set = 0, binding = 1) readonly buffer Input1 {
-    uint input1[];
-};
+READ_WORDS(0, Input0, input0);
 
-layout(std430, set = 0, binding = 2) readonly buffer Input2 {
-    uint input2[];
-};
+READ_WORDS(1, Input1, input1);
 
-layout(std430, set = 0, binding = 3) readonly buffer Input3 {
-    uint input3[];
-};
+READ_WORDS(2, Input2, input2);
 
-layout(std430, set = 0, binding = 4) readonly buffer Input4 {
-    uint input4[];
-};
+READ_WORDS(3, Input3, input3);
 
-layout(std430, set = 0, binding = 5) readonly buffer Input5 {
-    uint input5[];
-};
+READ_WORDS(4, Input4, input4);
 
-layout(std430, set = 0, binding = 6) readonly buffer Input6 {
-    uint input6[];
-};
+READ_WORDS(5, Input5, input5);
+
+READ_WORDS(6, Input6, input6);
 
 layout(std430, set = 0, binding = 7) writeonly buffer Result {
     uint result[];
@@ -69,13 +57,13 @@ layout(push_constant) uniform Push {
 
 uint input_word(uint j, uint at) {
     switch (j) {
-        case 0u: return input0[at];
-        case 1u: return input1[at];
-        case 2u: return input2[at];
-        case 3u: return input3[at];
-        case 4u: return input4[at];
-        case 5u: return input5[at];
-        default: return input6[at];
+        case 0u: return read_word(input0, at);
+        case 1u: return read_word(input1, at);
+        case 2u: return read_word(input2, at);
+        case 3u: return read_word(input3, at);
+        case 4u: return read_word(input4, at);
+        case 5u: return read_word(input5, at);
+        default: return read_word(input6, at);
     }
 }
 

@@ -25,9 +25,9 @@ layout(local_size_x_id = 0) in;
 
 layout(constant_id = 1) const bool COUNTS_BACK = false;
 
-layout(std430, set = 0, binding = 0) readonly buffer Index {
-    int indices[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, Index, indices);
 
 layout(std430, set = 0, binding = 1) writeonly buffer Places {
     int places[];
@@ -55,7 +55,7 @@ void main() {
         at += (left - outer * sizes[d]) * strides[d];
         left = outer;
     }
-    int index = indices[at];
+    int index = read_int(indices, at);
     int place = COUNTS_BACK && index < 0 ? index + int(extent) : index;
     if (uint(place) >= extent) {
         report_index(user, index, extent);

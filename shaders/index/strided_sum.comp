@@ -30,9 +30,9 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint DTYPE = 0u;
 layout(constant_id = 2) const bool OVERLAPS = false;
 
-layout(std430, set = 0, binding = 0) readonly buffer Parts {
-    uint parts[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, Parts, parts);
 
 layout(std430, set = 0, binding = 1) writeonly buffer Result {
     uint result[];
@@ -52,7 +52,7 @@ layout(push_constant) uniform Push {
 
 uint part_bits(uint at) {
     uint element = part_offset + at;
-    return extract_bits(parts[word_index(element, DTYPE)], element, DTYPE);
+    return extract_bits(read_word(parts, word_index(element, DTYPE)), element, DTYPE);
 }
 
 // Strides grow past what lies below them: one candidate a dimension.
@@ -118,7 +118,7 @@ uint summed_bits(uint position) {
         }
         if (left == 0u) {
             uint element = part_offset + next_at;
-            uint word = parts[word_index(element, DTYPE)];
+            uint word = read_word(parts, word_index(element, DTYPE));
             if (is_float_dtype(DTYPE)) {
                 real_sum += decode_float(word, element, DTYPE);
             } else {

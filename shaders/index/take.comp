@@ -38,13 +38,11 @@ layout(constant_id = 1) const uint DTYPE = 0u;
 layout(constant_id = 2) const uint MISSING_BITS = 0u;
 layout(constant_id = 3) const bool KEEPS_MISSING = false;
 
-layout(std430, set = 0, binding = 0) readonly buffer Source {
-    uint source[];
-};
+#include "reads.glsl"
 
-layout(std430, set = 0, binding = 1) readonly buffer Index {
-    int indices[];
-};
+READ_WORDS(0, Source, source);
+
+READ_WORDS(1, Index, indices);
 
 layout(std430, set = 0, binding = 2) buffer Result {
     uint result[];
@@ -79,7 +77,7 @@ uint taken_bits(uint element) {
         index_at += coordinate * index_strides[d];
         left = outer;
     }
-    int index = indices[index_at];
+    int index = read_int(indices, index_at);
     // Indices before the first wrap past every extent.
     if (uint(index) - dim_first >= dim_extent || index == ignored) {
         if (uint(index) >= dim_first + dim_extent) {
@@ -90,7 +88,7 @@ uint taken_bits(uint element) {
                              : MISSING_BITS;
     }
     x_at += uint(index) * dim_stride;
-    return extract_bits(source[word_index(x_at, DTYPE)], x_at, DTYPE);
+    return extract_bits(read_word(source, word_index(x_at, DTYPE)), x_at, DTYPE);
 }
 
 void take_word(uint word) {

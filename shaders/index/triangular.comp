@@ -26,9 +26,9 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint DTYPE = 0u;
 layout(constant_id = 2) const bool IS_UPPER = false;
 
-layout(std430, set = 0, binding = 0) readonly buffer Source {
-    uint source[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, Source, source);
 
 layout(std430, set = 0, binding = 1) writeonly buffer Result {
     uint result[];
@@ -59,7 +59,7 @@ uint kept_bits(uint element) {
         at += (left - outer * sizes[d]) * strides[d];
         left = outer;
     }
-    return extract_bits(source[word_index(at, DTYPE)], at, DTYPE);
+    return extract_bits(read_word(source, word_index(at, DTYPE)), at, DTYPE);
 }
 
 void main() {

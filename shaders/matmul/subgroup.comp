@@ -67,9 +67,9 @@ layout(set = 0, binding = 2, std430) buffer C {
 layout(set = 0, binding = 2, std430) buffer CPairs {
     Words c_pairs[];
 };
-layout(set = 0, binding = 3, std430) readonly buffer Bias {
-    uint bias_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(3, Bias, bias_words);
 
 const uint kDepthStep = 4u;  // unrolled, because a loop's end costs a blend an accumulator
 const uint kRowPairs = (TILE_ROWS + 2u * LANES - 1u) / (2u * LANES);

@@ -20,15 +20,13 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint OUT_DTYPE = 0u;
 layout(constant_id = 2) const bool HAS_BIAS = false;
 
-layout(set = 0, binding = 0, std430) readonly buffer Partial {
-    uint partial_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, Partial, partial_words);
 layout(set = 0, binding = 1, std430) writeonly buffer C {
     uint c_words[];
 };
-layout(set = 0, binding = 2, std430) readonly buffer Bias {
-    uint bias_words[];
-};
+READ_WORDS(2, Bias, bias_words);
 
 layout(push_constant, std430) uniform Push {
     uint element_count;
@@ -58,13 +56,13 @@ layout(push_constant, std430) uniform Push {
 #endif
 
 Acc total(uint element) {
-    Acc sum = acc_from_bits(partial_words[element]);
+    Acc sum = acc_from_bits(read_word(partial_words, element));
     for (uint s = 1u; s < push.split_count; ++s) {
-        sum += acc_from_bits(partial_words[s * push.element_count + element]);
+        sum += acc_from_bits(read_word(partial_words, s * push.element_count + element));
     }
     if (HAS_BIAS) {
         uint at = push.bias_offset + element % push.cols * push.bias_stride;
-        sum += decode_acc(bias_words[word_index(at, OUT_DTYPE)], at, OUT_DTYPE);
+        sum += decode_acc(read_word(bias_words, word_index(at, OUT_DTYPE)), at, OUT_DTYPE);
     }
     return sum;
 }

@@ -65,9 +65,9 @@ layout(set = 0, binding = 2, std430) buffer C {
 layout(set = 0, binding = 2, std430) buffer CPairs {
     uvec2 c_pairs[];
 };
-layout(set = 0, binding = 3, std430) readonly buffer Bias {
-    uint bias_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(3, Bias, bias_words);
 
 const uint kRowPitch = TILE_ROWS + 4u;  // keeps the columns of a tile on different banks
 const uint kColPitch = TILE_COLS + 4u;

@@ -23,24 +23,16 @@ layout(constant_id = 2) const bool HAS_SCALE = false;
 layout(constant_id = 3) const bool HAS_SHIFT = false;
 layout(constant_id = 4) const bool HAS_STATISTICS = false;
 
-layout(set = 0, binding = 0, std430) readonly buffer X {
-    uint x_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
 layout(set = 0, binding = 1, std430) writeonly buffer Y {
     uint y_words[];
 };
-layout(set = 0, binding = 2, std430) readonly buffer Scale {
-    float scale[];
-};
-layout(set = 0, binding = 3, std430) readonly buffer Shift {
-    float shift[];
-};
-layout(set = 0, binding = 4, std430) readonly buffer Mean {
-    float mean[];
-};
-layout(set = 0, binding = 5, std430) readonly buffer InverseDeviation {
-    float inverse_deviation[];
-};
+READ_WORDS(2, Scale, scale);
+READ_WORDS(3, Shift, shift);
+READ_WORDS(4, Mean, mean);
+READ_WORDS(5, InverseDeviation, inverse_deviation);
 
 layout(push_constant, std430) uniform Push {
     uint first;
@@ -67,15 +59,15 @@ struct ChannelMap {
 ChannelMap map_of(uint channel) {
     ChannelMap map = ChannelMap(0.0, 1.0, 0.0);
     if (HAS_STATISTICS) {
-        map.center = mean[push.mean_offset + channel];
-        map.factor = inverse_deviation[push.inverse_deviation_offset + channel];
+        map.center = read_float(mean, push.mean_offset + channel);
+        map.factor = read_float(inverse_deviation, push.inverse_deviation_offset + channel);
     }
     if (HAS_SCALE) {
-        precise float scaled = map.factor * scale[push.scale_offset + channel];
+        precise float scaled = map.factor * read_float(scale, push.scale_offset + channel);
         map.factor = scaled;
     }
     if (HAS_SHIFT) {
-        map.addend = shift[push.shift_offset + channel];
+        map.addend = read_float(shift, push.shift_offset + channel);
     }
     return map;
 }
@@ -100,7 +92,7 @@ void main() {
                 map = map_of(channel);
             }
             uint x_at = push.x_offset + i;
-            float x = decode_float(x_words[word_index(x_at, X_DTYPE)], x_at, X_DTYPE);
+            float x = decode_float(read_word(x_words, word_index(x_at, X_DTYPE)), x_at, X_DTYPE);
             precise float y = (x - map.center) * map.factor + map.addend;
             word |= place_bits(encode_float(y, X_DTYPE), i, X_DTYPE);
             ++inner;

@@ -20,12 +20,10 @@ layout(constant_id = 1) const uint X_DTYPE = 0u;
 layout(constant_id = 2) const bool WANTS_WEIGHT = false;
 layout(constant_id = 3) const bool WANTS_BIAS = false;
 
-layout(set = 0, binding = 0, std430) readonly buffer X {
-    uint x_words[];
-};
-layout(set = 0, binding = 1, std430) readonly buffer Grad {
-    uint grad_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
+READ_WORDS(1, Grad, grad_words);
 layout(set = 0, binding = 2, std430) readonly buffer Stats {
     vec4 stats_of_row[];
 };
@@ -54,12 +52,12 @@ const uint kBlockRows = 32u;
 vec2 terms_at(uint row, uint column) {
     uint at = row * push.row_length + column;
     uint grad_at = push.grad_offset + at;
-    float g = decode_float(grad_words[word_index(grad_at, X_DTYPE)], grad_at, X_DTYPE);
+    float g = decode_float(read_word(grad_words, word_index(grad_at, X_DTYPE)), grad_at, X_DTYPE);
     if (!WANTS_WEIGHT) {
         return vec2(0.0, g);
     }
     uint x_at = push.x_offset + at;
-    float x = decode_float(x_words[word_index(x_at, X_DTYPE)], x_at, X_DTYPE);
+    float x = decode_float(read_word(x_words, word_index(x_at, X_DTYPE)), x_at, X_DTYPE);
     vec4 stats = stats_of_row[row];
     precise float h = ((x - stats.x) - stats.y) * stats.z;
     return vec2(g * h, g);

@@ -20,9 +20,9 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LOCAL_SIZE = 64u;
 layout(constant_id = 1) const uint X_DTYPE = 0u;
 
-layout(set = 0, binding = 0, std430) readonly buffer X {
-    uint x_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
 layout(set = 0, binding = 1, std430) writeonly buffer Y {
     uint y_words[];
 };
@@ -55,7 +55,8 @@ void main() {
         for (uint i = at; i < min(at + run, end); ++i) {
             uint x_at = push.x_offset + i;
             precise float y =
-                decode_float(x_words[word_index(x_at, X_DTYPE)], x_at, X_DTYPE) * push.scale;
+                decode_float(read_word(x_words, word_index(x_at, X_DTYPE)), x_at, X_DTYPE) *
+                push.scale;
             bool is_kept = uniform_float(bits[i & 3u]) >= push.p;
             word |= place_bits(encode_float(is_kept ? y : 0.0, X_DTYPE), i, X_DTYPE);
         }

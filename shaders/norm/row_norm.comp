@@ -36,21 +36,15 @@ layout(constant_id = 6) const bool HAS_BIAS = false;
 layout(constant_id = 7) const bool STORES_MASKED = false;
 layout(constant_id = 8) const bool READS_STATS = false;
 
-layout(set = 0, binding = 0, std430) readonly buffer X {
-    uint x_words[];
-};
-layout(set = 0, binding = 1, std430) readonly buffer Weight {
-    uint weight_words[];
-};
-layout(set = 0, binding = 2, std430) readonly buffer Bias {
-    uint bias_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
+READ_WORDS(1, Weight, weight_words);
+READ_WORDS(2, Bias, bias_words);
 layout(set = 0, binding = 3, std430) buffer Y {
     uint y_words[];
 };
-layout(set = 0, binding = 4, std430) readonly buffer Stats {
-    uint stat_words[];
-};
+READ_WORDS(4, Stats, stat_words);
 
 layout(push_constant, std430) uniform Push {
     uvec4 kept_sizes;
@@ -74,7 +68,7 @@ layout(push_constant, std430) uniform Push {
 #include "row_stats.glsl"
 
 uint load_word(uint index) {
-    return x_words[index];
+    return read_word(x_words, index);
 }
 
 uint element_at(uint base, uint k) {
@@ -85,10 +79,10 @@ RowStats stats_of(uint row, uint base, bool is_wanted) {
     if (READS_STATS) {
         uvec4 words = uvec4(0u);
         if (is_wanted) {
-            words = uvec4(stat_words[4u * row],
-                          stat_words[4u * row + 1u],
-                          stat_words[4u * row + 2u],
-                          stat_words[4u * row + 3u]);
+            words = uvec4(read_word(stat_words, 4u * row),
+                          read_word(stat_words, 4u * row + 1u),
+                          read_word(stat_words, 4u * row + 2u),
+                          read_word(stat_words, 4u * row + 3u));
             reduce_pivot = REDUCE_OP == kReduceVar ? load_float(base, 0u) : 0.0;
         }
         return stats_from(unpack_partial(words), push.row_length, push.eps);
@@ -100,11 +94,11 @@ float normalized(uint base, uint k, RowStats stats) {
     precise float y = normalize(load_float(base, k), stats);
     if (HAS_WEIGHT) {
         uint at = push.weight_offset + k;
-        y *= decode_float(weight_words[word_index(at, WEIGHT_DTYPE)], at, WEIGHT_DTYPE);
+        y *= decode_float(read_word(weight_words, word_index(at, WEIGHT_DTYPE)), at, WEIGHT_DTYPE);
     }
     if (HAS_BIAS) {
         uint at = push.bias_offset + k;
-        y += decode_float(bias_words[word_index(at, WEIGHT_DTYPE)], at, WEIGHT_DTYPE);
+        y += decode_float(read_word(bias_words, word_index(at, WEIGHT_DTYPE)), at, WEIGHT_DTYPE);
     }
     return y;
 }

@@ -32,15 +32,11 @@ layout(constant_id = 5) const bool HAS_WEIGHT = false;
 layout(constant_id = 6) const bool WRITES_GRAD = false;
 layout(constant_id = 7) const bool STORES_MASKED = false;
 
-layout(set = 0, binding = 0, std430) readonly buffer X {
-    uint x_words[];
-};
-layout(set = 0, binding = 1, std430) readonly buffer Grad {
-    uint grad_words[];
-};
-layout(set = 0, binding = 2, std430) readonly buffer Weight {
-    uint weight_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
+READ_WORDS(1, Grad, grad_words);
+READ_WORDS(2, Weight, weight_words);
 layout(set = 0, binding = 3, std430) buffer Result {
     uint result_words[];
 };
@@ -63,7 +59,7 @@ layout(push_constant, std430) uniform Push {
 #include "row_stats.glsl"
 
 uint load_word(uint index) {
-    return x_words[index];
+    return read_word(x_words, index);
 }
 
 uint element_at(uint base, uint k) {
@@ -75,12 +71,12 @@ vec2 pair_at(uint row, uint k, RowStats stats) {
     uint at = row * push.row_length + k;
     float h = normalize(load_float(push.x_offset, at), stats);
     uint grad_at = push.grad_offset + at;
-    precise float u =
-        decode_float(grad_words[word_index(grad_at, REDUCE_DTYPE)], grad_at, REDUCE_DTYPE);
+    precise float u = decode_float(
+        read_word(grad_words, word_index(grad_at, REDUCE_DTYPE)), grad_at, REDUCE_DTYPE);
     if (HAS_WEIGHT) {
         uint weight_at = push.weight_offset + k;
         u *= decode_float(
-            weight_words[word_index(weight_at, WEIGHT_DTYPE)], weight_at, WEIGHT_DTYPE);
+            read_word(weight_words, word_index(weight_at, WEIGHT_DTYPE)), weight_at, WEIGHT_DTYPE);
     }
     return vec2(u, h);
 }

@@ -32,15 +32,13 @@ layout(constant_id = 3) const bool IS_LOG = false;
 layout(constant_id = 4) const bool READS_STATS = false;
 layout(constant_id = 5) const bool STORES_MASKED = false;
 
-layout(set = 0, binding = 0, std430) readonly buffer X {
-    uint x_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
 layout(set = 0, binding = 1, std430) buffer Y {
     uint y_words[];
 };
-layout(set = 0, binding = 2, std430) readonly buffer Stats {
-    uint stat_words[];
-};
+READ_WORDS(2, Stats, stat_words);
 
 layout(push_constant, std430) uniform Push {
     uvec4 kept_sizes;
@@ -62,7 +60,7 @@ layout(push_constant, std430) uniform Push {
 #include "lanes.glsl"
 
 uint load_word(uint index) {
-    return x_words[index];
+    return read_word(x_words, index);
 }
 
 uint element_at(uint base, uint k) {
@@ -74,10 +72,10 @@ Partial row_stats(uint row, uint base, bool is_wanted) {
         if (!is_wanted) {
             return empty_partial();
         }
-        return unpack_partial(uvec4(stat_words[4u * row],
-                                    stat_words[4u * row + 1u],
-                                    stat_words[4u * row + 2u],
-                                    stat_words[4u * row + 3u]));
+        return unpack_partial(uvec4(read_word(stat_words, 4u * row),
+                                    read_word(stat_words, 4u * row + 1u),
+                                    read_word(stat_words, 4u * row + 2u),
+                                    read_word(stat_words, 4u * row + 3u)));
     }
     Partial p = empty_partial();
     if (is_wanted) {

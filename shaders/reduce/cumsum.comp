@@ -33,9 +33,9 @@ layout(constant_id = 2) const uint Y_DTYPE = 0u;
 layout(constant_id = 3) const uint PHASE = 2u;
 layout(constant_id = 4) const bool IS_REVERSED = false;
 
-layout(set = 0, binding = 0, std430) readonly buffer X {
-    uint x_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
 layout(set = 0, binding = 1, std430) buffer Y {
     uint y_words[];
 };
@@ -66,7 +66,7 @@ layout(push_constant, std430) uniform Push {
 #include "reduce.glsl"
 
 uint load_word(uint index) {
-    return x_words[index];
+    return read_word(x_words, index);
 }
 
 uint element_at(uint base, uint k) {

@@ -42,15 +42,13 @@ layout(constant_id = 5) const bool READS_PARTIALS = false;
 layout(constant_id = 6) const bool WRITES_PARTIALS = false;
 layout(constant_id = 7) const uint REDUCED_RANK = 1u;
 
-layout(set = 0, binding = 0, std430) readonly buffer X {
-    uint x_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
 layout(set = 0, binding = 1, std430) writeonly buffer Result {
     uint result_words[];
 };
-layout(set = 0, binding = 2, std430) readonly buffer Pivots {
-    uint pivot_words[];
-};
+READ_WORDS(2, Pivots, pivot_words);
 
 layout(push_constant, std430) uniform Push {
     uvec4 kept_sizes;
@@ -77,7 +75,7 @@ layout(push_constant, std430) uniform Push {
 #include "lanes.glsl"
 
 uint load_word(uint index) {
-    return x_words[index];
+    return read_word(x_words, index);
 }
 
 // A lane that works alone over several dimensions goes run by run along the innermost one.
@@ -120,7 +118,8 @@ uint finish(Partial p) {
 
 float pivot_of(uint kept_offset) {
     uint at = push.pivot_offset + kept_offset;
-    uint word = operand_word(pivot_words[word_index(at, REDUCE_DTYPE)], at, REDUCE_DTYPE);
+    uint word =
+        operand_word(read_word(pivot_words, word_index(at, REDUCE_DTYPE)), at, REDUCE_DTYPE);
     return decode_float(word, at, REDUCE_DTYPE);
 }
 

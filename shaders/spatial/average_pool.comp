@@ -37,9 +37,9 @@ layout(constant_id = 5) const bool IS_FIRST_RUN = false;
 layout(constant_id = 6) const bool IS_LAST_RUN = false;
 #endif
 
-layout(set = 0, binding = 0, std430) readonly buffer X {
-    uint x_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
 layout(set = 0, binding = 1, std430) writeonly buffer Y {
     uint y_words[];
 };
@@ -133,7 +133,7 @@ float divisor_of(uvec2 window) {
 
 float load_x(uint element) {
     uint at = push.x_offset + element;
-    return decode_float(x_words[word_index(at, DTYPE)], at, DTYPE);
+    return decode_float(read_word(x_words, word_index(at, DTYPE)), at, DTYPE);
 }
 
 float make_element(uint at) {

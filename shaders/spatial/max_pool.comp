@@ -24,9 +24,9 @@ layout(constant_id = 1) const uint X_DTYPE = 0u;
 layout(constant_id = 2) const bool KEEPS_PLACES = true;
 layout(constant_id = 3) const bool CONTINUES = false;
 
-layout(set = 0, binding = 0, std430) readonly buffer X {
-    uint x_words[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, X, x_words);
 layout(set = 0, binding = 1, std430) buffer Y {
     uint y_words[];
 };
@@ -90,7 +90,7 @@ Winner find_winner(uint at) {
                 break;
             }
             uint own = row * push.in_cols + col;
-            uint word = x_words[word_index(base + own, X_DTYPE)];
+            uint word = read_word(x_words, word_index(base + own, X_DTYPE));
             float value = decode_float(word, base + own, X_DTYPE);
             bool is_nan = (floatBitsToUint(value) & 0x7fffffffu) > 0x7f800000u;
             if (value > winner.value || is_nan || winner.place == 0xffffffffu) {

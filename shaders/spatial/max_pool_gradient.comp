@@ -27,12 +27,10 @@ layout(constant_id = 2) const bool IS_FIRST_RUN = false;
 layout(constant_id = 3) const bool IS_LAST_RUN = false;
 #endif
 
-layout(set = 0, binding = 0, std430) readonly buffer Gradient {
-    uint gradient_words[];
-};
-layout(set = 0, binding = 1, std430) readonly buffer Place {
-    uint place[];
-};
+#include "reads.glsl"
+
+READ_WORDS(0, Gradient, gradient_words);
+READ_WORDS(1, Place, place);
 layout(set = 0, binding = 2, std430) writeonly buffer Result {
     uint result_words[];
 };
@@ -95,9 +93,9 @@ float add_won(uint at) {
     for (uint r = rows.x; r < rows.y; ++r) {
         for (uint c = cols.x; c < cols.y; ++c) {
             uint window = base + r * push.out_cols + c;
-            if (place[push.place_offset + window] == own) {
+            if (read_word(place, push.place_offset + window) == own) {
                 uint g = push.gradient_offset + window;
-                total += decode_float(gradient_words[word_index(g, DTYPE)], g, DTYPE);
+                total += decode_float(read_word(gradient_words, word_index(g, DTYPE)), g, DTYPE);
             }
         }
     }

@@ -97,6 +97,36 @@ class Interface(ShaderTree):
         self.write_kernel(main=block.format(0) + "void main() { words[0] = 1u; y[0] = x[0]; }\n")
         self.assert_refused("Reports must have the last binding")
 
+    def write_reader(self, declaration, texels="uniform utextureBuffer name"):
+        """reads.glsl in short, and a kernel that reads by it."""
+        self.write("include/reads.glsl", "#ifdef READS_TEXELS\n"
+                   f"#define READ_WORDS(n, block, name) layout(binding = n) {texels}\n"
+                   "#define read_word(name, at) texelFetch(name, int(at)).x\n#else\n"
+                   "#define READ_WORDS(n, block, name) "
+                   "layout(binding = n, std430) readonly buffer block { uint name[]; }\n"
+                   "#define read_word(name, at) name[at]\n#endif\n")
+        self.write("map/read.comp", "#version 460\n"
+                   "#extension GL_GOOGLE_include_directive : require\n#include \"reads.glsl\"\n"
+                   "layout(local_size_x_id = 0) in;\n" + declaration +
+                   "layout(binding = 1, std430) writeonly buffer Y { uint y[]; };\n"
+                   "void main() { y[0] = read_word(x, 3u); }\n")
+
+    def test_a_kernel_that_reads_by_the_include_has_a_module_for_texels(self):
+        self.write_reader("READ_WORDS(0, X, x);\n")
+        _, source = self.generate()
+        self.assertRegex(source, r'"map_read", kCodeMapRead.data\(\), \d+, 2, 2, 1, 0, 1, 0, false, '
+                                 r"{kTexelCodeMapRead.data\(\), \d+}, 1}")
+
+    def test_other_kernels_have_one_module(self):
+        self.write_kernel()
+        self.assertNotIn("kTexelCode", self.generate()[1])
+
+    def test_texels_must_be_raw_words_that_are_sampled(self):
+        self.write_reader("READ_WORDS(0, X, x);\n", "uniform itextureBuffer name")
+        self.assert_refused("texels must be unsigned")
+        self.write_reader("READ_WORDS(0, X, x);\n", "uniform utexture2D name")
+        self.assert_refused("only storage buffers, uniform texel buffers|texelFetch")
+
     def test_hooks_make_the_text_part_of_the_library(self):
         self.write_kernel("//@variant A = x y\n//@hook result 1\n//@hook operand 0 (3 reads)  ")
         _, source = self.generate()

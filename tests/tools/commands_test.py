@@ -54,6 +54,28 @@ def overlap(a, b):
     )
 
 
+class Reads(unittest.TestCase):
+    def test_bits_do_not_depend_on_how_operands_are_read(self):
+        if WHY_NOT:
+            self.skipTest(WHY_NOT)
+        outputs = []
+        for way in ("words", "texels"):
+            with tempfile.TemporaryDirectory() as folder:
+                out = Path(folder) / "out.csv"
+                result = run("forecast", AIR, "--horizon", "24", "--output", str(out),
+                             env=dict(os.environ, PUMICE_READS=way))
+                self.assertEqual(result.returncode, 0, result.stderr)
+                outputs.append(out.read_bytes())
+        self.assertEqual(*outputs)
+
+    def test_an_unknown_way_is_refused(self):
+        if WHY_NOT:
+            self.skipTest(WHY_NOT)
+        result = run("memory", "forecaster", env=dict(os.environ, PUMICE_READS="images"))
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("PUMICE_READS", result.stderr)
+
+
 class Command(unittest.TestCase):
     def setUp(self):
         if WHY_NOT:
