@@ -95,7 +95,7 @@ CONSTANT_LINE = re.compile(r"\s*const\s+uint\s+(\w+)\s*=\s*(\d+)u?\s*;")
 FORMULAS_LINE = re.compile(r"//@formulas\s+([A-Z]\w*)\s*$")
 FUNCTION_LINE = re.compile(r"(float|int) \w+\(uint op,")
 CASE_LINE = re.compile(r"\s*case (\w+):\s*(?:y = |return )(.*?);(?: break;)?\s*$")
-READ_LINE = re.compile(r"^READ_WORDS\(\w+, \w+, \w+\);", re.MULTILINE)
+READ_LINE = re.compile(r"^READ_(?:WORDS|QUADS)\(\w+, \w+, \w+\);", re.MULTILINE)
 GLSLANG_MESSAGE = re.compile(r"^(ERROR|WARNING): (?:(\S+?):(\d+): )?(.*)$")
 FOLLOW_UP = re.compile(r"compilation errors|Missing entry point")
 COOPMAT_PROBE = """#version 460

@@ -111,6 +111,7 @@ void append(vk::Device& device, const BoundStep& bound) {
                              .push = step.push(),
                              .groups = step.groups,
                              .work = step.work,
+                             .quad_mask = step.quad_mask,
                              .label = bound.label});
     if (memory::trace_is_open.load(std::memory_order_relaxed)) {
         trace(bound);

@@ -55,7 +55,8 @@ public:
 
     InlineVector<Operand, 8> bindings;
     std::array<std::uint32_t, 3> groups{1, 1, 1};
-    std::uint64_t work = 0;  ///< estimated arithmetic or memory operations
+    std::uint64_t work = 0;      ///< estimated arithmetic or memory operations
+    std::uint8_t quad_mask = 0;  ///< bit i: four words are read of binding i at once (reads.glsl)
 
     /// The kernel of a file without variants, and what it is handed: structs of vk/kernels/.
     template <class Spec>

@@ -124,15 +124,12 @@ vk::MatmulPush make_push(const Product& p, const Splits& splits) noexcept {
 }
 
 // The kernel for the whole depth in one run.
-KernelId choose_kernel(const Product& p, bool is_subgroup, const vk::Capabilities& caps) noexcept {
+KernelId choose_kernel(const Product& p, bool is_subgroup) noexcept {
     const bool is_int = p.dtype == kInt32;
     if (!is_subgroup) {
         return is_int ? KernelId::kMatmulTiledI32One : KernelId::kMatmulTiledF32One;
     }
-    if (has_feature(caps, vk::KernelFeature::kInt64)) {
-        return is_int ? KernelId::kMatmulSubgroupI32Int64One : KernelId::kMatmulSubgroupF32Int64One;
-    }
-    return is_int ? KernelId::kMatmulSubgroupI32Vec2One : KernelId::kMatmulSubgroupF32Vec2One;
+    return is_int ? KernelId::kMatmulSubgroupI32One : KernelId::kMatmulSubgroupF32One;
 }
 
 // One of several runs over the depth.
@@ -148,8 +145,8 @@ KernelId many_runs(KernelId one) noexcept {
 
 static_assert(static_cast<int>(KernelId::kMatmulTiledF32Many) ==
                   static_cast<int>(KernelId::kMatmulTiledF32One) + 1 &&
-              static_cast<int>(KernelId::kMatmulSubgroupI32Vec2Many) ==
-                  static_cast<int>(KernelId::kMatmulSubgroupI32Vec2One) + 1);
+              static_cast<int>(KernelId::kMatmulSubgroupI32Many) ==
+                  static_cast<int>(KernelId::kMatmulSubgroupI32One) + 1);
 
 // The kernel with what it is handed; without `run` it walks the whole depth.
 void set_kernel(dispatch::Step& step,
@@ -159,15 +156,17 @@ void set_kernel(dispatch::Step& step,
                 const vk::MatmulPush& push,
                 const vk::Capabilities& caps,
                 const std::optional<Run>& run = {}) {
-    const KernelId one = choose_kernel(p, tiling.is_subgroup, caps);
+    const KernelId one = choose_kernel(p, tiling.is_subgroup);
     const KernelId kernel = run ? many_runs(one) : one;
     const Run part = run.value_or(Run{});
-    const Loads a = choose_a(p, tiling.is_subgroup);
-    const Loads b = choose_b(p, tiling.is_subgroup);
+    const Loads a = choose_a(p, tiling);
+    const Loads b = choose_b(p, tiling);
     const DType accumulator = p.dtype == kInt32 ? kInt32 : kFloat32;
     const DType out_dtype = is_partial ? accumulator : p.dtype;
-    const Store store = choose_store(p, out_dtype, is_partial ? 0 : p.c.offset);
+    const Store store = choose_store(p, tiling, out_dtype, is_partial ? 0 : p.c.offset);
     if (tiling.is_subgroup) {
+        step.quad_mask = static_cast<std::uint8_t>((a.load == Load::kQuads ? 1U : 0U) |
+                                                   (b.load == Load::kQuads ? 2U : 0U));
         step.set(kernel,
                  vk::MatmulSubgroupSpec{.lanes = caps.subgroup_size,
                                         .dtype = p.dtype,
@@ -176,15 +175,14 @@ void set_kernel(dispatch::Step& step,
                                         .cols_per_lane = tiling.cols_per_invocation,
                                         .a_along_depth = a.along_depth,
                                         .b_along_depth = b.along_depth,
-                                        .a_is_paired = a.is_wide,
-                                        .b_is_paired = b.is_wide,
+                                        .a_load = static_cast<std::uint32_t>(a.load),
+                                        .b_load = static_cast<std::uint32_t>(b.load),
                                         .store = static_cast<std::uint32_t>(store),
                                         .is_first_run = part.is_first,
                                         .is_last_run = part.is_last},
                  push);
         return;
     }
-    const bool is_word = itemsize(p.dtype) == 4;
     step.set(kernel,
              vk::MatmulTiledSpec{.local_size = tiling.rows / tiling.rows_per_invocation *
                                                (tiling.cols / tiling.cols_per_invocation),
@@ -198,8 +196,8 @@ void set_kernel(dispatch::Step& step,
                                  .a_along_depth = a.along_depth,
                                  .b_along_depth = b.along_depth,
                                  .store = static_cast<std::uint32_t>(store),
-                                 .a_in_quads = a.is_wide && is_word,
-                                 .b_in_quads = b.is_wide && is_word,
+                                 .a_in_quads = a.load == Load::kQuads,
+                                 .b_in_quads = b.load == Load::kQuads,
                                  .is_first_run = part.is_first,
                                  .is_last_run = part.is_last},
              push);
@@ -263,6 +261,7 @@ bool can_sum(std::int64_t split_count, DType dtype) noexcept {
 // Splits that one invocation may walk, or a single one if their accumulators cannot be bound or are
 // too many to be summed.
 Splits finer_splits(const Product& p,
+                    const Tiling& tiling,
                     std::int64_t most_depth,
                     const vk::Capabilities& caps) noexcept {
     const std::int64_t count = ceil_div(p.depth, most_depth);
@@ -272,7 +271,7 @@ Splits finer_splits(const Product& p,
     }
     return {.depth = p.depth,
             .count = 1,
-            .is_partial = choose_store(p, p.dtype, p.c.offset) == Store::kMasked};
+            .is_partial = choose_store(p, tiling, p.dtype, p.c.offset) == Store::kMasked};
 }
 
 // A step for each `depth_of_run` of the depth, the first in the place of one for all; the last one
@@ -346,7 +345,7 @@ void plan_product(Product product, const vk::Capabilities& caps, dispatch::Progr
     if (passes > vk::kMostIterations) [[unlikely]] {
         depth_of_run = bounded_depth(splits.depth, passes);
         if (splits.count > 1) {
-            splits = finer_splits(p, depth_of_run, caps);
+            splits = finer_splits(p, tiling, depth_of_run, caps);
             step.bindings.clear();
             set_step(step, p, tiling, splits, caps);
         }

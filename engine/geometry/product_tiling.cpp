@@ -22,19 +22,28 @@ bool is_aligned(const MatrixView& matrix,
     return fits;
 }
 
-// `extent` counts the rows (a) or columns (b). The depth's end is walked step by step in the
-// subgroup kernel, in whole quads in the tiled one.
-Loads choose_loads(const MatrixView& matrix,
+// `extent` counts the rows (a) or columns (b). Quads are whole; the end of a depth in pairs is
+// loaded element by element.
+Loads choose_loads(const Product& p,
+                   const MatrixView& matrix,
                    std::int64_t depth_stride,
                    std::int64_t other_stride,
-                   std::int64_t extent,
-                   std::int64_t depth_multiple,
-                   std::int64_t width) noexcept {
+                   std::int64_t extent) noexcept {
     const bool along_depth = depth_stride == 1 || other_stride != 1;
-    const bool is_wide =
-        along_depth ? is_aligned(matrix, depth_stride, other_stride, width) && depth_multiple == 0
-                    : is_aligned(matrix, other_stride, depth_stride, width) && extent % width == 0;
-    return {.along_depth = along_depth, .is_wide = is_wide};
+    const std::int64_t length = along_depth ? p.depth : extent;
+    const auto is_aligned_to = [&](std::int64_t width) {
+        return along_depth ? is_aligned(matrix, depth_stride, other_stride, width)
+                           : is_aligned(matrix, other_stride, depth_stride, width);
+    };
+    const bool has_elements = p.depth > 0;
+    if (itemsize(p.dtype) == 4 && has_elements && length % 4 == 0 && is_aligned_to(4)) {
+        return {.along_depth = along_depth, .load = Load::kQuads};
+    }
+    const bool is_even = along_depth || extent % 2 == 0;
+    if (itemsize(p.dtype) == 2 && is_even && is_aligned_to(2)) {
+        return {.along_depth = along_depth, .load = Load::kPairs};
+    }
+    return {.along_depth = along_depth};
 }
 
 // On software drivers: measured on lavapipe, see docs/measurements.md. More rows a tile cost less a
@@ -81,24 +90,35 @@ Tiling tile_for_gpu(const Product& p, const vk::Capabilities& caps) noexcept {
 
 }  // namespace
 
-Loads choose_a(const Product& p, bool is_subgroup) noexcept {
-    const std::int64_t width = is_subgroup ? 2 : 4;
-    return choose_loads(
-        p.a, p.a.col_stride, p.a.row_stride, p.rows, is_subgroup ? 0 : p.depth % width, width);
+Loads choose_a(const Product& p, const Tiling& tiling) noexcept {
+    Loads loads = choose_loads(p, p.a, p.a.col_stride, p.a.row_stride, p.rows);
+    // A quad across holds four rows of a tile, a pair across is not loaded.
+    const bool can = loads.along_depth || (loads.load == Load::kQuads && tiling.rows % 4 == 0);
+    loads.load = can || !tiling.is_subgroup ? loads.load : Load::kWords;
+    return loads;
 }
 
-Loads choose_b(const Product& p, bool is_subgroup) noexcept {
-    const std::int64_t width = is_subgroup ? 2 : 4;
-    return choose_loads(
-        p.b, p.b.row_stride, p.b.col_stride, p.cols, is_subgroup ? 0 : p.depth % width, width);
+Loads choose_b(const Product& p, const Tiling& tiling) noexcept {
+    Loads loads = choose_loads(p, p.b, p.b.row_stride, p.b.col_stride, p.cols);
+    const bool can =
+        loads.along_depth || loads.load != Load::kQuads || tiling.cols_per_invocation >= 4;
+    loads.load = can || !tiling.is_subgroup ? loads.load : Load::kWords;
+    return loads;
 }
 
-Store choose_store(const Product& p, DType dtype, std::uint32_t offset) noexcept {
+Store choose_store(const Product& p,
+                   const Tiling& tiling,
+                   DType dtype,
+                   std::uint32_t offset) noexcept {
     MatrixView c = p.c;
     c.offset = offset;
-    const bool is_pair =
-        itemsize(dtype) >= 2 && p.cols % 2 == 0 && is_aligned(c, c.col_stride, c.row_stride, 2);
-    if (is_pair) {
+    const auto is_in = [&](std::int64_t width) {
+        return p.cols % width == 0 && is_aligned(c, c.col_stride, c.row_stride, width);
+    };
+    if (tiling.is_subgroup && tiling.cols_per_invocation >= 4 && itemsize(dtype) == 4 && is_in(4)) {
+        return Store::kQuad;
+    }
+    if (itemsize(dtype) >= 2 && is_in(2)) {
         return Store::kPair;
     }
     return itemsize(dtype) == 4 ? Store::kElement : Store::kMasked;
@@ -138,7 +158,8 @@ Splits choose_splits(const Product& p,
         splits.depth = ceil_div(ceil_div(p.depth, wanted), kMultiple) * kMultiple;
         splits.count = ceil_div(p.depth, splits.depth);
     }
-    splits.is_partial = splits.count > 1 || choose_store(p, p.dtype, p.c.offset) == Store::kMasked;
+    splits.is_partial =
+        splits.count > 1 || choose_store(p, tiling, p.dtype, p.c.offset) == Store::kMasked;
     return splits;
 }
 

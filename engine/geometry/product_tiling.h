@@ -8,7 +8,10 @@
 namespace pumice::ops {
 
 /// kStore* of shaders/include/matmul_store.glsl.
-enum class Store : std::uint32_t { kElement = 0, kPair = 1, kMasked = 2 };
+enum class Store : std::uint32_t { kElement = 0, kPair = 1, kMasked = 2, kQuad = 3 };
+
+/// kLoad* of shaders/matmul/subgroup.comp: elements that one load takes.
+enum class Load : std::uint32_t { kWords = 0, kPairs = 1, kQuads = 2 };
 
 /// A workgroup's share of C, and how its invocations divide it.
 struct Tiling {
@@ -20,11 +23,10 @@ struct Tiling {
     std::uint32_t cols_per_invocation = 4;
 };
 
-/// How an operand is loaded: neighbouring invocations along the depth or across it, and whether
-/// the kernel's wide loads are aligned (pairs in the subgroup kernel, quads in the tiled one).
+/// How an operand is loaded: along the depth or across it, and how much at once.
 struct Loads {
     bool along_depth = true;
-    bool is_wide = false;
+    Load load = Load::kWords;
 };
 
 Tiling choose_tiling(const Product& p, const vk::Capabilities& caps) noexcept;
@@ -43,10 +45,13 @@ struct Splits {
 
 Splits choose_splits(const Product& p, const Tiling& tiling, const vk::Capabilities& caps) noexcept;
 
-Loads choose_a(const Product& p, bool is_subgroup) noexcept;
-Loads choose_b(const Product& p, bool is_subgroup) noexcept;
+Loads choose_a(const Product& p, const Tiling& tiling) noexcept;
+Loads choose_b(const Product& p, const Tiling& tiling) noexcept;
 
 /// For a C of `dtype` that starts `offset` elements after its bound start.
-Store choose_store(const Product& p, DType dtype, std::uint32_t offset) noexcept;
+Store choose_store(const Product& p,
+                   const Tiling& tiling,
+                   DType dtype,
+                   std::uint32_t offset) noexcept;
 
 }  // namespace pumice::ops

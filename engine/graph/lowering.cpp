@@ -73,6 +73,7 @@ private:
         kernel.push.assign(step.push().begin(), step.push().end());
         kernel.groups = step.groups;
         kernel.work = step.work;
+        kernel.quad_mask = step.quad_mask;
         kernel.label = bound.label;
         for (std::size_t i = 0; i < bound.bindings.size(); ++i) {
             const vk::Binding& binding = bound.bindings[i];

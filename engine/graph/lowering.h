@@ -33,7 +33,8 @@ struct KernelCall {
     std::vector<std::byte> push;
     std::array<std::uint32_t, 3> groups{1, 1, 1};
     std::uint64_t work = 0;
-    std::string_view label;  ///< static, or the source's name
+    std::uint8_t quad_mask = 0;  ///< as Step's
+    std::string_view label;      ///< static, or the source's name
 
     /// Bit i: slot i is written.
     [[nodiscard]] std::uint32_t written_mask() const noexcept {

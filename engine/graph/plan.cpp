@@ -178,6 +178,7 @@ std::shared_ptr<vk::Recording> Plan::Impl::record(const Places& places) {
                               .push = kernel.push,
                               .groups = kernel.groups,
                               .work = kernel.work,
+                              .quad_mask = kernel.quad_mask,
                               .label = kernel.label});
     }
     std::shared_ptr<vk::Recording> recording = vk::device().queue().record(dispatches);

@@ -113,13 +113,15 @@ void CommandWriter::describe(const Dispatch& dispatch,
                              Descriptors& descriptors) {
     for (std::size_t i = 0; i < dispatch.bindings.size(); ++i) {
         const Binding& range = dispatch.bindings[i];
+        const auto width =
+            (dispatch.quad_mask >> i & 1U) != 0 ? TexelWidth::kQuad : TexelWidth::kWord;
         if ((layout.texel_mask >> i & 1U) == 0) {
             descriptors[i].buffer = info_of_range(range);
         } else if (own_views_ == nullptr) {
-            descriptors[i].texels = views_.get(range, value, completed_);
+            descriptors[i].texels = views_.get(range, width, value, completed_);
         } else {
             own_views_->reserve(own_views_->size() + 1);
-            own_views_->push_back(descriptors[i].texels = views_.make(range));
+            own_views_->push_back(descriptors[i].texels = views_.make(range, width));
         }
     }
 }

@@ -40,8 +40,9 @@ struct Dispatch {
     std::span<const Binding> bindings;
     std::span<const std::byte> push;
     std::array<std::uint32_t, 3> groups{1, 1, 1};
-    std::uint64_t work = 0;  ///< estimated arithmetic or memory operations, bounds a submit
-    std::string_view label;  ///< operator name, static lifetime
+    std::uint64_t work = 0;      ///< estimated arithmetic or memory operations, bounds a submit
+    std::uint8_t quad_mask = 0;  ///< bit i: texels of binding i are four words (reads.glsl)
+    std::string_view label;      ///< operator name, static lifetime
 };
 
 /// The kernel of a call.

@@ -2,6 +2,7 @@
 // Which views of buffers are kept, and when one that is not kept any more may die.
 #include "vk/texel_views.h"
 
+#include "base/invariant.h"
 #include "vk/check.h"
 
 #include <algorithm>
@@ -11,11 +12,11 @@ namespace pumice::vk {
 namespace {
 
 // The caller's range is what storage buffers bind: offset and size are multiples of 4.
-VkBufferViewCreateInfo info_of(const Binding& range) noexcept {
+VkBufferViewCreateInfo info_of(const Binding& range, TexelWidth width) noexcept {
     VkBufferViewCreateInfo info{};
     info.sType = VK_STRUCTURE_TYPE_BUFFER_VIEW_CREATE_INFO;
     info.buffer = to_handle<VkBuffer>(range.buffer->handle);
-    info.format = VK_FORMAT_R32_UINT;
+    info.format = width == TexelWidth::kWord ? VK_FORMAT_R32_UINT : VK_FORMAT_R32G32B32A32_UINT;
     info.offset = range.offset_bytes;
     info.range = range.size_bytes;
     return info;
@@ -44,8 +45,10 @@ TexelViews::~TexelViews() {
     }
 }
 
-VkBufferView TexelViews::make(const Binding& range) const {
-    const VkBufferViewCreateInfo info = info_of(range);
+VkBufferView TexelViews::make(const Binding& range, TexelWidth width) const {
+    const auto texel_bytes = sizeof(std::uint32_t) * static_cast<std::uint64_t>(width);
+    PUMICE_INVARIANT(range.size_bytes % texel_bytes == 0);
+    const VkBufferViewCreateInfo info = info_of(range, width);
     VkBufferView made = VK_NULL_HANDLE;
     PUMICE_VK_CHECK(table_.vkCreateBufferView(handles_.device, &info, nullptr, &made),
                     "vkCreateBufferView");
@@ -56,7 +59,10 @@ void TexelViews::destroy(VkBufferView view) const noexcept {
     table_.vkDestroyBufferView(handles_.device, view, nullptr);
 }
 
-VkBufferView TexelViews::get(const Binding& range, std::uint64_t value, std::uint64_t completed) {
+VkBufferView TexelViews::get(const Binding& range,
+                             TexelWidth width,
+                             std::uint64_t value,
+                             std::uint64_t completed) {
     const std::lock_guard lock(mutex_);
     if (sets_.empty()) {
         sets_.resize(kSetCount);
@@ -64,7 +70,8 @@ VkBufferView TexelViews::get(const Binding& range, std::uint64_t value, std::uin
     auto& set = sets_[hash_of(range) % kSetCount];
     for (Kept& kept : set) {
         if (kept.buffer_id == range.buffer->id && kept.offset_bytes == range.offset_bytes &&
-            kept.size_bytes == range.size_bytes && kept.view != VK_NULL_HANDLE) {
+            kept.size_bytes == range.size_bytes && kept.width == width &&
+            kept.view != VK_NULL_HANDLE) {
             kept.value = value;
             return kept.view;
         }
@@ -75,8 +82,9 @@ VkBufferView TexelViews::get(const Binding& range, std::uint64_t value, std::uin
         retire(oldest, completed);
         oldest = {};
     }
-    oldest = {.view = make(range),
+    oldest = {.view = make(range, width),
               .buffer_id = range.buffer->id,
+              .width = width,
               .offset_bytes = range.offset_bytes,
               .size_bytes = range.size_bytes,
               .value = value};

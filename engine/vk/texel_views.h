@@ -13,7 +13,10 @@
 
 namespace pumice::vk {
 
-/// Views of buffers' ranges as texels of one raw word, for kernels that read so
+/// Raw words in a texel.
+enum class TexelWidth : std::uint8_t { kWord = 1, kQuad = 4 };
+
+/// Views of buffers' ranges as texels of raw words, for kernels that read so
 /// (shaders/include/reads.glsl). Those asked for lately are kept, so that eager calls make none in
 /// their steady state. Thread-safe. Part of Device.
 class TexelViews {
@@ -28,10 +31,13 @@ public:
 
     /// A view for a command that ends with the timeline's `value`; it lives until then, at least.
     /// `completed` is what the timeline has reached. @throws OutOfMemoryError, DeviceError
-    VkBufferView get(const Binding& range, std::uint64_t value, std::uint64_t completed);
+    VkBufferView get(const Binding& range,
+                     TexelWidth width,
+                     std::uint64_t value,
+                     std::uint64_t completed);
 
     /// A view that the caller gives back to `destroy`. @throws OutOfMemoryError, DeviceError
-    [[nodiscard]] VkBufferView make(const Binding& range) const;
+    [[nodiscard]] VkBufferView make(const Binding& range, TexelWidth width) const;
     void destroy(VkBufferView view) const noexcept;
 
     /// Before a buffer dies, whose commands have all ended.
@@ -41,6 +47,7 @@ private:
     struct Kept {
         VkBufferView view = VK_NULL_HANDLE;
         std::uint32_t buffer_id = 0;
+        TexelWidth width{};
         std::uint64_t offset_bytes = 0;
         std::uint64_t size_bytes = 0;
         std::uint64_t value = 0;  ///< of the last command that reads it

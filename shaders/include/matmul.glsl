@@ -11,6 +11,7 @@
 #ifdef ACCUMULATOR_F32
 #define Acc float
 #define AccPair vec2
+#define AccQuad vec4
 #define decode_acc decode_float
 #define encode_acc encode_float
 #define acc_bits floatBitsToUint
@@ -18,6 +19,7 @@
 #else
 #define Acc int
 #define AccPair ivec2
+#define AccQuad ivec4
 #define decode_acc decode_int
 #define encode_acc encode_int
 #define acc_bits uint

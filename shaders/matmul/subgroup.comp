@@ -9,26 +9,23 @@
 //           4 (RUNS many) accumulators [batch, rows, cols], between runs over parts of the depth.
 // Push: see matmul.glsl.
 // Spec: LANES the subgroup's size (8), a workgroup is one subgroup; DTYPE, OUT_DTYPE DType (0);
-//       TILE_ROWS 1..64 (16); COLS_PER_LANE even (4); A_ALONG_DEPTH, B_ALONG_DEPTH: load pairs of
-//       neighbours along the depth, otherwise along rows (A) or columns (B) (true, false);
-//       A_IS_PAIRED, B_IS_PAIRED: such a pair is contiguous and starts at an even element (false);
-//       STORE 0 element, 1 pair, 2 masked element (0); IS_FIRST_RUN, IS_LAST_RUN (RUNS many;
-//       false).
+//       TILE_ROWS 1..64 (16); COLS_PER_LANE 2, 4 or 8 (4); A_ALONG_DEPTH, B_ALONG_DEPTH: which way
+//       wide loads go, else along rows (A) or columns (B) (true, false); A_LOAD, B_LOAD:
+//       kLoadWords, each element by itself; kLoadPairs, two in a word, of 2-byte dtypes;
+//       kLoadQuads, four words, of 4-byte dtypes. What is loaded at once is contiguous and aligned
+//       to its size; of quads along the depth there are only whole ones, of B's columns if
+//       COLS_PER_LANE >= 4 (0). STORE 0 element, 1 pair, 2 masked element, 3 quad, if COLS_PER_LANE
+//       >= 4 (0); IS_FIRST_RUN, IS_LAST_RUN (RUNS many; false).
 //@variant ACCUMULATOR = f32 i32
-//@variant PAIR = int64 vec2
 //@variant RUNS = one many
 //@iterations 9 + ceil(min(depth, depth_per_split) / 4)
 //@requires subgroup_shuffle
-//@requires int64 if PAIR=int64
 //@hook result 2
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
-#ifdef PAIR_INT64
-#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
-#endif
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8u;
@@ -38,8 +35,8 @@ layout(constant_id = 3) const uint TILE_ROWS = 16u;
 layout(constant_id = 4) const uint COLS_PER_LANE = 4u;
 layout(constant_id = 5) const bool A_ALONG_DEPTH = true;
 layout(constant_id = 6) const bool B_ALONG_DEPTH = false;
-layout(constant_id = 7) const bool A_IS_PAIRED = false;
-layout(constant_id = 8) const bool B_IS_PAIRED = false;
+layout(constant_id = 7) const uint A_LOAD = 0u;
+layout(constant_id = 8) const uint B_LOAD = 0u;
 layout(constant_id = 9) const uint STORE = 0u;
 #ifdef RUNS_MANY
 layout(constant_id = 10) const bool IS_FIRST_RUN = false;
@@ -48,142 +45,211 @@ layout(constant_id = 11) const bool IS_LAST_RUN = false;
 
 #include "matmul.glsl"
 #include "pairs.glsl"
+#include "reads.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer A {
-    uint a_words[];
-};
-layout(set = 0, binding = 0, std430) readonly buffer APairs {
-    Words a_pairs[];
-};
-layout(set = 0, binding = 1, std430) readonly buffer B {
-    uint b_words[];
-};
-layout(set = 0, binding = 1, std430) readonly buffer BPairs {
-    Words b_pairs[];
-};
+READ_QUADS(0, A, a_words);
+READ_QUADS(1, B, b_words);
+READ_WORDS(3, Bias, bias_words);
+
 layout(set = 0, binding = 2, std430) buffer C {
     uint c_words[];
 };
 layout(set = 0, binding = 2, std430) buffer CPairs {
     Words c_pairs[];
 };
-#include "reads.glsl"
+layout(set = 0, binding = 2, std430) buffer CQuads {
+    uvec4 c_quads[];
+};
 
-READ_WORDS(3, Bias, bias_words);
-
+const uint kLoadWords = 0u;
+const uint kLoadPairs = 1u;
+const uint kLoadQuads = 2u;
 const uint kDepthStep = 4u;  // unrolled, because a loop's end costs a blend an accumulator
-const uint kRowPairs = (TILE_ROWS + 2u * LANES - 1u) / (2u * LANES);
-const uint kAPairs = A_ALONG_DEPTH ? (TILE_ROWS + LANES - 1u) / LANES : 2u * kRowPairs;
+
+// A quad along the rows holds four of them at one depth; the lanes share out the quads of a step.
+const bool kAIsAcross = A_LOAD == kLoadQuads && !A_ALONG_DEPTH;
+const uint kRowQuads = (TILE_ROWS + 3u) / 4u;
+const uint kAFetches = ((kAIsAcross ? kDepthStep * kRowQuads : TILE_ROWS) + LANES - 1u) / LANES;
+const uint kColsInRun = COLS_PER_LANE < 4u ? COLS_PER_LANE : 4u;  // neighbours that a lane owns
 
 AccPair decode_pair(uint word) {
     return AccPair(decode_acc(word, 0u, DTYPE), decode_acc(word, 1u, DTYPE));
 }
 
-AccPair decode_pair(uvec2 words) {
-    return AccPair(acc_from_bits(words.x), acc_from_bits(words.y));
+AccQuad decode_quad(uvec4 words) {
+    return AccQuad(acc_from_bits(words.x),
+                   acc_from_bits(words.y),
+                   acc_from_bits(words.z),
+                   acc_from_bits(words.w));
 }
 
 Acc load_a(uint element) {
-    return decode_acc(a_words[word_index(element, DTYPE)], element, DTYPE);
+    return decode_acc(read_word(a_words, word_index(element, DTYPE)), element, DTYPE);
 }
 
 Acc load_b(uint element) {
-    return decode_acc(b_words[word_index(element, DTYPE)], element, DTYPE);
-}
-
-AccPair load_a_pair(uint element, uint to_second) {
-    if (!A_IS_PAIRED) {
-        return AccPair(load_a(element), load_a(element + to_second));
-    }
-    return word_shift(DTYPE) == 0u ? decode_pair(unpack_words(a_pairs[element >> 1u]))
-                                   : decode_pair(a_words[element >> 1u]);
-}
-
-AccPair load_b_pair(uint element, uint to_second) {
-    if (!B_IS_PAIRED) {
-        return AccPair(load_b(element), load_b(element + to_second));
-    }
-    return word_shift(DTYPE) == 0u ? decode_pair(unpack_words(b_pairs[element >> 1u]))
-                                   : decode_pair(b_words[element >> 1u]);
+    return decode_acc(read_word(b_words, word_index(element, DTYPE)), element, DTYPE);
 }
 
 Acc acc[TILE_ROWS * COLS_PER_LANE];
-uint a_first[kAPairs];   // element of each pair of A at depth 0
-uint a_second[kAPairs];  // elements from the first to the second of the pair
+uint a_first[kAFetches];  // elements at depth 0
 uint b_first[COLS_PER_LANE];
-uint b_second[COLS_PER_LANE];
+AccQuad a_now[kAFetches];  // of a step: depths, or rows across
+Acc b_now[kDepthStep * COLS_PER_LANE];
 
-// Rows past the last read the last: what they give is never stored. `unit` 2 keeps pairs whole.
-void place_a(Tile tile, uint lane, uint row_stride, uint depth_stride) {
-    [[unroll]] for (uint i = 0u; i < kAPairs; ++i) {
-        if (A_ALONG_DEPTH) {
-            uint row = min(tile.row + i * LANES + lane, push.rows - 1u);
-            a_first[i] = tile.a + row * row_stride;
-            a_second[i] = depth_stride;
-        } else {
-            uint row = tile.row + (i % kRowPairs) * 2u * LANES + 2u * lane;
-            uint last = push.rows - (A_IS_PAIRED ? 2u : 1u);
-            a_second[i] = row < push.rows - 1u ? row_stride : 0u;
-            a_first[i] = tile.a + min(row, last) * row_stride + (i / kRowPairs) * depth_stride;
-        }
+// Rows past the last read the last ones: what they give is never stored.
+void place_a(Tile tile, uint lane) {
+    [[unroll]] for (uint i = 0u; i < kAFetches; ++i) {
+        uint at = i * LANES + lane;
+        uint row = kAIsAcross ? min(tile.row + at % kRowQuads * 4u, push.rows - 4u)
+                              : min(tile.row + at, push.rows - 1u);
+        a_first[i] = tile.a + row * push.a_row_stride;
     }
 }
 
-// Column j of a lane: pairs of neighbours, so that they are stored together.
 uint column_of(uint col, uint lane, uint j) {
-    return col + (j / 2u) * 2u * LANES + 2u * lane + j % 2u;
+    return col + (j / kColsInRun * LANES + lane) * kColsInRun + j % kColsInRun;
 }
 
-void place_b(Tile tile, uint lane, uint col_stride, uint depth_stride) {
-    const uint kHalf = COLS_PER_LANE / 2u;
-    [[unroll]] for (uint i = 0u; i < COLS_PER_LANE; ++i) {
-        if (B_ALONG_DEPTH) {
-            uint col = min(column_of(tile.col, lane, i), push.cols - 1u);
-            b_first[i] = tile.b + col * col_stride;
-            b_second[i] = depth_stride;
+void place_b(Tile tile, uint lane) {
+    const uint kTogether = B_ALONG_DEPTH || B_LOAD == kLoadWords ? 1u
+                           : B_LOAD == kLoadPairs                ? 2u
+                                                                 : 4u;
+    [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; ++j) {
+        uint first = column_of(tile.col, lane, j / kTogether * kTogether);
+        uint col = min(first, push.cols - kTogether) + j % kTogether;
+        b_first[j] = tile.b + col * push.b_col_stride;
+    }
+}
+
+// Loads `count` (1 or kDepthStep) depths from k on.
+void load_step_of_a(uint k, uint depth_stride, uint lane, const uint count) {
+    [[unroll]] for (uint i = 0u; i < kAFetches; ++i) {
+        if (kAIsAcross) {
+            uint depth = k + min((i * LANES + lane) / kRowQuads, count - 1u);
+            a_now[i] = decode_quad(read_quad(a_words, (a_first[i] + depth * depth_stride) >> 2u));
+        } else if (A_LOAD == kLoadQuads) {
+            a_now[i] = decode_quad(read_quad(a_words, (a_first[i] + k) >> 2u));
+        } else if (A_LOAD == kLoadPairs && count == kDepthStep) {
+            uint at = (a_first[i] + k) >> 1u;
+            a_now[i] = AccQuad(decode_pair(read_word(a_words, at)),
+                               decode_pair(read_word(a_words, at + 1u)));
         } else {
-            uint col = column_of(tile.col, lane, 2u * (i % kHalf));
-            uint last = push.cols - (B_IS_PAIRED ? 2u : 1u);
-            b_second[i] = col < push.cols - 1u ? col_stride : 0u;
-            b_first[i] = tile.b + min(col, last) * col_stride + (i / kHalf) * depth_stride;
+            [[unroll]] for (uint d = 0u; d < count; ++d) {
+                a_now[i][d] = load_a(a_first[i] + (k + d) * depth_stride);
+            }
         }
     }
 }
 
-// Adds `count` (1 or 2) steps of the depth; a_at and b_at are the elements that the depth skips.
-void multiply(uint a_at, uint b_at, uint count) {
-    AccPair a_pairs_now[kAPairs];
-    AccPair b_pairs_now[COLS_PER_LANE];
-    [[unroll]] for (uint i = 0u; i < kAPairs; ++i) {
-        if (A_ALONG_DEPTH && count == 1u) {
-            a_pairs_now[i] = AccPair(load_a(a_first[i] + a_at));
-        } else if (count == 2u || i < kRowPairs) {
-            a_pairs_now[i] = load_a_pair(a_first[i] + a_at, a_second[i]);
+void load_step_of_b(uint k, uint depth_stride, const uint count) {
+    if (B_LOAD == kLoadQuads && B_ALONG_DEPTH) {
+        [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; ++j) {
+            AccQuad quad = decode_quad(read_quad(b_words, (b_first[j] + k) >> 2u));
+            [[unroll]] for (uint d = 0u; d < kDepthStep; ++d) {
+                b_now[d * COLS_PER_LANE + j] = quad[d];
+            }
         }
+        return;
     }
-    [[unroll]] for (uint i = 0u; i < COLS_PER_LANE; ++i) {
-        if (B_ALONG_DEPTH && count == 1u) {
-            b_pairs_now[i] = AccPair(load_b(b_first[i] + b_at));
-        } else if (count == 2u || i < COLS_PER_LANE / 2u) {
-            b_pairs_now[i] = load_b_pair(b_first[i] + b_at, b_second[i]);
+    if (B_LOAD == kLoadPairs && B_ALONG_DEPTH && count == kDepthStep) {
+        [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; ++j) {
+            [[unroll]] for (uint d = 0u; d < kDepthStep; d += 2u) {
+                AccPair pair = decode_pair(read_word(b_words, (b_first[j] + k + d) >> 1u));
+                b_now[d * COLS_PER_LANE + j] = pair.x;
+                b_now[(d + 1u) * COLS_PER_LANE + j] = pair.y;
+            }
         }
+        return;
     }
-    [[unroll]] for (uint q = 0u; q < count; ++q) {
-        [[unroll]] for (uint r = 0u; r < TILE_ROWS; ++r) {
-            Acc a = A_ALONG_DEPTH
-                        ? subgroupShuffle(a_pairs_now[r / LANES][q], r % LANES)
-                        : subgroupShuffle(a_pairs_now[q * kRowPairs + r / (2u * LANES)][r % 2u],
-                                          (r / 2u) % LANES);
+    [[unroll]] for (uint d = 0u; d < count; ++d) {
+        uint at = (k + d) * depth_stride;
+        uint to = d * COLS_PER_LANE;
+        if (B_LOAD == kLoadQuads) {
+            [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; j += 4u) {
+                AccQuad quad = decode_quad(read_quad(b_words, (b_first[j] + at) >> 2u));
+                [[unroll]] for (uint c = 0u; c < 4u; ++c) {
+                    b_now[to + j + c] = quad[c];
+                }
+            }
+        } else if (B_LOAD == kLoadPairs && !B_ALONG_DEPTH) {
+            [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; j += 2u) {
+                AccPair pair = decode_pair(read_word(b_words, (b_first[j] + at) >> 1u));
+                b_now[to + j] = pair.x;
+                b_now[to + j + 1u] = pair.y;
+            }
+        } else {
             [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; ++j) {
-                Acc b = B_ALONG_DEPTH ? b_pairs_now[j][q]
-                                      : b_pairs_now[q * (COLS_PER_LANE / 2u) + j / 2u][j % 2u];
-                acc[r * COLS_PER_LANE + j] += a * b;
+                b_now[to + j] = load_b(b_first[j] + at);
+            }
+        }
+    }
+}
+
+// The element of A at a row of the tile and a depth of the step, from the lane that loaded it.
+Acc element_of_a(const uint row, const uint depth) {
+    if (kAIsAcross) {
+        const uint at = depth * kRowQuads + row / 4u;
+        return subgroupShuffle(a_now[at / LANES][row % 4u], at % LANES);
+    }
+    return subgroupShuffle(a_now[row / LANES][depth], row % LANES);
+}
+
+void multiply(const uint count) {
+    [[unroll]] for (uint d = 0u; d < count; ++d) {
+        [[unroll]] for (uint r = 0u; r < TILE_ROWS; ++r) {
+            Acc a = element_of_a(r, d);
+            [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; ++j) {
+                acc[r * COLS_PER_LANE + j] += a * b_now[d * COLS_PER_LANE + j];
             }
         }
     }
 }
 
 #include "matmul_store.glsl"
+
+const uint kStoreQuad = 3u;  // four neighbours in a row, words, at a multiple of four elements
+
+void store_quad(Tile tile, uint row, uint col, AccQuad values) {
+    if (row >= push.rows || col >= push.cols) {
+        return;
+    }
+    uint element = tile.c + row * push.c_row_stride + col;
+    uvec4 bits;
+    [[unroll]] for (uint c = 0u; c < 4u; ++c) {
+        bits[c] = hooked_result(encode_acc(values[c], OUT_DTYPE), element + c);
+    }
+    c_quads[element >> 2u] = bits;
+}
+
+#ifdef RUNS_MANY
+const bool kStoresQuads = STORE == kStoreQuad && IS_LAST_RUN;
+#else
+const bool kStoresQuads = STORE == kStoreQuad;
+#endif
+
+// Adds the bias to the columns j and stores them.
+void store_cols(Tile tile, uint lane, const uint j) {
+    uint col = column_of(tile.col, lane, j);
+    Acc bias[4];
+    [[unroll]] for (uint c = 0u; c < (kStoresQuads ? 4u : 2u); ++c) {
+        bias[c] = bias_of(col + c);
+    }
+    [[unroll]] for (uint r = 0u; r < TILE_ROWS; ++r) {
+        const uint at = r * COLS_PER_LANE + j;
+        if (kStoresQuads) {
+            store_quad(tile,
+                       tile.row + r,
+                       col,
+                       AccQuad(acc[at] + bias[0],
+                               acc[at + 1u] + bias[1],
+                               acc[at + 2u] + bias[2],
+                               acc[at + 3u] + bias[3]));
+        } else {
+            store_pair(tile, tile.row + r, col, acc[at] + bias[0], acc[at + 1u] + bias[1]);
+        }
+    }
+}
 
 void main() {
     Tile tile = find_tile(TILE_ROWS, LANES * COLS_PER_LANE);
@@ -194,8 +260,8 @@ void main() {
     // Copies: these drivers load push constants where they are used, also inside the loop.
     uint a_depth_stride = push.a_depth_stride;
     uint b_depth_stride = push.b_depth_stride;
-    place_a(tile, lane, push.a_row_stride, a_depth_stride);
-    place_b(tile, lane, push.b_col_stride, b_depth_stride);
+    place_a(tile, lane);
+    place_b(tile, lane);
     [[unroll]] for (uint r = 0u; r < TILE_ROWS; ++r) {
         [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; ++j) {
             acc[r * COLS_PER_LANE + j] = carried(tile, tile.row + r, column_of(tile.col, lane, j));
@@ -203,19 +269,16 @@ void main() {
     }
     uint k = tile.depth_begin;
     for (; k + kDepthStep <= tile.depth_end; k += kDepthStep) {
-        [[unroll]] for (uint s = 0u; s < kDepthStep; s += 2u) {
-            multiply((k + s) * a_depth_stride, (k + s) * b_depth_stride, 2u);
-        }
+        load_step_of_a(k, a_depth_stride, lane, kDepthStep);
+        load_step_of_b(k, b_depth_stride, kDepthStep);
+        multiply(kDepthStep);
     }
     for (; k < tile.depth_end; ++k) {
-        multiply(k * a_depth_stride, k * b_depth_stride, 1u);
+        load_step_of_a(k, a_depth_stride, lane, 1u);
+        load_step_of_b(k, b_depth_stride, 1u);
+        multiply(1u);
     }
-    [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; j += 2u) {
-        uint col = column_of(tile.col, lane, j);
-        AccPair bias = AccPair(bias_of(col), bias_of(col + 1u));
-        [[unroll]] for (uint r = 0u; r < TILE_ROWS; ++r) {
-            uint at = r * COLS_PER_LANE + j;
-            store_pair(tile, tile.row + r, col, acc[at] + bias.x, acc[at + 1u] + bias.y);
-        }
+    [[unroll]] for (uint j = 0u; j < COLS_PER_LANE; j += kStoresQuads ? 4u : 2u) {
+        store_cols(tile, lane, j);
     }
 }

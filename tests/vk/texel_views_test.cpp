@@ -51,10 +51,11 @@ TEST_CASE("texel views: a range that was asked for before has its view") {
     }
     const OwnBuffer own(1024);
     TexelViews& views = device().texel_views();
-    const VkBufferView first = views.get(own.range(0, 512), 1, 0);
-    CHECK(views.get(own.range(0, 512), 2, 1) == first);
-    CHECK(views.get(own.range(256, 512), 2, 1) != first);
-    CHECK(views.get(own.range(0, 256), 2, 1) != first);
+    const VkBufferView first = views.get(own.range(0, 512), TexelWidth::kWord, 1, 0);
+    CHECK(views.get(own.range(0, 512), TexelWidth::kWord, 2, 1) == first);
+    CHECK(views.get(own.range(256, 512), TexelWidth::kWord, 2, 1) != first);
+    CHECK(views.get(own.range(0, 256), TexelWidth::kWord, 2, 1) != first);
+    CHECK(views.get(own.range(0, 512), TexelWidth::kQuad, 2, 1) != first);
 }
 
 TEST_CASE("texel views: more than are kept, all of commands that have not ended") {
@@ -66,7 +67,7 @@ TEST_CASE("texel views: more than are kept, all of commands that have not ended"
     TexelViews& views = device().texel_views();
     std::set<VkBufferView> made;
     for (std::uint64_t i = 0; i < kCount; ++i) {
-        made.insert(views.get(own.range(256 * i, 256), i + 1, 0));
+        made.insert(views.get(own.range(256 * i, 256), TexelWidth::kWord, i + 1, 0));
     }
     CHECK(made.size() == kCount);  // none died, or a handle would have come twice
 }
