@@ -6,7 +6,7 @@
 #include "dispatch/corridor.h"
 #include "dispatch/state.h"
 #include "graph/argument.h"
-#include "ops/all_ops.h"
+#include "ops/copying.h"
 #include "vk/device.h"
 
 #include <fmt/format.h>
@@ -234,7 +234,7 @@ void Capture::renew_constants() {
         }
         const auto copy = static_cast<std::uint32_t>(graph_.values.size());
         Node node;
-        node.def = &ops::kClone;
+        node.def = &ops::kCopyOfValue;
         node.inputs = {flat_ref(value, old)};
         node.outputs = {flat_ref(value, copy)};
         const auto first =
