@@ -3,12 +3,13 @@
 // and those that options name may be left out.
 #include "pumice/error.h"
 
-#include "graph/attention.h"
 #include "graph/capture.h"
 #include "graph/fusion.h"
 #include "graph/passes.h"
 #include "graph/plan_impl.h"
+#include "graph/recognise.h"
 #include "graph/runtime_kernels.h"
+#include "ops/all_ops.h"
 #include "vk/device.h"
 
 #include <fmt/format.h>
@@ -32,7 +33,7 @@ void simplify(graph::Graph& graph, const CaptureOptions& options) {
         eliminate_common_subexpressions(graph);
     }
     if (options.recognise_attention) {
-        recognise_attention(graph);
+        recognise(graph, ops::all_ops());
     }
 }
 
