@@ -58,7 +58,7 @@ Tensor make_input(const Tensor& example) {
 }  // namespace
 
 std::uint32_t Capture::value_of(const TensorImpl& impl) {
-    const auto [place, is_new] =
+    const auto [entry, is_new] =
         value_of_.emplace(impl.storage.get(), static_cast<std::uint32_t>(graph_.values.size()));
     if (is_new) {
         Value& value = graph_.values.emplace_back();
@@ -67,11 +67,11 @@ std::uint32_t Capture::value_of(const TensorImpl& impl) {
             value.kind = ValueKind::kExternal;
         }
     }
-    Value& value = graph_.values[place->second];
+    Value& value = graph_.values[entry->second];
     if (value.kind == ValueKind::kExternal) {
         note_holder(value, impl);
     }
-    return place->second;
+    return entry->second;
 }
 
 // Several tensors may share a storage: a parameter and what detach() made of it.
