@@ -280,11 +280,11 @@ void append_runs(dispatch::Step& first_step,
 
 }  // namespace
 
-void plan_convolution(ConvRole role,
-                      const dispatch::OpCall& call,
-                      std::span<const Tensor> outputs,
-                      const vk::Capabilities& caps,
-                      dispatch::Program& program) {
+void append_convolution(ConvRole role,
+                        const dispatch::OpCall& call,
+                        std::span<const Tensor> outputs,
+                        const vk::Capabilities& caps,
+                        dispatch::Program& program) {
     const auto& attrs = call.attrs_as<ConvAttrs>();
     const TensorImpl& made = impl_of(outputs[0]);
     if (made.numel == 0) {
