@@ -157,7 +157,7 @@ IntrusivePtr<Storage> lent_storage(const OpCall& call, const OutputMeta& meta) n
     return {};
 }
 
-// Kernels count elements in 32 bits and divide numbers below 2^31 (ops/elementwise/map_step.cpp).
+// Kernels count elements in 32 bits and divide numbers below 2^31 (geometry/map_step.cpp).
 // Factories refuse more, but broadcasting, joining and padding may arrive at it, and views may have
 // it.
 void check_element_counts(const OpCall& call, const Dims& sizes) {

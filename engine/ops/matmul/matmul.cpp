@@ -10,7 +10,7 @@
 #include "dispatch/windows.h"
 #include "geometry/product.h"
 #include "ops/all_ops.h"
-#include "ops/elementwise/map_step.h"
+#include "ops/elementwise/mapped.h"
 #include "tensor/storage.h"
 #include "vk/device.h"
 
