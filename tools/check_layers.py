@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks each #include in engine/ and include/ against the floors of docs/house.txt.
+"""Checks each #include in engine/ and include/ against the floors of docs/house.txt, and that the rooms which
+should know no operator name none.
 
 Prints every violation as file:line: error: ..., and exits 1 if there was one.
 """
@@ -14,6 +15,14 @@ STANDARD = re.compile(r"[a-z_]+")  # <vector>, <cstdint>: no folder, no suffix
 SYSTEM = re.compile(r"(sys/)?[a-z_]+(\.h)?")  # that and <unistd.h>, <sys/mman.h>
 FACE = "pumice"
 SUFFIXES = (".h", ".cpp", ".inc")
+ROW = re.compile(r"^PUMICE_(?:OP|UNARY)\((\w+), (\w+)\)", re.MULTILINE)
+TABLES = ("engine/ops/all_ops.inc", "include/pumice/ops/unary.inc")
+COMMENT = re.compile(r"//.*")
+STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+RECORD = re.compile(r"\bops::(k\w+)")
+COMPARED = re.compile(r'[=!]=\s*"|"\s*[=!]=')
+LISTED = re.compile(r"[\s,{}();]*")  # what is left of a line of a list without its strings
+USING = re.compile(r"\busing (?:namespace )?(?:pumice::)?ops\b")
 
 
 class HouseError(Exception):
@@ -26,6 +35,7 @@ class House:
     public: set = field(default_factory=set)
     only: dict = field(default_factory=dict)  # header or folder/ -> rooms
     allow: dict = field(default_factory=dict)
+    nameless: set = field(default_factory=set)
 
 
 def parse_house(text, name="docs/house.txt"):
@@ -43,6 +53,10 @@ def parse_house(text, name="docs/house.txt"):
             if "public" in words[1:]:
                 house.public.update(rooms)
             floor += 1
+        elif words[0] == "nameless":
+            if unknown := [r for r in words[1:] if r not in house.floors]:
+                raise HouseError(f"{where}: error: no room {unknown[0]} above this line")
+            house.nameless.update(words[1:])
         elif words[0] in ("only", "allow") and ":" in words:
             at = words.index(":")
             if unknown := [r for r in words[at + 1 :] if r not in house.floors]:
@@ -111,7 +125,31 @@ def check_include(house, room, header, is_quoted, is_local=False):
     return _check_outside(house, room, header)
 
 
-def check_file(house, root, path):
+def read_operators(root):
+    """Names and records of all operators."""
+    tables = [root / table for table in TABLES if (root / table).is_file()]
+    rows = [row for table in tables for row in ROW.findall(table.read_text())]
+    return {name for name, _ in rows}, {record for _, record in rows}
+
+
+def check_line(room, line, operators):
+    """The text of the violation in a line of a room that should know no operator, or None."""
+    names, records = operators
+    code = COMMENT.sub("", line)
+    for record in RECORD.findall(STRING.sub('""', code)):
+        if record in records:
+            return f"{room} knows no operator and may not name {record}; see OpDef, or give it a role in ops"
+    if USING.search(code):
+        return f"{room} knows no operator and may not take names from ops"
+    strings = [] if INCLUDE.match(line) else STRING.findall(code)
+    found = [text for text in strings if text in names]
+    is_listed = len(found) == len(strings) and LISTED.fullmatch(STRING.sub("", code))
+    if found and (len(found) > 1 or is_listed or COMPARED.search(code)):
+        return f"{room} knows no operator and may not compare or list the name {found[0]}"
+    return None
+
+
+def check_file(house, root, path, operators=(frozenset(), frozenset())):
     parts = path.relative_to(root).parts
     room = FACE if parts[0] == "include" else parts[1]
     if room != FACE and (room not in house.floors or len(parts) < 3):
@@ -123,12 +161,15 @@ def check_file(house, root, path):
             is_local = "/" not in header and (path.parent / header).is_file()
             if text := check_include(house, room, header, is_quoted, is_local):
                 yield f"{path.relative_to(root)}:{number}: error: {text}"
+        if room in house.nameless and (text := check_line(room, line, operators)):
+            yield f"{path.relative_to(root)}:{number}: error: {text}"
 
 
 def check_tree(root):
     house = parse_house((root / "docs" / "house.txt").read_text())
+    operators = read_operators(root)
     files = (p for top in ("engine", "include") for p in sorted((root / top).rglob("*")))
-    return [t for p in files if p.suffix in SUFFIXES for t in check_file(house, root, p)]
+    return [t for p in files if p.suffix in SUFFIXES for t in check_file(house, root, p, operators)]
 
 
 def main():

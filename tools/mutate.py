@@ -26,7 +26,7 @@ STATE = "engine/dispatch/state.cpp"
 TENSOR = "engine/autograd/tensor_autograd.cpp"
 BACKWARD = "engine/autograd/backward.cpp"
 SAVED = "engine/autograd/saved_tensor.cpp"
-PLAN = "engine/graph/plan.cpp"
+REPLAY = "engine/graph/replay.cpp"
 CAPTURE = "engine/graph/capture.cpp"
 
 # name: (file, text, replacement). The text must stand in the file exactly once.
@@ -93,12 +93,12 @@ MUTANTS = {
     "E17": ("engine/autograd/function.cpp", "if (is_differentiable(output) && output.is_inference()) {",
             "if (false) {"),
     "E18": ("engine/optim/optimizer.cpp", "if (parameter.is_inference()) {", "if (false) {"),
-    "E19": (PLAN, "if (current_grad_mode() != mode_) {", "if (false) {"),
+    "E19": (REPLAY, "if (current_grad_mode() != mode_) {", "if (false) {"),
     "capture_in_two_classes": (CAPTURE, "if (dispatch::thread_state.autograd.inference != state_.inference) {",
                                "if (false) {"),
     "capture_leaves_a_mode": (CAPTURE, "if (dispatch::thread_state.autograd != before) {", "if (false) {"),
-    "replay_bumps_nothing": (PLAN, "        version->bump();", ""),
-    "replay_leaves_aliases": (PLAN, "        storage->overwrite();", ""),
+    "replay_bumps_nothing": (REPLAY, "        bump.version->bump(bump.count);", ""),
+    "replay_leaves_aliases": (REPLAY, "        storage->overwrite();", ""),
     "plans_of_any_mode": ("engine/graph/plan_cache.cpp", "static_cast<std::int64_t>(current_grad_mode())", "0"),
     "E20": (BACKWARD, "if (is_inference_mode_enabled()) {\n        throw GradModeError(\"make_dual\"",
             "if (false) {\n        throw GradModeError(\"make_dual\""),

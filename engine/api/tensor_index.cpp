@@ -6,7 +6,7 @@
 
 #include "base/naming.h"
 #include "dispatch/op_def.h"
-#include "ops/elementwise/map_step.h"
+#include "geometry/map_step.h"
 #include "ops/index/gather.h"
 #include "ops/index/index_places.h"
 #include "ops/index/scatter.h"

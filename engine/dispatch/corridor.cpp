@@ -100,7 +100,20 @@ void check_state(const AutogradState& state, const CallTraits& traits) {
     }
 }
 
-Decision decide_now(const OpDef& def, const CallTraits& traits) {
+// What a call on these operands means now. The form is known when this is compiled, which saves
+// each call some branches; functional calls have no target.
+template <Form kForm>
+Decision decide_now(const OpDef& def,
+                    std::span<const Tensor> inputs,
+                    const Tensor* target,
+                    CallTraits& traits) {
+    gather_traits(def, inputs, kForm, traits);
+    if constexpr (kForm != Form::kFunctional) {
+        describe_target(traits, *target);
+    }
+    if constexpr (kForm == Form::kView) {
+        traits.is_multi_output_view = def.is_multi_output_view;
+    }
     if constexpr (kIsChecked) {
         check_state(thread_state.autograd, traits);
     }
@@ -141,7 +154,7 @@ IntrusivePtr<Storage> lent_storage(const OpCall& call, const OutputMeta& meta) n
     return {};
 }
 
-// Kernels count elements in 32 bits and divide numbers below 2^31 (ops/elementwise/map_step.cpp).
+// Kernels count elements in 32 bits and divide numbers below 2^31 (geometry/map_step.cpp).
 // Factories refuse more, but broadcasting, joining and padding may arrive at it, and views may have
 // it.
 void check_element_counts(const OpCall& call, const Dims& sizes) {
@@ -185,23 +198,58 @@ Tensor make_output(const OpCall& call, const OutputMeta& meta, const Decision& d
     return to_handle(std::move(impl));
 }
 
-void write_to(
-    const OpDef& def, Tensor& target, std::span<Tensor> inputs, AttrsRef attrs, Form form) {
+// The corridor itself. `deliver(call, inferred, decision)` makes or finds the outputs, has the
+// device fill them, and returns them.
+template <Form kForm, class Deliver>
+void pass_through(const OpDef& def,
+                  std::span<const Tensor> inputs,
+                  AttrsRef attrs,
+                  const Tensor* target,
+                  Deliver&& deliver) {
     const OpCall call{def, inputs, attrs};
     Inferred inferred;
     def.infer(call, inferred);
-    check_target(call, target, inferred[0], form == Form::kInPlace);
-    CallTraits traits;
-    gather_traits(def, inputs, form, traits);
-    describe_target(traits, target);
-    const Decision decision = decide_now(def, traits);
-    Recording recording(call, traits, decision);
-    const std::span<const Tensor> outputs(&target, 1);
-    execute(call, outputs);
-    if (decision.bumps_version) {
-        impl_of(target).version->bump();
+    if constexpr (kForm == Form::kInPlace || kForm == Form::kOut) {
+        check_target(call, *target, inferred[0], kForm == Form::kInPlace);
     }
+    CallTraits traits;
+    const Decision decision = decide_now<kForm>(def, inputs, target, traits);
+    Recording recording(call, traits, decision);
+    const std::span<const Tensor> outputs = deliver(call, inferred, decision);
     recording.commit(call, traits, decision, outputs);
+}
+
+template <Form kForm>
+void write_to(const OpDef& def, Tensor& target, std::span<Tensor> inputs, AttrsRef attrs) {
+    const std::span<const Tensor> outputs(&target, 1);
+    pass_through<kForm>(
+        def,
+        inputs,
+        attrs,
+        &target,
+        [&](const OpCall& call, const Inferred& /*inferred*/, const Decision& decision) {
+            execute(call, outputs);
+            if (decision.bumps_version) {
+                impl_of(target).version->bump();
+            }
+            return outputs;
+        });
+}
+
+Tensor make_view(const Tensor& base, const OutputMeta& meta, const Decision& decision) {
+    const TensorImpl& base_impl = impl_of(base);
+    IntrusivePtr<TensorImpl> impl = new_impl(meta);
+    impl->storage = base_impl.storage;
+    impl->is_inference = base_impl.is_inference;
+    impl->is_contiguous = strides_are_contiguous(impl->sizes, impl->strides);
+    if (decision.makes_view_record) {
+        impl->version = base_impl.version;
+        impl->view = IntrusivePtr<ViewRecord>::make(
+            base_impl.view ? base_impl.view->base
+                           : IntrusivePtr(static_cast<TensorImpl*>(base.impl())),
+            decision.creation);
+    }
+    return to_handle(std::move(impl));
 }
 
 }  // namespace
@@ -254,18 +302,18 @@ void call_many(const OpDef& def,
                std::span<Tensor> inputs,
                AttrsRef attrs,
                std::span<Tensor> outputs) {
-    const OpCall call{def, inputs, attrs};
-    Inferred inferred;
-    def.infer(call, inferred);
-    CallTraits traits;
-    gather_traits(def, inputs, Form::kFunctional, traits);
-    const Decision decision = decide_now(def, traits);
-    Recording recording(call, traits, decision);
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-        outputs[i] = make_output(call, inferred[i], decision);
-    }
-    execute(call, outputs);
-    recording.commit(call, traits, decision, outputs);
+    pass_through<Form::kFunctional>(
+        def,
+        inputs,
+        attrs,
+        nullptr,
+        [&](const OpCall& call, const Inferred& inferred, const Decision& decision) {
+            for (std::size_t i = 0; i < outputs.size(); ++i) {
+                outputs[i] = make_output(call, inferred[i], decision);
+            }
+            execute(call, outputs);
+            return outputs;
+        });
 }
 
 Tensor call(const OpDef& def, std::span<Tensor> inputs, AttrsRef attrs) {
@@ -276,46 +324,32 @@ Tensor call(const OpDef& def, std::span<Tensor> inputs, AttrsRef attrs) {
 
 bool is_recorded(const OpDef& def, std::span<const Tensor> inputs) {
     CallTraits traits;
-    gather_traits(def, inputs, Form::kFunctional, traits);
-    return decide_now(def, traits).record;
+    return decide_now<Form::kFunctional>(def, inputs, nullptr, traits).record;
 }
 
 Tensor call_view(const OpDef& def, const Tensor& base, AttrsRef attrs) {
-    const std::span<const Tensor> inputs(&base, 1);
-    const OpCall call{def, inputs, attrs};
-    Inferred inferred;
-    def.infer(call, inferred);
-    CallTraits traits;
-    gather_traits(def, inputs, Form::kView, traits);
-    describe_target(traits, base);
-    traits.is_multi_output_view = def.is_multi_output_view;
-    const Decision decision = decide_now(def, traits);
-    Recording recording(call, traits, decision);
-    const TensorImpl& base_impl = impl_of(base);
-    IntrusivePtr<TensorImpl> impl = new_impl(inferred[0]);
-    impl->storage = base_impl.storage;
-    impl->is_inference = base_impl.is_inference;
-    impl->is_contiguous = strides_are_contiguous(impl->sizes, impl->strides);
-    if (decision.makes_view_record) {
-        impl->version = base_impl.version;
-        impl->view = IntrusivePtr<ViewRecord>::make(
-            base_impl.view ? base_impl.view->base
-                           : IntrusivePtr(static_cast<TensorImpl*>(base.impl())),
-            decision.creation);
-    }
-    Tensor output = to_handle(std::move(impl));
-    recording.commit(call, traits, decision, std::span(&output, 1));
+    Tensor output;
+    const std::span<const Tensor> outputs(&output, 1);
+    pass_through<Form::kView>(
+        def,
+        std::span(&base, 1),
+        attrs,
+        &base,
+        [&](const OpCall& /*call*/, const Inferred& inferred, const Decision& decision) {
+            output = make_view(base, inferred[0], decision);
+            return outputs;
+        });
     return output;
 }
 
 void call_in_place(const OpDef& def, std::span<Tensor> inputs, AttrsRef attrs) {
     // A handle of its own: `inputs[0]` stays an operand, the same tensor is the target.
     Tensor target = inputs[0];
-    write_to(def, target, inputs, attrs, Form::kInPlace);
+    write_to<Form::kInPlace>(def, target, inputs, attrs);
 }
 
 void call_out(const OpDef& def, Tensor& out, std::span<Tensor> inputs, AttrsRef attrs) {
-    write_to(def, out, inputs, attrs, Form::kOut);
+    write_to<Form::kOut>(def, out, inputs, attrs);
 }
 
 Tensor make_tensor(const Dims& sizes, DType dtype) {
@@ -326,7 +360,8 @@ Tensor make_tensor(const Dims& sizes, DType dtype) {
         }
     }
     static constexpr OpDef kFactory{.name = "factory"};
-    const Decision decision = decide_now(kFactory, CallTraits{});
+    CallTraits traits;
+    const Decision decision = decide_now<Form::kFunctional>(kFactory, {}, nullptr, traits);
     const OpCall call{kFactory, {}, {}};
     return make_output(call, contiguous_meta(sizes, dtype), decision);
 }

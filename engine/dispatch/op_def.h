@@ -40,10 +40,11 @@ struct AttrsRef {
     const void* data = nullptr;
     std::uint32_t size_bytes = 0;
 
-    AttrsRef() = default;
+    constexpr AttrsRef() = default;
     template <class A>
 
-    requires(!std::is_same_v<A, AttrsRef>) explicit(false) AttrsRef(const A& attrs) noexcept
+    requires(!std::is_same_v<A, AttrsRef>) explicit(false) constexpr AttrsRef(
+        const A& attrs) noexcept
         : data(&attrs), size_bytes(sizeof(A)) {
         static_assert(std::is_trivially_copyable_v<A> && sizeof(A) <= 192);
     }
@@ -51,6 +52,7 @@ struct AttrsRef {
 
 struct OpDef;
 struct Element;
+struct Pattern;
 
 /// One call as infer, select and the observers see it.
 struct OpCall {
@@ -146,6 +148,8 @@ struct OpDef {
     std::uint32_t lends = 0;  ///< inputs read only at the index that is written (G69)
     BackwardFn backward = nullptr;
     ExpressFn express = nullptr;  ///< of a map over elements that may be part of a fused kernel
+    /// Calls that a capture makes one of this operator; see dispatch/pattern.h.
+    const Pattern* pattern = nullptr;
 
     /// What errors are told under; see base/naming.h for the functions made of several operators.
     [[nodiscard]] constexpr std::string_view where() const noexcept {

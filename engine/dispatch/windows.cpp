@@ -24,7 +24,7 @@ struct Cut {
     bool is_marked = false;         ///< takes a quarter off one of them at least
 };
 
-// Elements along a dimension between places where an output's part can be bound.
+// Elements along a dimension between positions where an output's part can be bound.
 std::int64_t cut_unit(const TensorImpl& output, std::int64_t dim, std::uint64_t alignment_bytes) {
     const std::int64_t step_bytes = output.strides[dim] * itemsize(output.dtype);
     const auto alignment = static_cast<std::int64_t>(alignment_bytes);
@@ -40,7 +40,7 @@ bool is_outermost(const TensorImpl& output, std::int64_t dim) noexcept {
 }
 
 // The middle of a dimension that all outputs share, or just before, where the second parts can be
-// bound. If there is no such place: 0, or the middle where kernels take any offset.
+// bound. If there is no such position: 0, or the middle where kernels take any offset.
 std::int64_t middle(const OpDef& def,
                     std::span<const Tensor> outputs,
                     std::int64_t dim,

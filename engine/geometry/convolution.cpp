@@ -22,7 +22,8 @@ namespace {
 
 constexpr double kShareOfBound = 0.95;  // what a run may take
 
-// The product's extents: rows, columns and depth, the most of any group and phase.
+// The product's extents: rows, columns and depth, the most of any group and phase. What a phase is
+// and when a tap meets a position of the image: shaders/include/convolve.glsl.
 struct ConvProduct {
     std::int64_t rows = 0;
     std::int64_t cols = 0;
@@ -151,7 +152,7 @@ ConvShapes shapes_of(ConvRole role, const Dims& first, const Dims& second, const
     }
 }
 
-// Taps between two that places of the same rest by the stride meet.
+// How many taps lie from one that a phase meets to the next.
 IntPair tap_step(const ConvAttrs& attrs) noexcept {
     return {attrs.stride.rows / std::gcd(attrs.stride.rows, attrs.dilation.rows),
             attrs.stride.cols / std::gcd(attrs.stride.cols, attrs.dilation.cols)};
@@ -281,11 +282,11 @@ void append_runs(dispatch::Step& first_step,
 
 }  // namespace
 
-void plan_convolution(ConvRole role,
-                      const dispatch::OpCall& call,
-                      std::span<const Tensor> outputs,
-                      const vk::Capabilities& caps,
-                      dispatch::Program& program) {
+void append_convolution(ConvRole role,
+                        const dispatch::OpCall& call,
+                        std::span<const Tensor> outputs,
+                        const vk::Capabilities& caps,
+                        dispatch::Program& program) {
     const auto& attrs = call.attrs_as<ConvAttrs>();
     const TensorImpl& made = impl_of(outputs[0]);
     if (made.numel == 0) {

@@ -24,10 +24,10 @@ struct ConvAttrs {
 
 /// Appends the step that makes outputs[0]: the result of (x, weight, bias), the image gradient of
 /// (gradient, weight), or the weight gradient of (gradient, x).
-void plan_convolution(ConvRole role,
-                      const dispatch::OpCall& call,
-                      std::span<const Tensor> outputs,
-                      const vk::Capabilities& caps,
-                      dispatch::Program& program);
+void append_convolution(ConvRole role,
+                        const dispatch::OpCall& call,
+                        std::span<const Tensor> outputs,
+                        const vk::Capabilities& caps,
+                        dispatch::Program& program);
 
 }  // namespace pumice::ops

@@ -67,17 +67,17 @@ void split(FoldLayout& layout, std::uint64_t reduced_count, std::uint64_t wanted
 
 // Software drivers run a workgroup as one task of wide vectors: lanes alone, enough items for every
 // core, no barriers.
-FoldLayout cpu_layout(const ReductionPlan& plan,
+FoldLayout cpu_layout(const PartedDims& parted,
                       std::uint64_t item_count,
                       bool can_split,
                       const vk::Capabilities& caps) noexcept {
     constexpr std::uint64_t kWantedItems = 512;
     constexpr std::uint64_t kLeastChunk = 1024;
-    FoldLayout layout{.chunk_length = plan.reduced_count};
-    if (can_split && item_count < kWantedItems / 4 && plan.reduced_count >= 4 * kLeastChunk) {
+    FoldLayout layout{.chunk_length = parted.reduced_count};
+    if (can_split && item_count < kWantedItems / 4 && parted.reduced_count >= 4 * kLeastChunk) {
         split(layout,
-              plan.reduced_count,
-              std::min(plan.reduced_count / kLeastChunk,
+              parted.reduced_count,
+              std::min(parted.reduced_count / kLeastChunk,
                        kWantedItems / std::max<std::uint64_t>(item_count, 1)));
     }
     const std::uint64_t items = item_count * layout.chunk_count;
@@ -85,28 +85,28 @@ FoldLayout cpu_layout(const ReductionPlan& plan,
     return layout;
 }
 
-FoldLayout gpu_layout(const ReductionPlan& plan,
+FoldLayout gpu_layout(const PartedDims& parted,
                       std::uint64_t item_count,
                       bool can_split,
                       const vk::Capabilities& caps) noexcept {
     constexpr std::uint32_t kMostLanes = 256;
     constexpr std::uint64_t kWantedLanes = 65536;
-    FoldLayout layout{.chunk_length = plan.reduced_count};
+    FoldLayout layout{.chunk_length = parted.reduced_count};
     // Neighbouring outputs lie closer in memory than neighbouring elements: a lane an output reads
     // whole cache lines.
-    const bool is_column = plan.kept.sizes[3] >= 32 && plan.reduced.rank > 0 &&
-                           plan.kept.strides[3] < plan.reduced.strides[3];
-    if (plan.reduced_count > 16 && !is_column) {
+    const bool is_column = parted.kept.sizes[3] >= 32 && parted.reduced.rank > 0 &&
+                           parted.kept.strides[3] < parted.reduced.strides[3];
+    if (parted.reduced_count > 16 && !is_column) {
         const std::uint32_t most = std::min(kMostLanes, std::bit_floor(caps.max_group_invocations));
-        layout.lanes = std::clamp(std::bit_ceil(plan.reduced_count / 4), 8U, most);
+        layout.lanes = std::clamp(std::bit_ceil(parted.reduced_count / 4), 8U, most);
     }
     layout.local_size = std::max(64U, layout.lanes);
     const std::uint64_t in_flight = item_count * layout.lanes;
     const std::uint64_t least_chunk = layout.lanes == 1 ? 64 : 4096;
-    if (can_split && in_flight < kWantedLanes / 4 && plan.reduced_count >= 4 * least_chunk) {
+    if (can_split && in_flight < kWantedLanes / 4 && parted.reduced_count >= 4 * least_chunk) {
         split(layout,
-              plan.reduced_count,
-              std::min(plan.reduced_count / least_chunk, kWantedLanes / in_flight));
+              parted.reduced_count,
+              std::min(parted.reduced_count / least_chunk, kWantedLanes / in_flight));
     }
     return layout;
 }
@@ -147,13 +147,13 @@ void append_step(dispatch::Program& program,
                                 .lanes = layout.lanes,
                                 .reads_partials = source.is_of_partials,
                                 .writes_partials = fold.writes_partials,
-                                .reduced_rank = std::max(1U, fold.plan.reduced.rank)},
-             {.kept_sizes = fold.plan.kept.sizes,
-              .kept_strides = fold.plan.kept.strides,
-              .reduced_sizes = fold.plan.reduced.sizes,
-              .reduced_strides = fold.plan.reduced.strides,
+                                .reduced_rank = std::max(1U, fold.parted.reduced.rank)},
+             {.kept_sizes = fold.parted.kept.sizes,
+              .kept_strides = fold.parted.kept.strides,
+              .reduced_sizes = fold.parted.reduced.sizes,
+              .reduced_strides = fold.parted.reduced.strides,
               .output_count = part.output_count,
-              .reduced_count = fold.plan.reduced_count,
+              .reduced_count = fold.parted.reduced_count,
               .chunk_length = layout.chunk_length,
               .chunk_count = layout.chunk_count,
               .x_offset = source.x_offset,
@@ -166,7 +166,7 @@ void append_step(dispatch::Program& program,
     step.work = static_cast<std::uint64_t>(part.output_count) *
                 std::clamp((part.end_chunk - part.first_chunk) * layout.chunk_length,
                            1U,
-                           std::max(1U, fold.plan.reduced_count));
+                           std::max(1U, fold.parted.reduced_count));
 }
 
 void append_whole(dispatch::Program& program,
@@ -183,21 +183,21 @@ void append_whole(dispatch::Program& program,
                  .x_offset = fold.x_offset,
                  .pivot_offset = fold.x_offset,
                  .is_of_partials = reads_partials},
-                {.output_count = fold.plan.output_count, .end_chunk = layout.chunk_count},
+                {.output_count = fold.parted.output_count, .end_chunk = layout.chunk_count},
                 fold_grid(layout, item_count, caps));
 }
 
 // Items of an unsplit fold: each writes a word of outputs, or a Partial.
 std::uint64_t unit_count(const Fold& fold) noexcept {
     return fold.writes_partials
-               ? fold.plan.output_count
-               : ceil_div(fold.plan.output_count, elements_per_word(fold.result_dtype));
+               ? fold.parted.output_count
+               : ceil_div(fold.parted.output_count, elements_per_word(fold.result_dtype));
 }
 
 // What the loops of an item run, in passes; as the first line of fold.comp says.
 double passes_of(const Fold& fold, const FoldLayout& layout, bool reads_partials) noexcept {
-    const std::uint32_t length = std::min(layout.chunk_length, fold.plan.reduced_count);
-    const bool has_runs = layout.lanes == 1 && fold.plan.reduced.rank > 1;
+    const std::uint32_t length = std::min(layout.chunk_length, fold.parted.reduced_count);
+    const bool has_runs = layout.lanes == 1 && fold.parted.reduced.rank > 1;
     const double outputs = fold.writes_partials ? 1.0 : elements_per_word(fold.result_dtype);
     const double lanes = layout.lanes;
     return 1 + outputs * (1 + vk::iterations::merge_lanes(lanes) +
@@ -206,7 +206,7 @@ double passes_of(const Fold& fold, const FoldLayout& layout, bool reads_partials
                               static_cast<double>(fold.x_dtype),
                               reads_partials ? 1.0 : 0.0,
                               static_cast<double>(ceil_div(length, std::max(layout.lanes, 1U))),
-                              has_runs ? fold.plan.reduced.sizes[3] : fold.plan.reduced_count));
+                              has_runs ? fold.parted.reduced.sizes[3] : fold.parted.reduced_count));
 }
 
 Fold to_partials(Fold fold, std::size_t workspace) noexcept {
@@ -220,16 +220,16 @@ FoldLayout bounded_layout(const Fold& fold,
                           bool reads_partials,
                           const vk::Capabilities& caps) noexcept {
     const bool can_split = fold.can_split && !reads_partials;
-    FoldLayout layout = choose_fold_layout(fold.plan, unit_count(fold), can_split, caps);
+    FoldLayout layout = choose_fold_layout(fold.parted, unit_count(fold), can_split, caps);
     if (layout.chunk_count == 1 && passes_of(fold, layout, reads_partials) <= vk::kMostIterations) {
         return layout;
     }
     // Partials are written one by one, outputs may be several in a word.
     const double passes = passes_of(to_partials(fold, 0), layout, reads_partials);
     if (layout.chunk_count == 1 && passes <= vk::kMostIterations) {
-        split(layout, fold.plan.reduced_count, 2);
+        split(layout, fold.parted.reduced_count, 2);
     }
-    bound_chunks(layout, fold.plan.reduced_count, passes);
+    bound_chunks(layout, fold.parted.reduced_count, passes);
     return layout;
 }
 
@@ -241,17 +241,17 @@ void append_merge(dispatch::Program& program,
                   const vk::Capabilities& caps) {
     fold.x = partials;
     fold.x_offset = 0;
-    fold.plan = plan_reduction(sizes, contiguous_strides(sizes), 0b10);
+    fold.parted = part_dims(sizes, contiguous_strides(sizes), 0b10);
     const FoldLayout layout = bounded_layout(fold, true, caps);
     if (layout.chunk_count == 1) {
         append_whole(program, fold, layout, unit_count(fold), true, caps);
         return;
     }
-    const std::uint64_t count = std::uint64_t{fold.plan.output_count} * layout.chunk_count;
+    const std::uint64_t count = std::uint64_t{fold.parted.output_count} * layout.chunk_count;
     const Fold first = to_partials(fold, program.workspace_bytes.size());
     program.workspace_bytes.push_back(count * kPartialBytes);
     append_whole(program, first, layout, count, true, caps);
-    append_merge(program, fold, first.result, {fold.plan.output_count, layout.chunk_count}, caps);
+    append_merge(program, fold, first.result, {fold.parted.output_count, layout.chunk_count}, caps);
 }
 
 // Elements in front of a row-major index, and a range's first element and count in memory.
@@ -293,14 +293,14 @@ std::uint64_t most_elements(const Fold& fold, const vk::Capabilities& caps) noex
 }
 
 bool wants_windows(const Fold& fold, const vk::Capabilities& caps) noexcept {
-    const ReductionPlan& plan = fold.plan;
-    if (fold.x.role != dispatch::Operand::Role::kInput || plan.output_count == 0 ||
-        plan.reduced_count == 0) {
+    const PartedDims& parted = fold.parted;
+    if (fold.x.role != dispatch::Operand::Role::kInput || parted.output_count == 0 ||
+        parted.reduced_count == 0) {
         return false;
     }
-    const std::uint64_t kept = span_of(plan.kept, 0, plan.output_count).count;
-    const std::uint64_t reduced = span_of(plan.reduced, 0, plan.reduced_count).count;
-    return kept + reduced - 1 > most_elements(fold, caps) && can_window_reduction(plan);
+    const std::uint64_t kept = span_of(parted.kept, 0, parted.output_count).count;
+    const std::uint64_t reduced = span_of(parted.reduced, 0, parted.reduced_count).count;
+    return kept + reduced - 1 > most_elements(fold, caps) && can_window_parts(parted);
 }
 
 // Halves a part, on the side that reaches further, until its window can be bound.
@@ -311,10 +311,10 @@ void append_parts(dispatch::Program& program,
                   const vk::Capabilities& caps) {
     const std::uint64_t first = std::uint64_t{part.first_chunk} * layout.chunk_length;
     const std::uint64_t end = std::min<std::uint64_t>(
-        std::uint64_t{part.end_chunk} * layout.chunk_length, fold.plan.reduced_count);
+        std::uint64_t{part.end_chunk} * layout.chunk_length, fold.parted.reduced_count);
     const Span kept =
-        span_of(fold.plan.kept, part.first_output, part.first_output + part.output_count);
-    const Span reduced = span_of(fold.plan.reduced, first, end);
+        span_of(fold.parted.kept, part.first_output, part.first_output + part.output_count);
+    const Span reduced = span_of(fold.parted.reduced, first, end);
     const std::uint32_t chunk_count = part.end_chunk - part.first_chunk;
     const bool fits = kept.count + reduced.count - 1 <= most_elements(fold, caps);
     if (fits || (part.output_count == 1 && chunk_count == 1)) {
@@ -356,8 +356,8 @@ void append_parts(dispatch::Program& program,
 
 // Chunks of half a window at most, of whole blocks where a block is not too long.
 void fit_chunks(FoldLayout& layout, const Fold& fold, const vk::Capabilities& caps) noexcept {
-    const std::uint32_t count = fold.plan.reduced_count;
-    const std::uint64_t reach = span_of(fold.plan.reduced, 0, count).count;
+    const std::uint32_t count = fold.parted.reduced_count;
+    const std::uint64_t reach = span_of(fold.parted.reduced, 0, count).count;
     const std::uint64_t wanted = ceil_div(2 * reach, most_elements(fold, caps));
     if (layout.chunk_count < wanted) {
         const auto length = static_cast<std::uint32_t>(ceil_div(count, wanted));
@@ -375,8 +375,8 @@ std::uint32_t outputs_at_once(const Fold& fold,
         dispatch::bindable_bytes(caps) / (kPartialBytes * layout.chunk_count);
     const std::uint64_t unit = caps.storage_alignment_bytes;
     const bool is_output = fold.result.role == dispatch::Operand::Role::kOutput;
-    return !is_output || most >= fold.plan.output_count || most < unit
-               ? fold.plan.output_count
+    return !is_output || most >= fold.parted.output_count || most < unit
+               ? fold.parted.output_count
                : static_cast<std::uint32_t>(most - most % unit);
 }
 
@@ -387,8 +387,8 @@ void append_cut_fold(dispatch::Program& program, const Fold& fold, const vk::Cap
     const std::uint32_t group = outputs_at_once(fold, layout, caps);
     const Fold first = to_partials(fold, program.workspace_bytes.size());
     program.workspace_bytes.push_back(std::uint64_t{group} * layout.chunk_count * kPartialBytes);
-    for (std::uint32_t output = 0; output < fold.plan.output_count; output += group) {
-        const std::uint32_t count = std::min(group, fold.plan.output_count - output);
+    for (std::uint32_t output = 0; output < fold.parted.output_count; output += group) {
+        const std::uint32_t count = std::min(group, fold.parted.output_count - output);
         append_parts(program,
                      first,
                      layout,
@@ -398,7 +398,7 @@ void append_cut_fold(dispatch::Program& program, const Fold& fold, const vk::Cap
                       .first_partial = output * layout.chunk_count},
                      caps);
         Fold second = fold;
-        if (group < fold.plan.output_count) {
+        if (group < fold.parted.output_count) {
             second.result = dispatch::window_of(fold.result, output, count);
         }
         append_merge(program, second, first.result, {count, layout.chunk_count}, caps);
@@ -407,16 +407,16 @@ void append_cut_fold(dispatch::Program& program, const Fold& fold, const vk::Cap
 
 }  // namespace
 
-bool can_plan_reduction(const Dims& sizes, const Dims& strides, DimMask mask) noexcept {
+bool can_part_dims(const Dims& sizes, const Dims& strides, DimMask mask) noexcept {
     return collapse(sizes, strides, mask, false).sizes.count() <= kMaxCollapsed &&
            collapse(sizes, strides, mask, true).sizes.count() <= kMaxCollapsed;
 }
 
-bool can_window_reduction(const ReductionPlan& plan) noexcept {
-    return only_steps_on(plan.kept) && only_steps_on(plan.reduced);
+bool can_window_parts(const PartedDims& parted) noexcept {
+    return only_steps_on(parted.kept) && only_steps_on(parted.reduced);
 }
 
-ReductionPlan plan_reduction(const Dims& sizes, const Dims& strides, DimMask mask) {
+PartedDims part_dims(const Dims& sizes, const Dims& strides, DimMask mask) {
     const Collapsed kept = collapse(sizes, strides, mask, false);
     const Collapsed reduced = collapse(sizes, strides, mask, true);
     return {.kept = right_aligned(kept),
@@ -425,12 +425,12 @@ ReductionPlan plan_reduction(const Dims& sizes, const Dims& strides, DimMask mas
             .reduced_count = static_cast<std::uint32_t>(numel(reduced.sizes))};
 }
 
-FoldLayout choose_fold_layout(const ReductionPlan& plan,
+FoldLayout choose_fold_layout(const PartedDims& parted,
                               std::uint64_t item_count,
                               bool can_split,
                               const vk::Capabilities& caps) noexcept {
-    return caps.is_cpu ? cpu_layout(plan, item_count, can_split, caps)
-                       : gpu_layout(plan, item_count, can_split, caps);
+    return caps.is_cpu ? cpu_layout(parted, item_count, can_split, caps)
+                       : gpu_layout(parted, item_count, can_split, caps);
 }
 
 void bound_chunks(FoldLayout& layout, std::uint32_t reduced_count, double passes) noexcept {
@@ -460,11 +460,11 @@ void append_fold(dispatch::Program& program, const Fold& fold, const vk::Capabil
         return;
     }
     const std::uint64_t partial_count =
-        static_cast<std::uint64_t>(fold.plan.output_count) * layout.chunk_count;
+        static_cast<std::uint64_t>(fold.parted.output_count) * layout.chunk_count;
     const Fold first = to_partials(fold, program.workspace_bytes.size());
     program.workspace_bytes.push_back(partial_count * kPartialBytes);
     append_whole(program, first, layout, partial_count, false, caps);
-    append_merge(program, fold, first.result, {fold.plan.output_count, layout.chunk_count}, caps);
+    append_merge(program, fold, first.result, {fold.parted.output_count, layout.chunk_count}, caps);
 }
 
 }  // namespace pumice::ops

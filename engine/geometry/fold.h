@@ -19,7 +19,7 @@ struct CollapsedDims {
 
 /// A tensor's dimensions parted into kept and reduced ones, neighbours merged where the strides
 /// allow it. The kept part runs through the result in row-major order.
-struct ReductionPlan {
+struct PartedDims {
     CollapsedDims kept;
     CollapsedDims reduced;
     std::uint32_t output_count = 1;   ///< elements of the result
@@ -33,14 +33,14 @@ inline constexpr std::uint64_t kPartialBytes = 16;
 using DimMask = std::uint32_t;
 
 /// Whether kept and reduced dimensions collapse to at most four each. A contiguous tensor's do.
-bool can_plan_reduction(const Dims& sizes, const Dims& strides, DimMask mask) noexcept;
+bool can_part_dims(const Dims& sizes, const Dims& strides, DimMask mask) noexcept;
 
-/// @throws InternalError unless can_plan_reduction
-ReductionPlan plan_reduction(const Dims& sizes, const Dims& strides, DimMask mask);
+/// @throws InternalError unless can_part_dims
+PartedDims part_dims(const Dims& sizes, const Dims& strides, DimMask mask);
 
 /// Whether neither the kept nor the reduced elements ever step back in memory, so that a part of
 /// their range lies in a window of its own. A contiguous tensor's don't.
-bool can_window_reduction(const ReductionPlan& plan) noexcept;
+bool can_window_parts(const PartedDims& parted) noexcept;
 
 /// How a fold is laid over invocations; see shaders/reduce/fold.comp.
 struct FoldLayout {
@@ -50,9 +50,9 @@ struct FoldLayout {
     std::uint32_t chunk_count = 1;   ///< items that make one output
 };
 
-/// Chooses by shape and capability alone. `item_count` items of plan.reduced_count elements;
+/// Chooses by shape and capability alone. `item_count` items of parted.reduced_count elements;
 /// chunk_count stays 1 unless `can_split`.
-FoldLayout choose_fold_layout(const ReductionPlan& plan,
+FoldLayout choose_fold_layout(const PartedDims& parted,
                               std::uint64_t item_count,
                               bool can_split,
                               const vk::Capabilities& caps) noexcept;
@@ -70,7 +70,7 @@ std::array<std::uint32_t, 3> fold_grid(const FoldLayout& layout,
 /// One reduction as a kernel call: `x` -> `result`.
 struct Fold {
     vk::ReduceOp op{};
-    ReductionPlan plan{};
+    PartedDims parted{};
     DType x_dtype = kFloat32;
     DType result_dtype = kFloat32;
     dispatch::Operand x{};
@@ -82,7 +82,7 @@ struct Fold {
 };
 
 /// Appends the one or two steps of a fold; more where x is too large to be bound at once and
-/// can_window_reduction, or where there are more chunks than one invocation may merge.
+/// can_window_parts, or where there are more chunks than one invocation may merge.
 void append_fold(dispatch::Program& program, const Fold& fold, const vk::Capabilities& caps);
 
 }  // namespace pumice::ops

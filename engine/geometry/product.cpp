@@ -330,7 +330,7 @@ MatrixView view_matrix(dispatch::Operand operand,
     return matrix;
 }
 
-void plan_product(Product product, const vk::Capabilities& caps, dispatch::Program& program) {
+void append_product(Product product, const vk::Capabilities& caps, dispatch::Program& program) {
     Product& p = product;
     fold_batch_into_rows(p);
     turn_narrow(p);

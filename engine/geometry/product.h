@@ -49,6 +49,6 @@ MatrixView view_matrix(dispatch::Operand operand,
                        const vk::Capabilities& caps);
 
 /// Chooses tiles and kernel and appends the steps: one, or two where a long depth is split.
-void plan_product(Product product, const vk::Capabilities& caps, dispatch::Program& program);
+void append_product(Product product, const vk::Capabilities& caps, dispatch::Program& program);
 
 }  // namespace pumice::ops

@@ -7,7 +7,7 @@
 #include "dispatch/binding.h"
 #include "dispatch/corridor.h"
 #include "dispatch/execute.h"
-#include "ops/all_ops.h"
+#include "ops/copying.h"
 
 #include <fmt/format.h>
 
@@ -153,7 +153,7 @@ void copy_in(const Tensor& place, const Tensor& argument) {
     const bool is_alike = has_strides(impl_of(argument), target.strides);
     const Tensor to = is_alike ? flat(place) : place;
     const std::array<Tensor, 2> inputs = {to, is_alike ? flat(argument) : argument};
-    dispatch::execute({ops::kCopy, inputs, {}}, std::span(&to, 1));
+    dispatch::execute({ops::kCopyIntoValue, inputs, {}}, std::span(&to, 1));
 }
 
 }  // namespace pumice::graph

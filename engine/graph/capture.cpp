@@ -8,7 +8,7 @@
 #include "dispatch/corridor.h"
 #include "dispatch/state.h"
 #include "graph/argument.h"
-#include "ops/all_ops.h"
+#include "ops/copying.h"
 #include "vk/device.h"
 
 #include <fmt/format.h>
@@ -60,7 +60,7 @@ Tensor make_input(const Tensor& example) {
 }  // namespace
 
 std::uint32_t Capture::value_of(const TensorImpl& impl) {
-    const auto [place, is_new] =
+    const auto [entry, is_new] =
         value_of_.emplace(impl.storage.get(), static_cast<std::uint32_t>(graph_.values.size()));
     if (is_new) {
         Value& value = graph_.values.emplace_back();
@@ -69,11 +69,11 @@ std::uint32_t Capture::value_of(const TensorImpl& impl) {
             value.kind = ValueKind::kExternal;
         }
     }
-    Value& value = graph_.values[place->second];
+    Value& value = graph_.values[entry->second];
     if (value.kind == ValueKind::kExternal) {
         note_holder(value, impl);
     }
-    return place->second;
+    return entry->second;
 }
 
 // Several tensors may share a storage: a parameter and what detach() made of it.
@@ -236,7 +236,7 @@ void Capture::renew_constants() {
         }
         const auto copy = static_cast<std::uint32_t>(graph_.values.size());
         Node node;
-        node.def = &ops::kClone;
+        node.def = &ops::kCopyOfValue;
         node.inputs = {flat_ref(value, old)};
         node.outputs = {flat_ref(value, copy)};
         const auto first =

@@ -28,11 +28,15 @@ public:
     ///         or an undefined example or output
     static Graph run(const Function& fn, std::span<const Tensor> examples);
 
-private:
-    explicit Capture(AutogradState state) : state_(state) {}
-
+    Capture(const Capture&) = delete;
+    Capture& operator=(const Capture&) = delete;
+    Capture(Capture&&) = delete;
+    Capture& operator=(Capture&&) = delete;
     /// Takes back the writes that were counted: none was done.
     ~Capture() override;
+
+private:
+    explicit Capture(AutogradState state) : state_(state) {}
 
     void check(const dispatch::OpCall& call) override;
     void append(const dispatch::OpCall& call, std::span<const Tensor> outputs) override;

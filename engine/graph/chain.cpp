@@ -63,8 +63,8 @@ std::string name_of_operand(const Chain& chain,
     if (ref.value == chain.carried) {
         return "carried";
     }
-    const auto place = std::find(chain.operands.begin(), chain.operands.end(), ref);
-    return fmt::format("x{}", bindings[static_cast<std::size_t>(place - chain.operands.begin())]);
+    const auto found = std::find(chain.operands.begin(), chain.operands.end(), ref);
+    return fmt::format("x{}", bindings[static_cast<std::size_t>(found - chain.operands.begin())]);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The graph as a drawing for Graphviz.
+// A graph as a drawing: calls as boxes, tensors without a call before them as ovals.
 #include "graph/plan_impl.h"
 
 #include <fmt/format.h>
@@ -93,7 +93,7 @@ private:
 }  // namespace
 
 std::string Plan::Impl::dot() const {
-    return DotWriter(graph_).run();
+    return DotWriter(placed_.graph).run();
 }
 
 }  // namespace pumice

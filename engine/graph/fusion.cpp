@@ -3,7 +3,7 @@
 // call may join if
 //   - it is a map (OpDef::express) whose result has the group's shape and lies in one piece,
 //   - the group alone reads that result, as it was written, and the result is no output,
-//   - none of its operands is written between its place and the group's, but by the group's last
+//   - none of its operands is written between its call and the group's, but by the group's last
 //     call where that reads it: operands are read later than they were,
 //   - the group still binds few enough buffers, and walks few enough dimensions.
 // One call that is no map may join as the group's host: its kernels run the maps on what they store
@@ -61,7 +61,7 @@ public:
 
 private:
     struct Group {
-        std::size_t place = 0;  ///< the call where the group's kernels stand
+        std::size_t call = 0;  ///< number of the call where the group's kernels stand
         std::vector<std::size_t> parts;
         std::vector<TensorRef> inputs;  ///< each once
         TensorRef result;
@@ -140,20 +140,20 @@ private:
     // The map that made `ref`, if it may join.
     [[nodiscard]] std::optional<std::size_t> find_map(const Group& group,
                                                       const TensorRef& ref) const {
-        const bool may_be_result = group.parts.front() == group.place;
+        const bool may_be_result = group.parts.front() == group.call;
         const auto producer = own_producer(group.parts, group.inputs, ref);
         const bool joins = producer && ref.sizes == group.result.sizes &&
                            graph_.nodes[*producer].outputs[0] == ref &&
                            is_map(graph_.nodes[*producer]) &&
-                           are_unchanged(*producer, group.place, may_be_result);
+                           are_unchanged(*producer, group.call, may_be_result);
         return joins ? producer : std::nullopt;
     }
 
-    // The group with the call that made input number `place`.
-    [[nodiscard]] Group joined(const Group& group, std::size_t place, std::size_t producer) const {
+    // The group with the call that made input number `index`.
+    [[nodiscard]] Group joined(const Group& group, std::size_t index, std::size_t producer) const {
         Group larger = group;
         larger.parts.push_back(producer);
-        larger.inputs.erase(larger.inputs.begin() + static_cast<std::ptrdiff_t>(place));
+        larger.inputs.erase(larger.inputs.begin() + static_cast<std::ptrdiff_t>(index));
         for (const TensorRef& input : graph_.nodes[producer].inputs) {
             add_new(larger.inputs, input);
         }
@@ -161,12 +161,12 @@ private:
     }
 
     bool grow(Group& group) const {
-        for (std::size_t place = 0; place < group.inputs.size(); ++place) {
-            const auto producer = find_map(group, group.inputs[place]);
+        for (std::size_t index = 0; index < group.inputs.size(); ++index) {
+            const auto producer = find_map(group, group.inputs[index]);
             if (!producer) {
                 continue;
             }
-            Group larger = joined(group, place, *producer);
+            Group larger = joined(group, index, *producer);
             if (larger.parts.size() <= kMostParts &&
                 fits_kernel(graph_, larger.inputs, larger.result)) {
                 group = std::move(larger);
@@ -176,10 +176,10 @@ private:
         return false;
     }
 
-    // The map with all that joins it, for kernels that stand at call number `place`.
-    [[nodiscard]] Group group_of(std::size_t map, std::size_t place) const {
+    // The map with all that joins it, for kernels that stand at call number `call`.
+    [[nodiscard]] Group group_of(std::size_t map, std::size_t call) const {
         const Node& node = graph_.nodes[map];
-        Group group{.place = place, .parts = {map}, .inputs = {}, .result = node.outputs[0]};
+        Group group{.call = call, .parts = {map}, .inputs = {}, .result = node.outputs[0]};
         for (const TensorRef& input : node.inputs) {
             add_new(group.inputs, input);
         }
@@ -203,7 +203,7 @@ private:
             }
             const Node& node = graph_.nodes[*producer];
             if (node.def->express == nullptr && fits_range(node) &&
-                are_unchanged(*producer, group.place, false) &&
+                are_unchanged(*producer, group.call, false) &&
                 can_host(graph_, hosted({}, *producer, group.parts), caps_)) {
                 host = producer;
             }
@@ -211,18 +211,18 @@ private:
         return host;
     }
 
-    // The maps that make one of the host's operands and may join it; the host stands at `place`,
+    // The maps that make one of the host's operands and may join it; the host stands at `call`,
     // where `after` follow it.
     [[nodiscard]] std::vector<std::size_t> find_maps_before(
-        std::size_t host, std::size_t place, const std::vector<std::size_t>& after) const {
+        std::size_t host, std::size_t call, const std::vector<std::size_t>& after) const {
         const Node& node = graph_.nodes[host];
         for (const TensorRef& input : node.inputs) {
             const auto producer = own_producer({host}, node.inputs, input);
             if (!producer || uses_.read_count(input.value) != 1 || !is_whole(input) ||
-                !is_map(graph_.nodes[*producer]) || !are_unchanged(*producer, place, false)) {
+                !is_map(graph_.nodes[*producer]) || !are_unchanged(*producer, call, false)) {
                 continue;
             }
-            const Group group = group_of(*producer, place);
+            const Group group = group_of(*producer, call);
             if (!find_host(group) && can_host(graph_, hosted(group.parts, host, after), caps_)) {
                 return group.parts;
             }

@@ -70,7 +70,7 @@ bool is_cheap(const Graph& graph, const Chain& chain) {
 }
 
 // Whether the chain's operand is the one that the kernel's hook is about: other tensors may be
-// bound at those places too, but are read without the hook.
+// bound to those bindings too, but are read without the hook.
 bool hooks_operand(const vk::HostText& host, std::uint32_t slots) {
     return host.operand_binding >= 0 && (slots >> host.operand_binding & 1U) != 0 &&
            (slots & ~std::uint32_t{host.operand_mask}) == 0;

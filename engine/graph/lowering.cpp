@@ -50,13 +50,13 @@ public:
 
 private:
     std::uint32_t index_of(Storage* storage) {
-        const auto [place, is_scratch] =
+        const auto [entry, is_scratch] =
             index_of_.emplace(storage, static_cast<std::uint32_t>(lowered_.value_bytes.size()));
         if (is_scratch) {
             lowered_.value_bytes.push_back(storage->allocation().range.size_bytes);
             scratch_.push_back(IntrusivePtr<Storage>(storage));
         }
-        return place->second;
+        return entry->second;
     }
 
     void add_kernels(const Node& node) {

@@ -20,7 +20,7 @@ public:
     /// `value` never falls from call to call.
     void add(const Access& access, std::uint64_t value) noexcept {
         Entry& entry = entries_[count_ % kCapacity];
-        forgotten_value_ = entry.value;  // 0 for a place not used yet
+        forgotten_value_ = entry.value;  // 0 for an entry not used yet
         entry = {access.begin, access.end, value};
         ++count_;
     }

@@ -161,9 +161,9 @@ bool PipelineCache::is_same(const Entry& entry, std::span<const std::uint32_t> s
 PipelineCache::Entry* PipelineCache::look_up(const KernelUse& use,
                                              std::uint64_t hash) const noexcept {
     const Table& table = *table_of_entries_.load(std::memory_order_acquire);
-    const std::size_t mask = table.places.size() - 1;
+    const std::size_t mask = table.slots.size() - 1;
     for (std::size_t at = hash & mask;; at = (at + 1) & mask) {
-        Entry* const entry = table.places[at].load(std::memory_order_acquire);
+        Entry* const entry = table.slots[at].load(std::memory_order_acquire);
         if (entry == nullptr ||
             (entry->hash == hash && entry->kernel == use.kernel && is_same(*entry, use.spec))) {
             return entry;
@@ -179,7 +179,7 @@ PipelineCache::Entry& PipelineCache::entry_of(const KernelUse& use) {
     if (Entry* const entry = look_up(use, hash); entry != nullptr) {
         return *entry;
     }
-    if (2 * (entries_.size() + 1) > tables_.back()->places.size()) {
+    if (2 * (entries_.size() + 1) > tables_.back()->slots.size()) {
         grow();
     }
     Entry& entry = entries_.emplace_back();
@@ -279,16 +279,16 @@ void PipelineCache::check_kernel(const KernelInfo& info,
 }
 
 void PipelineCache::put(Table& table, Entry& entry) noexcept {
-    const std::size_t mask = table.places.size() - 1;
+    const std::size_t mask = table.slots.size() - 1;
     std::size_t at = entry.hash & mask;
-    while (table.places[at].load(std::memory_order_relaxed) != nullptr) {
+    while (table.slots[at].load(std::memory_order_relaxed) != nullptr) {
         at = (at + 1) & mask;
     }
-    table.places[at].store(&entry, std::memory_order_release);
+    table.slots[at].store(&entry, std::memory_order_release);
 }
 
 void PipelineCache::grow() {
-    auto larger = std::make_unique<Table>(2 * tables_.back()->places.size());
+    auto larger = std::make_unique<Table>(2 * tables_.back()->slots.size());
     for (Entry& entry : entries_) {
         put(*larger, entry);
     }

@@ -119,11 +119,11 @@ private:
         Pipeline pipeline;
     };
 
-    /// Open addressing, at most half full; a power of two places. Entries are only ever added.
+    /// Open addressing, at most half full; a power of two slots. Entries are only ever added.
     struct Table {
-        explicit Table(std::size_t place_count) : places(place_count) {}
+        explicit Table(std::size_t slot_count) : slots(slot_count) {}
 
-        std::vector<std::atomic<Entry*>> places;
+        std::vector<std::atomic<Entry*>> slots;
     };
 
     static bool is_same(const Entry& entry, std::span<const std::uint32_t> spec) noexcept;

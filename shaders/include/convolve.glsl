@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the convolution kernels share: convolution in two dimensions and its two gradients as matrix
 // products whose second matrix is never laid out, its elements are fetched from the image. With o
-// and c channels of a group, p a place of the result, q one of the image, t a tap of the kernel:
+// and c channels of a group, p a position in the result, q one in the image, and t a tap, which is
+// a position in the kernel; t meets q from p where q = p * stride - pad + t * dilation:
 //   PRODUCT 0, result:          Y[o, p] = sum over (c, t) of W[o, c, t] X[c, q that t meets from p]
 //   PRODUCT 1, image gradient:  X[c, q] = sum over (o, t) of W[o, c, t] Y[o, p that meets q by t]
 //   PRODUCT 2, weight gradient: W[o, (c, t)] = sum over (image, p) of Y[o, p] X[c, q]
-// Places of the image that leave the same rest by the stride are a phase: they are met by the same
-// taps, evenly apart. Product 1 is made phase by phase, so that it walks no tap that misses.
+// Positions in the image that leave the same remainder by the stride are a phase: the same taps
+// meet them, evenly apart. Product 1 is made phase by phase, so that it walks no tap that misses.
 // An including kernel declares DTYPE and PRODUCT before it includes this.
 //
 // Bindings: 0 A: W, W, Y by product; 1 B: X, Y, X; 2 C: Y, X, W; 3 bias [groups * out_channels], or

@@ -2,7 +2,7 @@
 // map_frame.glsl for kernels that are built ahead: up to three operands, whose geometry comes as
 // push constants. The including kernel declares the operands' buffers and the output's
 // (`buffer Output { uint output_words[]; }`), and defines result_bits(). Host side:
-// engine/ops/elementwise/map_step.h.
+// engine/geometry/map_step.h.
 //
 // Push constants (elements; operand 0 is the output, 1.. the inputs; dimensions innermost first):
 //   count     elements of the output

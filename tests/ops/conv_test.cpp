@@ -204,7 +204,7 @@ dispatch::OpDef on_hardware(dispatch::OpDef def) {
                     dispatch::Program& program) {
         vk::Capabilities hardware = caps;
         hardware.is_cpu = false;
-        ops::plan_convolution(kRole, call, outputs, hardware, program);
+        ops::append_convolution(kRole, call, outputs, hardware, program);
     };
     return def;
 }

@@ -15,6 +15,7 @@ room plan vk   # beside each other
 room ops
 room nn io public
 only vulkan/ volk.h : vk
+nameless vk
 allow nlohmann/ : io
 """
 
@@ -29,6 +30,7 @@ class HouseText(unittest.TestCase):
         for text, expected in (
             ("room a\nroom a\n", "h:2: error: room a appears twice"),
             ("only x.h : cellar\n", "h:1: error: no room cellar"),
+            ("nameless cellar\n", "h:1: error: no room cellar"),
             ("floor a\n", "h:1: error: not understood"),
         ):
             with self.assertRaisesRegex(check_layers.HouseError, expected):
@@ -89,6 +91,45 @@ class OneInclude(unittest.TestCase):
         self.assertIn("includes only itself", self.check("pumice", "base/a.h"))
 
 
+class Names(unittest.TestCase):
+    OPERATORS = ({"add", "matmul"}, {"kAdd", "kMatmul"})
+
+    def check(self, line):
+        return check_layers.check_line("graph", line, self.OPERATORS)
+
+    def test_records_and_names_are_seen(self):
+        for line, name in (
+            ("if (node.def != &ops::kMatmul) {", "kMatmul"),
+            ("constexpr std::array kMaps = {&ops::kAdd};", "kAdd"),
+            ('if (node.def->name == "add") {', "add"),
+            ('constexpr std::array kNames = {"matmul", "add"};', "matmul"),
+            ('    "matmul",', "matmul"),
+            ("using namespace ops;", "names from ops"),
+            ("using pumice::ops::kAdd;", "kAdd"),
+        ):
+            self.assertIn(name, self.check(line))
+
+    def test_roles_other_words_and_comments_are_not(self):
+        for line in (
+            "node.def = &ops::kCopyOfValue;",
+            "case Form::kAdd:",
+            'throw ArgumentError("replay", "matmul is another word here");',
+            "// ops::kAdd and \"add\" in a comment",
+            '#include "add"',
+            'list.push_back({{"add", event.label}});',
+            '{"add", "category"},',
+            "ops::all_ops()",
+        ):
+            self.assertIsNone(self.check(line))
+
+    def test_the_engine_has_operators_and_nameless_rooms(self):
+        names, records = check_layers.read_operators(ROOT)
+        self.assertLessEqual({"matmul", "relu"}, names)
+        self.assertLessEqual({"kMatmul", "kRelu"}, records)
+        house = check_layers.parse_house((ROOT / "docs/house.txt").read_text())
+        self.assertLessEqual({"vk", "memory", "dispatch", "autograd", "graph"}, house.nameless)
+
+
 class Tree(unittest.TestCase):
     def test_violation_names_file_and_line(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -96,15 +137,17 @@ class Tree(unittest.TestCase):
             for name, text in (
                 ("docs/house.txt", HOUSE),
                 ("engine/base/a.h", '#pragma once\n  #  include "vk/b.h"\n'),
-                ("engine/vk/b.h", '#include "base/a.h"\n'),
+                ("engine/vk/b.h", '#include "base/a.h"\nif (name == "sum") {\n'),
+                ("engine/ops/all_ops.inc", "PUMICE_OP(sum, kSum)\n"),
                 ("engine/cellar/c.h", ""),
                 ("include/pumice/d.h", "#include <vector>\n"),
             ):
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 (root / name).write_text(text)
-            first, second = check_layers.check_tree(root)
+            first, second, third = check_layers.check_tree(root)
         self.assertTrue(first.startswith("engine/base/a.h:2: error: base may not include vk/b.h"))
         self.assertIn("engine/cellar/c.h:1: error: cellar is no room", second)
+        self.assertIn("engine/vk/b.h:2: error: vk knows no operator and may not compare or list the name sum", third)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 #include "dispatch/corridor.h"
 #include "dispatch/element.h"
 #include "dispatch/windows.h"
-#include "ops/elementwise/map_step.h"
+#include "ops/elementwise/mapped.h"
 #include "vk/kernels/elementwise_binary.h"
 
 #include <fmt/format.h>

@@ -9,7 +9,7 @@
 #include "dispatch/element.h"
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
-#include "ops/elementwise/map_step.h"
+#include "ops/elementwise/mapped.h"
 #include "ops/factory/factory.h"
 #include "tensor/scalar_bits.h"
 #include "vk/kernels/elementwise_copy.h"

@@ -10,7 +10,7 @@
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/elementwise/gradients.h"
-#include "ops/elementwise/map_step.h"
+#include "ops/elementwise/mapped.h"
 #include "ops/elementwise/packed_mask.h"
 #include "tensor/promote.h"
 #include "tensor/scalar_bits.h"

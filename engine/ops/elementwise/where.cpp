@@ -9,7 +9,7 @@
 #include "dispatch/windows.h"
 #include "ops/all_ops.h"
 #include "ops/elementwise/gradients.h"
-#include "ops/elementwise/map_step.h"
+#include "ops/elementwise/mapped.h"
 #include "tensor/promote.h"
 #include "vk/kernels/elementwise_where.h"
 

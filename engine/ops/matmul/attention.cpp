@@ -479,6 +479,7 @@ constexpr dispatch::OpDef kAttention{
     .window = window_of_attention,
     .saved = {.inputs = 0b1111, .outputs = 0b11, .input_is_for = {0, 0, 0b1011, 0}},
     .backward = backward_attention,
+    .pattern = &kAttentionPattern,
 };
 static_assert(well_formed(kAttention));
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "dispatch/op_def.h"
+#include "dispatch/pattern.h"
 #include "geometry/walk.h"
 
 #include <cstdint>
@@ -27,5 +27,8 @@ Dims batch_strides(const Tensor& tensor, const Dims& batch_sizes);
 
 /// Stride of dimension `d` (negative) of a mask, 0 where it is broadcast or undefined.
 std::uint32_t mask_stride(const Tensor& mask, std::int64_t d) noexcept;
+
+/// See attention_pattern.cpp.
+extern const dispatch::Pattern kAttentionPattern;
 
 }  // namespace pumice::ops

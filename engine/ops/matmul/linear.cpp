@@ -92,7 +92,7 @@ void select_linear(const dispatch::OpCall& call,
     MatrixView weight = view_matrix(dispatch::input(1), call.inputs[1], batch_sizes, caps);
     std::swap(weight.row_stride, weight.col_stride);
     const bool has_bias = bias.defined();
-    plan_product(
+    append_product(
         {.dtype = impl_of(call.inputs[0]).dtype,
          .rows = sizes.count() > 1 ? sizes[sizes.count() - 2] : 1,
          .cols = impl_of(call.inputs[1]).sizes[0],

@@ -12,7 +12,7 @@
 #include "dispatch/windows.h"
 #include "geometry/product.h"
 #include "ops/all_ops.h"
-#include "ops/elementwise/map_step.h"
+#include "ops/elementwise/mapped.h"
 #include "tensor/storage.h"
 #include "vk/device.h"
 
@@ -142,18 +142,18 @@ void select_matmul(const dispatch::OpCall& call,
     const Dims a_sizes = as_matrix_a(impl_of(call.inputs[0]).sizes);
     const Dims b_sizes = as_matrix_b(impl_of(call.inputs[1]).sizes);
     const Dims batch_sizes = broadcast_batch(a_sizes, b_sizes).sizes;
-    plan_product({.dtype = impl_of(call.inputs[0]).dtype,
-                  .rows = a_sizes[a_sizes.count() - 2],
-                  .cols = b_sizes.back(),
-                  .depth = a_sizes.back(),
-                  .batch_sizes = batch_sizes,
-                  .a = view_operand(0, call.inputs[0], batch_sizes, caps),
-                  .b = view_operand(1, call.inputs[1], batch_sizes, caps),
-                  .c = view_result(outputs[0], call, batch_sizes.count(), caps),
-                  .c_is_contiguous = impl_of(outputs[0]).is_contiguous,
-                  .bias = {}},
-                 caps,
-                 program);
+    append_product({.dtype = impl_of(call.inputs[0]).dtype,
+                    .rows = a_sizes[a_sizes.count() - 2],
+                    .cols = b_sizes.back(),
+                    .depth = a_sizes.back(),
+                    .batch_sizes = batch_sizes,
+                    .a = view_operand(0, call.inputs[0], batch_sizes, caps),
+                    .b = view_operand(1, call.inputs[1], batch_sizes, caps),
+                    .c = view_result(outputs[0], call, batch_sizes.count(), caps),
+                    .c_is_contiguous = impl_of(outputs[0]).is_contiguous,
+                    .bias = {}},
+                   caps,
+                   program);
 }
 
 // The output's dimensions: those of the batch, then a's rows and b's columns if they have any.

@@ -106,32 +106,32 @@ Parameter parameter_of(const dispatch::OpCall& call, std::size_t i, const vk::Ca
 }
 
 // Rows that one item could not walk are cut, and need their statistics first.
-FoldLayout norm_layout(const ReductionPlan& plan,
+FoldLayout norm_layout(const PartedDims& parted,
                        vk::ReduceOp op,
                        DType dtype,
                        bool shares_words,
                        const vk::Capabilities& caps) {
-    FoldLayout layout = choose_fold_layout(plan, plan.output_count, false, caps);
-    const double elements = ceil_div(plan.reduced_count, layout.lanes);
+    FoldLayout layout = choose_fold_layout(parted, parted.output_count, false, caps);
+    const double elements = ceil_div(parted.reduced_count, layout.lanes);
     const double passes =
         20 + (shares_words ? elements : elements / elements_per_word(dtype)) +
         vk::iterations::reduce_range(
-            static_cast<double>(op), static_cast<double>(dtype), 0, elements, plan.reduced_count);
-    bound_chunks(layout, plan.reduced_count, passes);
+            static_cast<double>(op), static_cast<double>(dtype), 0, elements, parted.reduced_count);
+    bound_chunks(layout, parted.reduced_count, passes);
     return layout;
 }
 
 // Leaves the statistics of long rows in a workspace, so that several items can share a row.
 dispatch::Operand append_stats(const dispatch::OpCall& call,
-                               const ReductionPlan& plan,
+                               const PartedDims& parted,
                                vk::ReduceOp op,
                                const vk::Capabilities& caps,
                                dispatch::Program& program) {
     const dispatch::Operand stats = dispatch::workspace(program.workspace_bytes.size());
-    program.workspace_bytes.push_back(plan.output_count * kPartialBytes);
+    program.workspace_bytes.push_back(parted.output_count * kPartialBytes);
     append_fold(program,
                 {.op = op,
-                 .plan = plan,
+                 .parted = parted,
                  .x_dtype = impl_of(call.inputs[kX]).dtype,
                  .x = dispatch::input(kX),
                  .result = stats,
@@ -147,15 +147,15 @@ void select_norm(const dispatch::OpCall& call,
                  dispatch::Program& program) {
     const TensorImpl& x = impl_of(call.inputs[kX]);
     const auto& attrs = call.attrs_as<NormAttrs>();
-    const ReductionPlan plan = plan_reduction(x.sizes, x.strides, normalized_mask(x.sizes, attrs));
+    const PartedDims parted = part_dims(x.sizes, x.strides, normalized_mask(x.sizes, attrs));
     const Parameter weight = parameter_of(call, kWeight, caps);
     const Parameter bias = parameter_of(call, kBias, caps);
-    const bool shares_words = plan.reduced_count * itemsize(x.dtype) % 4 != 0;
+    const bool shares_words = parted.reduced_count * itemsize(x.dtype) % 4 != 0;
     const vk::ReduceOp op = attrs.is_centered ? vk::ReduceOp::kVar : vk::ReduceOp::kSquares;
-    const FoldLayout layout = norm_layout(plan, op, x.dtype, shares_words, caps);
+    const FoldLayout layout = norm_layout(parted, op, x.dtype, shares_words, caps);
     const bool is_split = layout.chunk_count > 1;
     const dispatch::Operand stats =
-        is_split ? append_stats(call, plan, op, caps, program) : dispatch::input(kX);
+        is_split ? append_stats(call, parted, op, caps, program) : dispatch::input(kX);
     dispatch::Step& step = program.steps.emplace_back();
     for (const dispatch::Operand operand :
          {dispatch::input(kX), weight.operand, bias.operand, dispatch::output(0), stats}) {
@@ -170,18 +170,19 @@ void select_norm(const dispatch::OpCall& call,
                                  .has_bias = bias.is_defined,
                                  .stores_masked = shares_words,
                                  .reads_stats = is_split},
-             {.kept_sizes = plan.kept.sizes,
-              .kept_strides = plan.kept.strides,
-              .row_count = plan.output_count,
-              .row_length = plan.reduced_count,
+             {.kept_sizes = parted.kept.sizes,
+              .kept_strides = parted.kept.strides,
+              .row_count = parted.output_count,
+              .row_length = parted.reduced_count,
               .x_offset = dispatch::bound_offset(call.inputs[kX], caps),
-              .x_stride = plan.reduced.strides[3],
+              .x_stride = parted.reduced.strides[3],
               .weight_offset = weight.offset,
               .bias_offset = bias.offset,
               .eps = static_cast<float>(attrs.eps),
               .chunk_length = layout.chunk_length,
               .chunk_count = layout.chunk_count});
-    const std::uint64_t items = static_cast<std::uint64_t>(plan.output_count) * layout.chunk_count;
+    const std::uint64_t items =
+        static_cast<std::uint64_t>(parted.output_count) * layout.chunk_count;
     step.groups = fold_grid(layout, items, caps);
     step.work = static_cast<std::uint64_t>(impl_of(outputs[0]).numel) * 6;
 }
@@ -264,8 +265,8 @@ Tensor with_plain_rows(std::string_view op, Tensor x, const NormAttrs& attrs) {
         return x;  // what does not fit, infer refuses
     }
     const DimMask mask = normalized_mask(impl.sizes, attrs);
-    const bool is_plain = can_plan_reduction(impl.sizes, impl.strides, mask) &&
-                          plan_reduction(impl.sizes, impl.strides, mask).reduced.rank <= 1;
+    const bool is_plain = can_part_dims(impl.sizes, impl.strides, mask) &&
+                          part_dims(impl.sizes, impl.strides, mask).reduced.rank <= 1;
     return is_plain ? std::move(x) : contiguous(std::move(x));
 }
 

@@ -75,7 +75,7 @@ void append_rows(const dispatch::OpCall& call,
     const bool has_weight = call.inputs[kWeight].defined();
     const Dims rows{geometry.row_count, geometry.row_length};
     const FoldLayout layout = choose_fold_layout(
-        plan_reduction(rows, contiguous_strides(rows), 0b10), geometry.row_count, false, caps);
+        part_dims(rows, contiguous_strides(rows), 0b10), geometry.row_count, false, caps);
     const vk::ReduceOp op = attrs.norm.is_centered ? vk::ReduceOp::kVar : vk::ReduceOp::kSquares;
     dispatch::Step& step = program.steps.emplace_back();
     for (const dispatch::Operand operand : {dispatch::input(kX),
@@ -182,7 +182,7 @@ void append_total(dispatch::Operand sums,
                   dispatch::Program& program) {
     append_fold(program,
                 {.op = vk::ReduceOp::kSum,
-                 .plan = plan_reduction(sizes, contiguous_strides(sizes), 0b01),
+                 .parted = part_dims(sizes, contiguous_strides(sizes), 0b01),
                  .result_dtype = dtype,
                  .x = sums,
                  .result = dispatch::output(output),
@@ -232,15 +232,15 @@ bool fits_norm_gradients(const TensorImpl& x,
                          const vk::Capabilities& caps) noexcept {
     const std::int64_t length = numel(attrs.normalized_shape);
     const Dims rows{length == 0 ? 0 : x.numel / length, length};
-    const ReductionPlan plan = plan_reduction(rows, contiguous_strides(rows), 0b10);
-    const FoldLayout layout = choose_fold_layout(plan, plan.output_count, false, caps);
-    const double elements = ceil_div(plan.reduced_count, layout.lanes);
+    const PartedDims parted = part_dims(rows, contiguous_strides(rows), 0b10);
+    const FoldLayout layout = choose_fold_layout(parted, parted.output_count, false, caps);
+    const double elements = ceil_div(parted.reduced_count, layout.lanes);
     const double statistics = vk::iterations::reduce_range(
         static_cast<double>(attrs.is_centered ? vk::ReduceOp::kVar : vk::ReduceOp::kSquares),
         static_cast<double>(x.dtype),
         0,
         elements,
-        plan.reduced_count);
+        parted.reduced_count);
     return 30 + statistics + (2 + 2.0 / 32) * elements <= vk::kMostIterations;
 }
 

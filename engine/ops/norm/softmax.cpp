@@ -40,12 +40,12 @@ std::uint32_t inner_count(const Dims& sizes, std::int64_t dim) {
 }
 
 // Rows that one item could not walk are cut as well.
-FoldLayout softmax_layout(const ReductionPlan& plan,
+FoldLayout softmax_layout(const PartedDims& parted,
                           DType dtype,
                           bool owns_words,
                           const vk::Capabilities& caps) {
-    FoldLayout layout = choose_fold_layout(plan, plan.output_count, true, caps);
-    const std::uint32_t length = std::min(layout.chunk_length, plan.reduced_count);
+    FoldLayout layout = choose_fold_layout(parted, parted.output_count, true, caps);
+    const std::uint32_t length = std::min(layout.chunk_length, parted.reduced_count);
     const double elements = ceil_div(length, layout.lanes);
     double passes = 20 + (owns_words ? elements / elements_per_word(dtype) : elements);
     if (layout.chunk_count == 1) {
@@ -55,20 +55,20 @@ FoldLayout softmax_layout(const ReductionPlan& plan,
                                                elements,
                                                length);
     }
-    bound_chunks(layout, plan.reduced_count, passes);
+    bound_chunks(layout, parted.reduced_count, passes);
     return layout;
 }
 
 // Leaves the statistics of long rows in a workspace, so that several items can share a row.
 dispatch::Operand append_stats(const dispatch::OpCall& call,
-                               const ReductionPlan& plan,
+                               const PartedDims& parted,
                                const vk::Capabilities& caps,
                                dispatch::Program& program) {
     const dispatch::Operand stats = dispatch::workspace(program.workspace_bytes.size());
-    program.workspace_bytes.push_back(plan.output_count * kPartialBytes);
+    program.workspace_bytes.push_back(parted.output_count * kPartialBytes);
     append_fold(program,
                 {.op = vk::ReduceOp::kLogSumExp,
-                 .plan = plan,
+                 .parted = parted,
                  .x_dtype = impl_of(call.inputs[0]).dtype,
                  .x = dispatch::input(0),
                  .result = stats,
@@ -85,13 +85,13 @@ void select_softmax(const dispatch::OpCall& call,
                     dispatch::Program& program) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     const std::int64_t dim = softmax_dim(call);
-    const ReductionPlan plan = plan_reduction(x.sizes, x.strides, 1U << dim);
+    const PartedDims parted = part_dims(x.sizes, x.strides, 1U << dim);
     const std::uint32_t inner = inner_count(x.sizes, dim);
-    const bool owns_words = inner == 1 && (plan.reduced_count * itemsize(x.dtype)) % 4 == 0;
-    const FoldLayout layout = softmax_layout(plan, x.dtype, owns_words, caps);
+    const bool owns_words = inner == 1 && (parted.reduced_count * itemsize(x.dtype)) % 4 == 0;
+    const FoldLayout layout = softmax_layout(parted, x.dtype, owns_words, caps);
     const bool is_split = layout.chunk_count > 1;
     const dispatch::Operand stats =
-        is_split ? append_stats(call, plan, caps, program) : dispatch::input(0);
+        is_split ? append_stats(call, parted, caps, program) : dispatch::input(0);
     dispatch::Step& step = program.steps.emplace_back();
     for (const dispatch::Operand operand : {dispatch::input(0), dispatch::output(0), stats}) {
         step.bindings.push_back(operand);
@@ -102,16 +102,17 @@ void select_softmax(const dispatch::OpCall& call,
                                  .is_log = kIsLog,
                                  .reads_stats = is_split,
                                  .stores_masked = !owns_words},
-             {.kept_sizes = plan.kept.sizes,
-              .kept_strides = plan.kept.strides,
-              .row_count = plan.output_count,
-              .row_length = plan.reduced_count,
+             {.kept_sizes = parted.kept.sizes,
+              .kept_strides = parted.kept.strides,
+              .row_count = parted.output_count,
+              .row_length = parted.reduced_count,
               .x_offset = dispatch::bound_offset(call.inputs[0], caps),
-              .x_stride = plan.reduced.strides[3],
+              .x_stride = parted.reduced.strides[3],
               .inner_count = inner,
               .chunk_length = layout.chunk_length,
               .chunk_count = layout.chunk_count});
-    const std::uint64_t items = static_cast<std::uint64_t>(plan.output_count) * layout.chunk_count;
+    const std::uint64_t items =
+        static_cast<std::uint64_t>(parted.output_count) * layout.chunk_count;
     step.groups = fold_grid(layout, items, caps);
     step.work = static_cast<std::uint64_t>(impl_of(outputs[0]).numel) * 8;
 }

@@ -144,23 +144,24 @@ void select_cumsum(const dispatch::OpCall& call,
                    dispatch::Program& program) {
     const TensorImpl& x = impl_of(call.inputs[0]);
     const std::int64_t dim = cumsum_dim(call);
-    const ReductionPlan plan = plan_reduction(x.sizes, x.strides, 1U << dim);
-    FoldLayout layout = choose_fold_layout(plan, plan.output_count, true, caps);
+    const PartedDims parted = part_dims(x.sizes, x.strides, 1U << dim);
+    FoldLayout layout = choose_fold_layout(parted, parted.output_count, true, caps);
     layout.lanes = 1;
-    const std::uint32_t most = positions_of_step(call, outputs[0], plan.reduced_count, caps);
-    bound_chunks(layout, plan.reduced_count, passes_of_chunk(layout, plan.reduced_count, x.dtype));
+    const std::uint32_t most = positions_of_step(call, outputs[0], parted.reduced_count, caps);
+    bound_chunks(
+        layout, parted.reduced_count, passes_of_chunk(layout, parted.reduced_count, x.dtype));
     if (layout.chunk_length > most) {
         layout.chunk_length = most;
-        layout.chunk_count = ceil_div(plan.reduced_count, most);
+        layout.chunk_count = ceil_div(parted.reduced_count, most);
     }
     const Scan scan{.call = call, .y = outputs[0], .layout = layout};
     vk::ReduceCumsumPush push{
-        .kept_sizes = plan.kept.sizes,
-        .kept_strides = plan.kept.strides,
-        .row_count = plan.output_count,
-        .row_length = plan.reduced_count,
+        .kept_sizes = parted.kept.sizes,
+        .kept_strides = parted.kept.strides,
+        .row_count = parted.output_count,
+        .row_length = parted.reduced_count,
         .x_offset = 0,
-        .x_stride = plan.reduced.strides[3],
+        .x_stride = parted.reduced.strides[3],
         .inner_count =
             x.sizes.empty() ? 1U : static_cast<std::uint32_t>(contiguous_strides(x.sizes)[dim]),
         .chunk_length = layout.chunk_length,

@@ -97,7 +97,7 @@ void select_reduction(const dispatch::OpCall& call,
     const TensorImpl& x = impl_of(call.inputs[0]);
     append_fold(program,
                 {.op = kind.op,
-                 .plan = plan_reduction(x.sizes, x.strides, kind.mask),
+                 .parted = part_dims(x.sizes, x.strides, kind.mask),
                  .x_dtype = x.dtype,
                  .result_dtype = impl_of(outputs[0]).dtype,
                  .x = dispatch::input(0),
@@ -118,8 +118,8 @@ Tensor collapsible(std::string_view op, Tensor x, const Dims& dims) {
     }
     const DimMask mask = reduction_mask(op, dims, impl.sizes.count());
     const bool is_plain =
-        can_plan_reduction(impl.sizes, impl.strides, mask) &&
-        (!is_large || can_window_reduction(plan_reduction(impl.sizes, impl.strides, mask)));
+        can_part_dims(impl.sizes, impl.strides, mask) &&
+        (!is_large || can_window_parts(part_dims(impl.sizes, impl.strides, mask)));
     return is_plain ? std::move(x) : contiguous(std::move(x));
 }
 

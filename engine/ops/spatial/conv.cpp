@@ -135,7 +135,7 @@ void select_conv(const dispatch::OpCall& call,
                  std::span<const Tensor> outputs,
                  const vk::Capabilities& caps,
                  dispatch::Program& program) {
-    plan_convolution(kRole, call, outputs, caps, program);
+    append_convolution(kRole, call, outputs, caps, program);
 }
 
 // Images are worked on apart, and so are an image's channels of the result, each by its filter.
