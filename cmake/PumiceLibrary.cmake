@@ -15,7 +15,7 @@ target_compile_features(pumice_headers INTERFACE cxx_std_20)
 target_include_directories(pumice_headers INTERFACE ${PROJECT_SOURCE_DIR}/include)
 
 set(engine_libraries Threads::Threads ${CMAKE_DL_LIBS} glslang::glslang glslang::SPIRV
-                     glslang::glslang-default-resource-limits SPIRV-Tools-opt)
+                     glslang::glslang-default-resource-limits)
 target_link_libraries(pumice_objects PRIVATE pumice_headers pumice_options pumice_private
                                              ${engine_libraries})
 

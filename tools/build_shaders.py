@@ -14,8 +14,6 @@ Lines that this script reads in the head of a .comp file (everything else is pla
                                    only along with it (where another tensor there is not read)
                                    (both make the file's text part of the library; see hooks.glsl)
 
-    //@keep_loops                  a driver that compiles one module a set of constants unrolls none of
-                                   its loops: they would be too much for it
     //@iterations EXPRESSION      what the loops of one invocation run at most in a call, in passes
     //@    GOES ON                through their conditions; loops that are [[unroll]]ed count for
                                    nothing. Several lines add up. The numbers are specialization and
@@ -128,7 +126,6 @@ class Shader:
     requirements: list
     hooks: dict = field(default_factory=dict)  # "result" or "operand" -> bindings
     operand_reads: int = 1
-    keeps_loops: bool = False
     kernels: list = field(default_factory=list)
 
 
@@ -169,8 +166,6 @@ def parse_shader(path, root):
         elif match := HOOK_LINE.match(line):
             _add_hook(shader, where, match[1], [int(binding) for binding in match[2].split()])
             shader.operand_reads = int(match[3] or shader.operand_reads)
-        elif line.strip() == "//@keep_loops":
-            shader.keeps_loops = True
         else:
             raise BuildError(f"{where}: error: not understood: {line.strip()}")
     shader.kernels = [_kernel(shader, v) for v in itertools.product(*shader.axes.values())]

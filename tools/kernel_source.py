@@ -42,7 +42,6 @@ struct KernelInfo {
     std::uint8_t spec_count;  ///< highest specialization constant id + 1
     std::uint32_t features;   ///< KernelFeature bits, or'ed
     bool reports = false;     ///< has one binding more, which the queue fills (vk/reports.h)
-    bool keeps_loops = false; ///< //@keep_loops
     /// The module that reads operands as texels (shaders/include/reads.glsl), and which bindings are
     /// uniform texel buffers in it; null and 0 where the kernel has no other one.
     KernelCode texel_code{};
@@ -157,12 +156,12 @@ def _row(shader, kernel, features):
     out = _reflection(shader, kernel)
     bits = _feature_bits(kernel, features)
     if out is None:
-        return f'    {{"{kernel.name}", nullptr, 0, 0, 0, 0, 0, 0, {bits}, false, false}},\n'
+        return f'    {{"{kernel.name}", nullptr, 0, 0, 0, 0, 0, 0, {bits}, false}},\n'
     code = f"kCode{camel(kernel.name)}.data()" if kernel.spirv else "nullptr"
     numbers = [len(kernel.spirv) // 4, len(out.bindings), _mask(out, "is_written")]
     numbers += [_mask(out, "is_read"), out.push_size_bytes]
     numbers += [max((s.spec_id + 1 for s in out.specs), default=0), bits]
-    numbers += ["true" if out.reports else "false", "true" if shader.keeps_loops else "false"]
+    numbers += ["true" if out.reports else "false"]
     if kernel.texel_spirv:
         code_of_texels = f"kTexelCode{camel(kernel.name)}.data()"
         numbers += [f"{{{code_of_texels}, {len(kernel.texel_spirv) // 4}}}"]

@@ -19,8 +19,6 @@ struct Capabilities {
     std::uint32_t features = 0;  ///< KernelFeature bits that the device has
     bool is_cpu = false;         ///< a software driver: few wide threads, costly barriers
     bool reads_texels = false;   ///< operands are read as texels (shaders/include/reads.glsl)
-    /// The driver gets modules whose specialization constants are constants already.
-    bool is_specialized_first = false;
     bool has_push_descriptors = false;
     bool has_unified_memory = false;  ///< every memory type is host visible
 };

@@ -146,9 +146,6 @@ bool fill_from_1_2(PhysicalDevice& device) {
     vkGetPhysicalDeviceProperties2(device.handle, &all);
 
     device.info.uuid = hex_text(identity.deviceUUID, VK_UUID_SIZE);
-    // It looks at specialization constants where they are used, so that every branch and every case
-    // of a switch is compiled and run under a mask (docs/measurements.md).
-    device.capabilities.is_specialized_first = driver.driverID == VK_DRIVER_ID_GOOGLE_SWIFTSHADER;
     device.info.driver = std::string(driver.driverName) + " " + driver.driverInfo;
     device.capabilities.subgroup_size = std::max(subgroup.subgroupSize, 1U);
     device.capabilities.features = features.kernel_features(subgroup);

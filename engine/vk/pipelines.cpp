@@ -8,7 +8,6 @@
 #include "vk/cache_file.h"
 #include "vk/check.h"
 #include "vk/features.h"
-#include "vk/specialize.h"
 
 #include <algorithm>
 #include <bit>
@@ -393,18 +392,8 @@ VkPipeline PipelineCache::compile(const KernelInfo& info,
     const auto begin = std::chrono::steady_clock::now();
     VkShaderModuleCreateInfo code{};
     code.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO;
-    const KernelCode whole = code_of(info);
-    std::vector<std::uint32_t> special;
-    if (physical_.capabilities.is_specialized_first) {
-        special = specialize({whole.words, whole.word_count},
-                             spec,
-                             info.keeps_loops ? Unrolling::kNever : Unrolling::kAsked);
-        spec = {};
-    }
-    const std::span<const std::uint32_t> words =
-        special.empty() ? std::span(whole.words, whole.word_count) : special;
-    code.codeSize = words.size_bytes();
-    code.pCode = words.data();
+    code.codeSize = std::size_t{code_of(info).word_count} * sizeof(std::uint32_t);
+    code.pCode = code_of(info).words;
     VkShaderModule module = VK_NULL_HANDLE;
     PUMICE_VK_CHECK(table_.vkCreateShaderModule(handles_.device, &code, nullptr, &module),
                     "vkCreateShaderModule");

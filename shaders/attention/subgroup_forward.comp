@@ -16,7 +16,6 @@
 //       (true); RUNS many: IS_FIRST_RUN, IS_LAST_RUN (false), KEYS_PER_RUN a multiple of 2 LANES.
 //@variant PAIR = int64 vec2
 //@variant RUNS = one many
-//@keep_loops
 //@iterations 1 + ceil(min(key_count, KEYS_PER_RUN) / (2 * LANES)) *
 //@    (7 + ceil(depth / 4) + ceil(LANES / 2))
 //@requires subgroup_shuffle

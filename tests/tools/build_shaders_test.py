@@ -87,13 +87,13 @@ class Interface(ShaderTree):
         self.write_kernel("//@requires fp16")
         _, source = self.generate()
         # 2 bindings, written 0b10, read 0b01 (aliased blocks are one), 44 push bytes, 5 ids, fp16
-        self.assertRegex(source, r'"map_unary", kCodeMapUnary.data\(\), \d+, 2, 2, 1, 44, 5, 1, false, false}')
+        self.assertRegex(source, r'"map_unary", kCodeMapUnary.data\(\), \d+, 2, 2, 1, 44, 5, 1, false}')
 
     def test_reports_are_a_binding_behind_those_of_the_host(self):
         block = "layout(binding = {}, std430) buffer Reports {{ uint words[]; }};\n"
         self.write_kernel(main=block.format(2) + "void main() { words[0] = 1u; y[0] = x[0]; }\n")
         _, source = self.generate()
-        self.assertRegex(source, r'"map_unary", kCodeMapUnary.data\(\), \d+, 2, 2, 1, .* true, false}')
+        self.assertRegex(source, r'"map_unary", kCodeMapUnary.data\(\), \d+, 2, 2, 1, .* true}')
         self.write_kernel(main=block.format(0) + "void main() { words[0] = 1u; y[0] = x[0]; }\n")
         self.assert_refused("Reports must have the last binding")
 
@@ -114,7 +114,7 @@ class Interface(ShaderTree):
     def test_a_kernel_that_reads_by_the_include_has_a_module_for_texels(self):
         self.write_reader("READ_WORDS(0, X, x);\n")
         _, source = self.generate()
-        self.assertRegex(source, r'"map_read", kCodeMapRead.data\(\), \d+, 2, 2, 1, 0, 1, 0, false, false, '
+        self.assertRegex(source, r'"map_read", kCodeMapRead.data\(\), \d+, 2, 2, 1, 0, 1, 0, false, '
                                  r"{kTexelCodeMapRead.data\(\), \d+}, 1}")
 
     def test_other_kernels_have_one_module(self):
