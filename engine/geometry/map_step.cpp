@@ -45,30 +45,27 @@ struct Layout {
     std::uint32_t dim_count = 1;
 };
 
-// Whether all operands are contiguous words in whole quads. Only where they are texels:
-// SwiftShader's formulas lose accuracy in the longer kernel (docs/plan.md).
-bool is_in_quads(const MapCall& call, const vk::MapPush& push, const vk::Capabilities& caps) {
-    bool fits = call.has_quads && caps.reads_texels && push.count % 4 == 0 && push.count > 0;
+// Whether all operands are contiguous words in whole quads.
+bool is_in_quads(const MapCall& call, const vk::MapPush& push) {
+    bool fits = call.has_quads && push.count % 4 == 0 && push.count > 0;
     for (std::size_t i = 0; i < call.operands.size(); ++i) {
         fits = fits && itemsize(call.operands[i]->dtype) == 4 && push.offsets[i] % 4 == 0;
     }
     return fits;
 }
 
-Layout contiguous_layout(const MapCall& call,
-                         const vk::MapPush& push,
-                         const vk::Capabilities& caps) {
-    return {.kind = is_in_quads(call, push, caps) ? vk::Layout::kQuads : vk::Layout::kContiguous};
+Layout contiguous_layout(const MapCall& call, const vk::MapPush& push) {
+    return {.kind = is_in_quads(call, push) ? vk::Layout::kQuads : vk::Layout::kContiguous};
 }
 
-Layout choose_layout(const MapCall& call, vk::MapPush& push, const vk::Capabilities& caps) {
+Layout choose_layout(const MapCall& call, vk::MapPush& push) {
     const TensorImpl& output = *call.operands[0];
     const bool is_plain = std::all_of(
         call.operands.begin(), call.operands.end(), [&output](const TensorImpl* operand) {
             return operand->is_contiguous && operand->sizes == output.sizes;
         });
     if (is_plain) {
-        return contiguous_layout(call, push, caps);
+        return contiguous_layout(call, push);
     }
     const Walk walk = collapse<kMostOperands>(output.sizes, call.operands);
     PUMICE_INVARIANT(walk.dim_count <= kMostMapDims);
@@ -77,7 +74,7 @@ Layout choose_layout(const MapCall& call, vk::MapPush& push, const vk::Capabilit
         is_contiguous = is_contiguous && walk.is_contiguous(i);
     }
     if (is_contiguous) {
-        return contiguous_layout(call, push, caps);
+        return contiguous_layout(call, push);
     }
     set_strides(push, walk, call.operands.size());
     return {.kind = output.is_contiguous ? vk::Layout::kStrided : vk::Layout::kScattered,
@@ -112,7 +109,7 @@ MapStep begin_map_step(const MapCall& call,
     for (std::size_t i = 0; i < call.operands.size(); ++i) {
         push.offsets[i] = dispatch::bound_offset(*call.operands[i], caps);
     }
-    const Layout layout = choose_layout(call, push, caps);
+    const Layout layout = choose_layout(call, push);
     const std::uint64_t units = unit_count(output, push, layout);
     const MapSchedule schedule = schedule_map(units, caps.is_cpu);
 

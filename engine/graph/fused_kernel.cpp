@@ -66,8 +66,7 @@ vk::Layout choose_layout(const Graph& graph,
     }
     std::vector<TensorRef> refs = {chain.result};
     refs.insert(refs.end(), chain.operands.begin(), chain.operands.end());
-    bool fits =
-        caps.reads_texels && walk.sizes[0] % 4 == 0 && walk.sizes[0] > 0 && !chain.operands.empty();
+    bool fits = walk.sizes[0] % 4 == 0 && walk.sizes[0] > 0 && !chain.operands.empty();
     for (std::size_t i = 0; i < refs.size(); ++i) {
         const std::uint32_t offset = dispatch::bound_offset(make_tensor(graph, refs[i]), caps);
         fits = fits && itemsize(refs[i].dtype) == 4 && walk.is_contiguous(i) && offset % 4 == 0;
