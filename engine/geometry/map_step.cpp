@@ -45,19 +45,6 @@ struct Layout {
     std::uint32_t dim_count = 1;
 };
 
-// Whether all operands are contiguous words in whole quads.
-bool is_in_quads(const MapCall& call, const vk::MapPush& push) {
-    bool fits = call.has_quads && push.count % 4 == 0 && push.count > 0;
-    for (std::size_t i = 0; i < call.operands.size(); ++i) {
-        fits = fits && itemsize(call.operands[i]->dtype) == 4 && push.offsets[i] % 4 == 0;
-    }
-    return fits;
-}
-
-Layout contiguous_layout(const MapCall& call, const vk::MapPush& push) {
-    return {.kind = is_in_quads(call, push) ? vk::Layout::kQuads : vk::Layout::kContiguous};
-}
-
 Layout choose_layout(const MapCall& call, vk::MapPush& push) {
     const TensorImpl& output = *call.operands[0];
     const bool is_plain = std::all_of(
@@ -65,7 +52,7 @@ Layout choose_layout(const MapCall& call, vk::MapPush& push) {
             return operand->is_contiguous && operand->sizes == output.sizes;
         });
     if (is_plain) {
-        return contiguous_layout(call, push);
+        return {};
     }
     const Walk walk = collapse<kMostOperands>(output.sizes, call.operands);
     PUMICE_INVARIANT(walk.dim_count <= kMostMapDims);
@@ -74,21 +61,17 @@ Layout choose_layout(const MapCall& call, vk::MapPush& push) {
         is_contiguous = is_contiguous && walk.is_contiguous(i);
     }
     if (is_contiguous) {
-        return contiguous_layout(call, push);
+        return {};
     }
     set_strides(push, walk, call.operands.size());
     return {.kind = output.is_contiguous ? vk::Layout::kStrided : vk::Layout::kScattered,
             .dim_count = static_cast<std::uint32_t>(walk.dim_count)};
 }
 
-// What invocations are asked for: the output's words, its quads, or its elements where they are
-// scattered.
+// Invocations that the output asks for: its words, or its elements where they are scattered.
 std::uint64_t unit_count(const TensorImpl& output, const vk::MapPush& push, const Layout& layout) {
     if (layout.kind == vk::Layout::kScattered) {
         return push.count;
-    }
-    if (layout.kind == vk::Layout::kQuads) {
-        return push.count / 4;
     }
     return word_count(push.offsets[0], push.count, dispatch::item_shift(output.dtype));
 }
@@ -118,9 +101,6 @@ MapStep begin_map_step(const MapCall& call,
         step.bindings.push_back(binding);
     }
     step.groups = dispatch::fold_groups(schedule.groups, caps);
-    if (layout.kind == vk::Layout::kQuads) {  // of all but the output, which comes last
-        step.quad_mask = static_cast<std::uint8_t>((1U << (call.bindings.size() - 1)) - 1);
-    }
     step.work = static_cast<std::uint64_t>(output.numel) * call.operands.size();
     return {.step = step,
             .frame = {.local_size = MapSchedule::kLocalSize,

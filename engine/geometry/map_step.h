@@ -19,7 +19,6 @@ struct MapCall {
     std::span<const TensorImpl* const> operands;
     std::span<const dispatch::Operand> bindings;
     MapParams params{};
-    bool has_quads = false;  ///< the kernel has kLayoutQuads
 };
 
 /// A step that lacks its kernel, with what all map kernels are handed.

@@ -130,13 +130,6 @@ void ChainWriter::write_loads(const Chain& chain,
     for (std::size_t i = 0; i < chain.operands.size(); ++i) {
         const std::uint32_t binding = bindings[i];
         const bool is_texels = (texel_mask_ >> binding & 1U) != 0;
-        const Tensor operand = make_tensor(graph_, chain.operands[i]);
-        if (uses_quads_) {
-            add(buffers_, "READ_QUADS({0}, X{0}, x{0}_words);\n", binding);
-            add_constant(fmt::format("OFFSET_{}", binding), dispatch::bound_offset(operand, caps_));
-            add(out, "    uint x{} = map_quads[{}][map_lane];\n", binding, i);
-            continue;
-        }
         if (is_texels) {
             add(buffers_, "READ_WORDS({0}, X{0}, x{0}_words);\n", binding);
         } else {
@@ -145,6 +138,7 @@ void ChainWriter::write_loads(const Chain& chain,
                 "x{0}_words[]; }};\n",
                 binding);
         }
+        const Tensor operand = make_tensor(graph_, chain.operands[i]);
         add_constant(fmt::format("OFFSET_{}", binding), dispatch::bound_offset(operand, caps_));
         add(out, "    uint at{0} = OFFSET_{0}", binding);
         for (std::int64_t dim = 0; dim < walk.dim_count; ++dim) {

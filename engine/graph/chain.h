@@ -49,9 +49,6 @@ public:
                 std::uint32_t texel_mask)
         : graph_(graph), caps_(caps), spec_(std::move(spec)), texel_mask_(texel_mask) {}
 
-    /// Operands are read four words at once, as MAP_QUADS in map_frame.glsl says.
-    void use_quads() noexcept { uses_quads_ = true; }
-
     void add_constant(const std::string& name, std::uint32_t value);
     /// NAME_SIZE_i, NAME_MAGIC_i and NAME_SHIFT_i of the innermost `count` dimensions.
     void add_sizes(std::string_view name, const ChainWalk& walk, std::size_t count);
@@ -77,7 +74,6 @@ private:
     const vk::Capabilities& caps_;
     std::vector<std::uint32_t> spec_;
     const std::uint32_t texel_mask_;
-    bool uses_quads_ = false;
     dispatch::Element element_;
     std::string constants_;
     std::string buffers_;

@@ -17,16 +17,11 @@
 
 #include "reads.glsl"
 
-READ_QUADS(0, A, a_words);
-READ_QUADS(1, B, b_words);
+READ_WORDS(0, A, a_words);
+READ_WORDS(1, B, b_words);
 layout(std430, set = 0, binding = 2) buffer Output {
     uint output_words[];
 };
-layout(std430, set = 0, binding = 2) buffer OutputQuads {
-    uvec4 output_quads[];
-};
-
-#define MAP_QUADS 2
 
 #include "binary.glsl"
 #include "layout.glsl"
@@ -37,21 +32,14 @@ layout(constant_id = 7) const uint COMMON_DTYPE = 0u;
 layout(constant_id = 8) const uint OP = 0u;
 layout(constant_id = 9) const bool B_IS_NUMBER = false;
 
-void load_quads(uint quad) {
-    map_quads[0] = read_quad(a_words, quad_at(1u, quad));
-    if (!B_IS_NUMBER) {
-        map_quads[1] = read_quad(b_words, quad_at(2u, quad));
-    }
-}
-
 uint result_bits(uvec4 index) {
     uint a_at = element_at(1u, index);
-    uint a_word = map_word(1u, a_words, a_at, A_DTYPE);
+    uint a_word = read_word(a_words, word_index(a_at, A_DTYPE));
     uint b_at = 0u;
     uint b_word = map.params[0];
     if (!B_IS_NUMBER) {
         b_at = element_at(2u, index);
-        b_word = map_word(2u, b_words, b_at, B_DTYPE);
+        b_word = read_word(b_words, word_index(b_at, B_DTYPE));
     }
     if (is_float_dtype(COMMON_DTYPE)) {
         float a = real_operand(a_word, a_at, A_DTYPE, COMMON_DTYPE);

@@ -11,15 +11,10 @@
 
 #include "reads.glsl"
 
-READ_QUADS(0, X, x_words);
+READ_WORDS(0, X, x_words);
 layout(std430, set = 0, binding = 1) buffer Output {
     uint output_words[];
 };
-layout(std430, set = 0, binding = 1) buffer OutputQuads {
-    uvec4 output_quads[];
-};
-
-#define MAP_QUADS 1
 
 #include "convert.glsl"
 #include "layout.glsl"
@@ -27,16 +22,10 @@ layout(std430, set = 0, binding = 1) buffer OutputQuads {
 layout(constant_id = 5) const uint X_DTYPE = 0u;
 layout(constant_id = 6) const bool IS_FILL = false;
 
-void load_quads(uint quad) {
-    if (!IS_FILL) {
-        map_quads[0] = read_quad(x_words, quad_at(1u, quad));
-    }
-}
-
 uint result_bits(uvec4 index) {
     if (IS_FILL) {
         return number_bits(map.params[0], OUT_DTYPE);
     }
     uint at = element_at(1u, index);
-    return convert_bits(map_word(1u, x_words, at, X_DTYPE), at, X_DTYPE, OUT_DTYPE);
+    return convert_bits(read_word(x_words, word_index(at, X_DTYPE)), at, X_DTYPE, OUT_DTYPE);
 }

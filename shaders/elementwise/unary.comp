@@ -12,15 +12,10 @@
 
 #include "reads.glsl"
 
-READ_QUADS(0, X, x_words);
+READ_WORDS(0, X, x_words);
 layout(std430, set = 0, binding = 1) buffer Output {
     uint output_words[];
 };
-layout(std430, set = 0, binding = 1) buffer OutputQuads {
-    uvec4 output_quads[];
-};
-
-#define MAP_QUADS 1
 
 #include "layout.glsl"
 #include "unary.glsl"
@@ -28,13 +23,9 @@ layout(std430, set = 0, binding = 1) buffer OutputQuads {
 layout(constant_id = 5) const uint X_DTYPE = 0u;
 layout(constant_id = 6) const uint OP = 0u;
 
-void load_quads(uint quad) {
-    map_quads[0] = read_quad(x_words, quad_at(1u, quad));
-}
-
 uint result_bits(uvec4 index) {
     uint at = element_at(1u, index);
-    uint word = map_word(1u, x_words, at, X_DTYPE);
+    uint word = read_word(x_words, word_index(at, X_DTYPE));
     if (is_float_dtype(X_DTYPE) || is_float_dtype(OUT_DTYPE)) {
         float y = unary_float(OP,
                               decode_float(word, at, X_DTYPE),

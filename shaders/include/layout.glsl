@@ -39,13 +39,10 @@ layout(push_constant) uniform MapPush {
 
 #include "map_frame.glsl"
 
-// The quad of an operand at the output's quad `quad`.
-#define quad_at(operand, quad) ((map.offsets[operand] >> 2u) + (quad))
-
 // Where an operand's element lies in its binding.
 uint element_at(const uint operand, uvec4 index) {
     uint at = map.offsets[operand];
-    if (LAYOUT == kLayoutContiguous || LAYOUT == kLayoutQuads) {
+    if (LAYOUT == kLayoutContiguous) {
         return at + index.x;
     }
     at += index.x * map.strides[operand * 4u];

@@ -5,17 +5,12 @@
 //   MAP_COUNT, MAP_OUTPUT_OFFSET, and of dimensions 0 to 2 MAP_SIZE_0, MAP_MAGIC_0, MAP_SHIFT_0 ...
 // and defines result_bits() and output_at().
 //
-// A kernel with a layout of quads has the macro MAP_QUADS, the number of its operands; declares
-// these by READ_QUADS and reads them by map_word(); declares `buffer OutputQuads { uvec4
-// output_quads[]; }` on the output's binding; and defines load_quads().
-//
 // Specialization constants:
 //   0 LOCAL_SIZE  invocations a workgroup
 //   1 OUT_DTYPE   0 to 6 (pumice::DType), default 0
 //   2 LAYOUT      kLayout*, default contiguous
 //   3 DIM_COUNT   dimensions of a strided layout, 1 to 4, default 1
-//   4 WORDS       output words (elements if scattered, quads if those) an invocation, 1 to 16,
-//                 default 1
+//   4 WORDS       output words (elements if scattered) an invocation, 1 to 16, default 1
 //@iterations 1 + 16 * (2 + 4)
 #ifndef PUMICE_MAP_FRAME_GLSL
 #define PUMICE_MAP_FRAME_GLSL
@@ -30,7 +25,6 @@
 const uint kLayoutContiguous = 0u;  // every operand
 const uint kLayoutStrided = 1u;     // the output is contiguous
 const uint kLayoutScattered = 2u;   // the output has strides as well
-const uint kLayoutQuads = 3u;       // contiguous, of 4-byte dtypes, whole quads of elements
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint OUT_DTYPE = 0u;
@@ -47,7 +41,7 @@ uint output_at(uvec4 index);
 // Index over the dimensions, innermost first, of a linear one.
 uvec4 index_of(uint element) {
     uvec4 index = uvec4(element, 0u, 0u, 0u);
-    if (LAYOUT == kLayoutContiguous || LAYOUT == kLayoutQuads) {
+    if (LAYOUT == kLayoutContiguous) {
         return index;
     }
     if (DIM_COUNT > 1u) {
@@ -96,67 +90,11 @@ void write_unit(uint unit) {
     }
 }
 
-#ifdef MAP_QUADS
-uvec4 map_quads[MAP_QUADS];  // of the operands, by their number less 1
-uint map_lane;               // the element of them that result_bits() computes
-
-// Sets map_quads; `quad` counts from the first of the output.
-void load_quads(uint quad);
-
-// The word of operand `number` (from 1) at element `at`.
-#define map_word(number, name, at, dtype)                      \
-    (LAYOUT == kLayoutQuads ? map_quads[(number)-1u][map_lane] \
-                            : read_word(name, word_index(at, dtype)))
-
-void write_quad(uint quad) {
-    if (quad >= MAP_COUNT >> 2u) {
-        return;
-    }
-    load_quads(quad);
-    uvec4 bits;
-    [[unroll]] for (uint lane = 0u; lane < 4u; ++lane) {
-        map_lane = lane;
-        bits[lane] = result_bits(uvec4(4u * quad + lane, 0u, 0u, 0u));
-    }
-    output_quads[(MAP_OUTPUT_OFFSET >> 2u) + quad] = bits;
-}
-#endif
-
-// A word that is the output's alone, in full.
-void write_whole(uint unit) {
-    uint lanes = elements_per_word(OUT_DTYPE);
-    uint packed = 0u;
-    for (uint lane = 0u; lane < lanes; ++lane) {
-        uvec4 index = index_of((unit << word_shift(OUT_DTYPE)) + lane);
-        packed |= place_bits(result_bits(index), lane, OUT_DTYPE);
-    }
-    output_words[(MAP_OUTPUT_OFFSET >> word_shift(OUT_DTYPE)) + unit] = packed;
-}
-
 void main() {
-    uint group = linear_group() * gl_WorkGroupSize.x * WORDS;
-    uint first = group + gl_LocalInvocationID.x;
-    // All but the last groups write whole words, without a look at each of them.
-    bool is_inner = LAYOUT != kLayoutScattered &&
-                    (MAP_OUTPUT_OFFSET & (elements_per_word(OUT_DTYPE) - 1u)) == 0u &&
-                    group + gl_WorkGroupSize.x * WORDS <= MAP_COUNT >> word_shift(OUT_DTYPE);
-    // Unrolled, the loops made pipelines slow to create and no faster to run.
-#ifdef MAP_QUADS
-    if (LAYOUT == kLayoutQuads) {
-        [[dont_unroll]] for (uint i = 0u; i < WORDS; ++i) {
-            write_quad(first + i * gl_WorkGroupSize.x);
-        }
-        return;
-    }
-#endif
-    if (is_inner) {
-        [[dont_unroll]] for (uint i = 0u; i < WORDS; ++i) {
-            write_whole(first + i * gl_WorkGroupSize.x);
-        }
-    } else {
-        [[dont_unroll]] for (uint i = 0u; i < WORDS; ++i) {
-            write_unit(first + i * gl_WorkGroupSize.x);
-        }
+    uint first = linear_group() * gl_WorkGroupSize.x * WORDS + gl_LocalInvocationID.x;
+    // Unrolled, the loop made pipelines slow to create and no faster to run.
+    [[dont_unroll]] for (uint i = 0u; i < WORDS; ++i) {
+        write_unit(first + i * gl_WorkGroupSize.x);
     }
 }
 

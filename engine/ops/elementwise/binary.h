@@ -47,19 +47,16 @@ void select_binary(const dispatch::OpCall& call,
         &impl_of(outputs[0]), &impl_of(call.inputs[0]), &impl_of(call.inputs[kOther])};
     const std::array<dispatch::Operand, 3> bindings = {
         dispatch::input(0), dispatch::input(kOther), dispatch::output()};
-    add_map_step({.kernel = kKernel,
-                  .operands = operands,
-                  .bindings = bindings,
-                  .params = attrs.bits,
-                  .has_quads = true},
-                 vk::ElementwiseBinarySpec{.map_frame = {},
-                                           .a_dtype = operands[1]->dtype,
-                                           .b_dtype = operands[2]->dtype,
-                                           .common_dtype = attrs.common,
-                                           .op = static_cast<std::uint32_t>(kOp),
-                                           .b_is_number = kIsScalar},
-                 caps,
-                 program);
+    add_map_step(
+        {.kernel = kKernel, .operands = operands, .bindings = bindings, .params = attrs.bits},
+        vk::ElementwiseBinarySpec{.map_frame = {},
+                                  .a_dtype = operands[1]->dtype,
+                                  .b_dtype = operands[2]->dtype,
+                                  .common_dtype = attrs.common,
+                                  .op = static_cast<std::uint32_t>(kOp),
+                                  .b_is_number = kIsScalar},
+        caps,
+        program);
 }
 
 // An operand's element in the common dtype.
