@@ -215,11 +215,11 @@ void store_quad(Tile tile, uint row, uint col, AccQuad values) {
         return;
     }
     uint element = tile.c + row * push.c_row_stride + col;
-    uvec4 bits;
-    [[unroll]] for (uint c = 0u; c < 4u; ++c) {
-        bits[c] = hooked_result(encode_acc(values[c], OUT_DTYPE), element + c);
-    }
-    c_quads[element >> 2u] = bits;
+    // No loop: SwiftShader unrolls one of known length without its `precise`, which formulas need.
+    c_quads[element >> 2u] = uvec4(hooked_result(encode_acc(values.x, OUT_DTYPE), element),
+                                   hooked_result(encode_acc(values.y, OUT_DTYPE), element + 1u),
+                                   hooked_result(encode_acc(values.z, OUT_DTYPE), element + 2u),
+                                   hooked_result(encode_acc(values.w, OUT_DTYPE), element + 3u));
 }
 
 #ifdef RUNS_MANY
